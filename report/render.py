@@ -1,0 +1,165 @@
+"""Make report.html and report.pdf of executed notebooks, in one piece or not at all.
+
+python report/render.py build [QUICK]
+"""
+
+import base64
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import matplotlib
+import nbformat
+import pypandoc
+import typst
+import yaml
+from fontTools import subset
+from nbconvert import MarkdownExporter
+from traitlets.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = ROOT / "report"
+KATEX = ROOT / "node_modules" / "katex" / "dist"
+SERIF = ROOT / "build" / "fonts"
+MONO = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+# not `smart`: what is a straight quote in a notebook stays one
+MARKDOWN = "markdown-smart-raw_tex-tex_math_single_backslash+lists_without_preceding_blankline"
+
+
+def notebook_to_markdown(path, media):
+    """Return an executed notebook as Markdown; pictures that are not files yet are written to the folder `media`."""
+    settings = Config()
+    settings.TagRemovePreprocessor.enabled = True
+    settings.TagRemovePreprocessor.remove_cell_tags = ("live-only",)
+    settings.TagRemovePreprocessor.remove_input_tags = ("hide-code",)
+    order = ["text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/html", "text/plain"]
+    settings.NbConvertBase.display_data_priority = order
+    exporter = MarkdownExporter(config=settings, template_file=str(HERE / "notebook.md.j2"))
+    resources = {"unique_key": path.stem, "output_files_dir": str(media.relative_to(ROOT))}
+    markdown, resources = exporter.from_filename(str(path), resources)
+    for name, data in resources["outputs"].items():
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_bytes(data)
+    return markdown
+
+
+def results_of(paths):
+    """Return the values that the notebooks gave with `show.results`."""
+    outputs = (o for path in paths for cell in nbformat.read(path, 4).cells for o in cell.get("outputs", []))
+    results = {}
+    for output in outputs:
+        results |= output.get("data", {}).get("application/vnd.rnn.results+json", {})
+    return results
+
+
+def metadata(results, quick):
+    """Return what stands above the report: report.yaml, with the results in the place of their names in braces."""
+    chosen = yaml.safe_load((ROOT / "report.yaml").read_text("utf-8"))
+    try:
+        filled = {key: str(value).format_map(results) for key, value in chosen.items() if value}
+    except KeyError as missing:
+        sys.exit(f"report.yaml names {{{missing.args[0]}}}, and no notebook gives it: they give {', '.join(results)}.")
+    filled.setdefault("date", time.strftime("%d %B %Y", time.gmtime(build_time())))
+    filled["date"] = filled["date"].lstrip("0")
+    return filled | {"made-from": results.get("made_from", ""), "quick": quick}
+
+
+def build_time():
+    """Return the seconds since 1970 that the report is dated with: SOURCE_DATE_EPOCH, or the last commit, or now."""
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        return int(os.environ["SOURCE_DATE_EPOCH"])
+    committed = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
+    return int(committed.stdout) if committed.returncode == 0 and committed.stdout.strip() else int(time.time())
+
+
+def font_face(family, path, characters, weight=400, style="normal"):
+    """Return a CSS rule with the font of a file, cut down to `characters`, in it."""
+    font = subset.load_font(str(path), subset.Options())
+    cutter = subset.Subsetter(
+        subset.Options(drop_tables=["FFTM"], layout_features=["kern", "liga", "mark", "mkmk", "ccmp", "lnum", "tnum"])
+    )
+    cutter.populate(unicodes=map(ord, characters))
+    cutter.subset(font)
+    font.flavor = "woff2"
+    file = io.BytesIO()
+    font.save(file)
+    return _face(family, file.getvalue(), weight, style)
+
+
+def _face(family, data, weight, style):
+    source = f"url(data:font/woff2;base64,{base64.b64encode(data).decode()}) format('woff2')"
+    return f"@font-face{{font-family:'{family}';font-weight:{weight};font-style:{style};src:{source}}}\n"
+
+
+def fonts(page):
+    """Return the CSS of the page's own typefaces, with the characters that the page has."""
+    characters = set(page) | set("▸▾◐")
+    serif = "Libertinus Serif"
+    return (
+        font_face(serif, SERIF / "LibertinusSerif-Regular.ttf", characters)
+        + font_face(serif, SERIF / "LibertinusSerif-Italic.ttf", characters, style="italic")
+        + font_face(serif, SERIF / "LibertinusSerif-Bold.ttf", characters, weight=700)
+        + font_face("DejaVu Sans Mono", MONO / "DejaVuSansMono.ttf", characters)
+    )
+
+
+def katex_css(page):
+    """Return KaTeX's style, with those of its typefaces in it that the page's formulas may need."""
+    css = (KATEX / "katex.min.css").read_text("utf-8")
+
+    def with_data(match):
+        name = re.search(r"url\(fonts/([\w-]+\.woff2)\)", match[0])[1]
+        data = base64.b64encode((KATEX / "fonts" / name).read_bytes()).decode()
+        source = f"src:url(data:font/woff2;base64,{data}) format('woff2')"
+        return re.sub(r"src:[^;}]+", source, match[0])
+
+    return re.sub(r"@font-face\{[^}]+\}", with_data, css)
+
+
+def pandoc(markdown, to, meta, template, *arguments):
+    """Return the document that pandoc makes."""
+    header = yaml.safe_dump(meta, allow_unicode=True)
+    return pypandoc.convert_text(
+        f"---\n{header}---\n\n{markdown}",
+        to,
+        format=MARKDOWN,
+        extra_args=[f"--template={HERE / template}", "--number-sections", "--preserve-tabs", "--wrap=none", *arguments],
+        filters=[str(HERE / "filter.lua")],
+        cworkdir=str(ROOT),
+    )
+
+
+def write(path, data):
+    """Put `data` in the place of the file at once."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def main():
+    """Render the notebooks of a build folder."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # node is there
+    folder = Path(sys.argv[1]).resolve()
+    quick = "QUICK" in sys.argv[2:]
+    paths = sorted(folder.glob("[0-9]*.ipynb"))
+    paths = [path for path in paths if not path.name.endswith(".failed.ipynb")]
+    markdown = "\n\n".join(notebook_to_markdown(path, folder / "media") for path in paths)
+    meta = metadata(results_of(paths), quick)
+
+    page = pandoc(markdown, "html5", meta, "template.html", "--toc", "--toc-depth=2", "--section-divs")
+    style = (HERE / "style.css").read_text("utf-8")
+    page = page.replace("/* fonts */", fonts(page) + katex_css(page)).replace("/* style */", style)
+    write(folder / "report.html", page.encode())
+
+    source = pandoc(markdown, "typst-smart", meta, "template.typ")
+    os.environ.setdefault("SOURCE_DATE_EPOCH", str(build_time()))
+    pdf = typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)])
+    write(folder / "report.pdf", pdf)
+
+
+if __name__ == "__main__":
+    main()

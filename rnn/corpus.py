@@ -1,0 +1,141 @@
+"""A text, its vocabulary, and its characters as integer codes."""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent  # the project's folder, wherever Jupyter was started
+MOBY_DICK = ROOT / "data" / "moby-dick.txt"
+MOBY_DICK_SHA256 = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
+SHORTEST = 26  # characters: one sequence of 25 and its last target
+
+
+class CorpusError(ValueError):
+    """A text that cannot be used; the message is one sentence for the person who chose it."""
+
+
+class Corpus(NamedTuple):
+    """A text as integer codes into its own sorted vocabulary."""
+
+    name: str  # the file's name without its ending; the folders of what is made from the text are called after it
+    sha256: str  # of the file's bytes, before anything is dropped
+    vocabulary: str  # the K distinct characters, sorted by code point
+    codes: np.ndarray  # (N,), the smallest unsigned integers that hold K
+    notes: tuple[str, ...] = ()  # what was changed while reading, in sentences
+
+    @property
+    def K(self):
+        """The number of distinct characters."""
+        return len(self.vocabulary)
+
+    @property
+    def id(self):
+        """A folder's name for what is made from this text, different for different texts."""
+        return f"{self.name}-{self.sha256[:8]}"
+
+    @property
+    def is_moby_dick(self):
+        """Whether this is the whole default text, which the measured claims are about."""
+        return self.sha256 == MOBY_DICK_SHA256
+
+    @property
+    def text(self):
+        """The text as a string."""
+        return decode(self.codes, self.vocabulary)
+
+    @property
+    def start(self):
+        """The character a sample begins after: a line break, or the text's first character if it has none."""
+        return "\n" if "\n" in self.vocabulary else decode(self.codes[:1], self.vocabulary)
+
+    def head(self, n):
+        """Return the corpus of the first n characters, in the same vocabulary."""
+        sha256 = hashlib.sha256(f"{self.sha256} {n}".encode()).hexdigest()
+        return self._replace(name=f"{self.name}-first-{n}", sha256=sha256, codes=self.codes[:n])
+
+
+def encode(text, vocabulary):
+    """Return the codes of `text`; raise ValueError if it has a character that is not in the vocabulary."""
+    known = np.frombuffer(vocabulary.encode("utf-32-le"), np.uint32)
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    codes = np.searchsorted(known, points).clip(max=len(known) - 1)
+    unknown = sorted({chr(point) for point in points[known[codes] != points]})
+    if unknown:
+        listed = ", ".join(f"{character!r}" for character in unknown[:10])
+        raise ValueError(f"the network has never seen {listed}: use only characters of the text it was trained on")
+    return codes.astype(np.min_scalar_type(len(known) - 1))
+
+
+def decode(codes, vocabulary):
+    """Return the text of `codes`."""
+    known = np.frombuffer(vocabulary.encode("utf-32-le"), np.uint32)
+    return known[codes].tobytes().decode("utf-32-le")
+
+
+def read_corpus(path=None):
+    """Return the `Corpus` of a UTF-8 text file, the default text for None.
+
+    A byte-order mark is dropped and CRLF becomes LF; `notes` says so. Raises CorpusError with one sentence for what
+    is no text to train on.
+    """
+    path = MOBY_DICK if path is None else Path(path).expanduser()
+    if not path.is_absolute() and not path.exists():
+        path = ROOT / path
+    try:
+        data = path.read_bytes()
+    except IsADirectoryError:
+        raise CorpusError(f"{path} is a folder: name a text file.") from None
+    except FileNotFoundError:
+        get_it = "run `make data` to fetch it" if path == MOBY_DICK else "check the path"
+        raise CorpusError(f"{path} does not exist: {get_it}.") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}.") from None
+    sha256 = hashlib.sha256(data).hexdigest()
+    if path == MOBY_DICK and sha256 != MOBY_DICK_SHA256:
+        raise CorpusError(
+            f"{path} is not the expected text: its SHA-256 is {sha256}, expected {MOBY_DICK_SHA256}; "
+            "delete it and run `make data`, or keep it under another name and use CORPUS=path."
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path} is not UTF-8: byte {error.start:,} (counted from 0) is no part of a character; save it as UTF-8."
+        ) from None
+    notes = []
+    if text.startswith("\ufeff"):
+        text = text.removeprefix("\ufeff")
+        notes.append("A byte-order mark at the beginning was dropped.")
+    if breaks := text.count("\r\n"):
+        text = text.replace("\r\n", "\n")
+        notes.append(f"{breaks:,} Windows line ends (CRLF) became plain ones (LF).")
+    if not text:
+        raise CorpusError(f"{path} is empty.")
+    if len(text) < SHORTEST:
+        raise CorpusError(f"{path} has {len(text)} characters; one sequence and its target take {SHORTEST}.")
+    vocabulary = "".join(sorted(set(text)))
+    if len(vocabulary) == 1:
+        raise CorpusError(f"{path} has a single distinct character, {text[0]!r}: there is nothing to predict.")
+    return Corpus(path.stem, sha256, vocabulary, encode(text, vocabulary), tuple(notes))
+
+
+def describe(corpus):
+    """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
+    sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
+    return " ".join((sentence, *corpus.notes))
+
+
+def main():
+    """Say what the text is, for the Makefile; end with one sentence where it cannot be used."""
+    try:
+        corpus = read_corpus(sys.argv[1] if len(sys.argv) > 1 else None)
+    except CorpusError as error:
+        sys.exit(f"The text cannot be used. {error}")
+    print(describe(corpus))
+
+
+if __name__ == "__main__":
+    main()

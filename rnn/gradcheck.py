@@ -1,0 +1,128 @@
+"""Numerical gradients, to hold against those of `model.backward`, and bugs for them to find."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn import model
+from rnn.model import Params
+
+
+class Problem(NamedTuple):
+    """One sequence on which gradients are compared."""
+
+    params: Params
+    x: np.ndarray  # (T,)
+    y: np.ndarray  # (T,)
+    h0: np.ndarray  # (m,)
+
+
+def make_problem(codes, K, rng, m=5, T=25, sigma=0.01, h0_sigma=0.0):
+    """Return a `Problem` in float64: the first T codes, weights from N(0, sigma^2), h0 from N(0, h0_sigma^2)."""
+    params = model.init_params(K, m, rng, sigma, np.float64)
+    return Problem(params, codes[:T], codes[1 : T + 1], rng.normal(0, h0_sigma, m) if h0_sigma else np.zeros(m))
+
+
+def analytic_gradients(problem, backward=model.backward):
+    """Return {name: gradient} for the five parameters and h_0, as `backward` has them."""
+    params, x, y, h0 = problem
+    h, p = model.forward(params, x, h0)
+    gradient, dh0 = backward(params, x, y, h, p)
+    return gradient._asdict() | {"h_0": dh0}
+
+
+def centred_gradients(problem, step=1e-4):
+    """Return {name: gradient} by centred differences, (L(theta + step) - L(theta - step)) / (2 step)."""
+    return _numerical(problem, lambda L: (L(step) - L(-step)) / (2 * step))
+
+
+def complex_step_gradients(problem, step=1e-30):
+    """Return {name: gradient} by the complex step, Im L(theta + i step) / step: no difference, so no cancellation.
+
+    Squire and Trapp (1998), Using complex variables to estimate derivatives of real functions, SIAM Review 40(1).
+    """
+    params, x, y, h0 = problem
+    in_complex = Problem(Params(*(theta.astype(complex) for theta in params)), x, y, h0.astype(complex))
+    return _numerical(in_complex, lambda L: L(1j * step).imag / step)
+
+
+def _numerical(problem, derivative):
+    # every number of every array is moved by itself; derivative(L) gets L as a function of how far
+    params, x, y, h0 = problem
+    gradients = {}
+    for name, theta in (params._asdict() | {"h_0": h0}).items():
+        gradients[name] = np.zeros(theta.shape)
+        for index in np.ndindex(theta.shape):
+            kept = theta[index]
+
+            def L(distance):
+                theta[index] = kept + distance  # noqa: B023 (called before the next turn of the loop)
+                return model.loss(params, x, y, h0)
+
+            gradients[name][index] = derivative(L)
+            theta[index] = kept
+    return gradients
+
+
+def relative_error(g_a, g_n):
+    """Return |g_a - g_n| / (|g_a| + |g_n|) of each component, 0 where both are 0."""
+    size = np.abs(g_a) + np.abs(g_n)
+    return np.abs(g_a - g_n) / np.where(size > 0, size, 1)
+
+
+def relative_errors(problem, numerical, backward=model.backward):
+    """Return {name: relative errors}, arrays in the shapes of the parameters, for gradients from one of the above."""
+    analytic = analytic_gradients(problem, backward)
+    return {name: relative_error(analytic[name], numerical[name]) for name in numerical}
+
+
+# Classic bugs, each a `backward` that is wrong in one way.
+
+
+def drop_h0_term_of_W(params, x, y, h, p):
+    """The original report's: the column of h_0 is left zero, so the carried-in state does not reach dL/dW."""
+    return model.backward(params, x, y, np.concatenate((np.zeros_like(h[:1]), h[1:])), p)
+
+
+def clip_first(params, x, y, h, p):
+    """The gradient is clipped before it is checked, instead of in the update."""
+    gradient, dh0 = model.backward(params, x, y, h, p)
+    return Params(*(np.clip(d_theta, -5, 5) for d_theta in gradient)), dh0
+
+
+def transpose_W(params, x, y, h, p):
+    """W where W transposed belongs, on the way back through time."""
+    return model.backward(params._replace(W=params.W.T), x, y, h, p)
+
+
+def forget_tanh(params, x, y, h, p):
+    """dL/da_t = dL/dh_t: the factor 1 - h_t^2 is forgotten."""
+    do = p.copy()
+    do[np.arange(len(y)), y] -= 1
+    da = do @ params.V
+    for t in reversed(range(len(x) - 1)):
+        da[t] += params.W.T @ da[t + 1]
+    dU = np.zeros_like(params.U)
+    np.add.at(dU.T, x, da)
+    return Params(da.T @ h[:-1], dU, do.T @ h[1:], da.sum(axis=0), do.sum(axis=0)), params.W.T @ da[0]
+
+
+def drop_bias(params, x, y, h, p):
+    """The gradient of b is never computed."""
+    gradient, dh0 = model.backward(params, x, y, h, p)
+    return gradient._replace(b=np.zeros_like(gradient.b)), dh0
+
+
+def shift_targets(params, x, y, h, p):
+    """The character itself is taken for the one to predict: targets off by one."""
+    return model.backward(params, x, x, h, p)
+
+
+BUGS = {
+    "the $h_0$ term of $W$ dropped (the original's)": drop_h0_term_of_W,
+    "clipped before the check": clip_first,
+    "$W$ for $W^\\top$": transpose_W,
+    "$\\tanh'$ forgotten": forget_tanh,
+    "the gradient of $b$ dropped": drop_bias,
+    "targets off by one": shift_targets,
+}

@@ -1,0 +1,100 @@
+"""The figures. Each function draws one idea on axes that it is given."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from rnn.corpus import ROOT
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; the lightness differs too, for print
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
+WIDTH = 6.3  # inches: the measure of the text, so that type in a figure has the size of the type around it
+
+
+def use_style():
+    """Set matplotlib to the report's typeface, sizes and colours, and to SVG that is the same in every build."""
+    for font in (ROOT / "build" / "fonts").glob("*.ttf"):
+        font_manager.fontManager.addfont(font)
+    has_typeface = "Libertinus Serif" in font_manager.fontManager.get_font_names()
+    plt.rcParams.update(
+        {
+            "font.family": ["Libertinus Serif", "DejaVu Serif"] if has_typeface else ["DejaVu Serif"],
+            "mathtext.fontset": "custom" if has_typeface else "dejavuserif",
+            **{f"mathtext.{style}": "Libertinus Serif" for style in ("rm", "sf", "tt")},
+            **{f"mathtext.{style}": "Libertinus Serif:italic" for style in ("it", "cal", "bfit")},
+            "mathtext.bf": "Libertinus Serif:bold",
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "legend.fontsize": 9,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.6,
+            "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, GREY]),
+            "lines.linewidth": 1.2,
+            "legend.frameon": False,
+            "figure.figsize": (WIDTH, 3.0),
+            "figure.constrained_layout.use": True,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "rnn",
+        }
+    )
+
+
+def in_thousands(ax):
+    """Label the x axis in thousands of steps."""
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step / 1000:g}"))
+    ax.set_xlabel("training step (thousands)")
+
+
+def plot_error_against_step(ax, steps, errors, label, color, marker):
+    """Draw the largest relative error of a numerical gradient against the step h it was taken with."""
+    ax.loglog(steps, np.maximum(errors, 1e-17), color=color, marker=marker, markersize=4, label=label)
+    ax.set_xlabel("step $h$ of the numerical derivative")
+    ax.set_ylabel("largest relative error")
+
+
+def plot_overfit(ax, losses, label, color):
+    """Draw the loss of every step, in nats per sequence, on logarithmic axes."""
+    ax.loglog(np.arange(1, len(losses) + 1), losses, color=color, linewidth=0.8, label=label)
+    ax.set_xlabel("training step")
+    ax.set_ylabel("loss (nats per sequence)")
+
+
+def plot_range(ax, losses, parts=600):
+    """Draw the losses of all steps as a band, from the lowest to the highest among neighbouring steps."""
+    chunks = np.array_split(losses, min(parts, len(losses)))
+    steps = np.linspace(0, len(losses), len(chunks))
+    lowest, highest = [chunk.min() for chunk in chunks], [chunk.max() for chunk in chunks]
+    ax.fill_between(steps, lowest, highest, color=GREY, alpha=0.35, linewidth=0, label="every step, range")
+
+
+def plot_smoothed(ax, curves, epoch_ends=()):
+    """Draw smoothed losses {label: curve over all steps}, in nats per sequence, and where epochs end."""
+    for (label, curve), color, width in zip(curves.items(), (ORANGE, BLUE), (0.7, 1.4), strict=True):
+        steps = thinned(len(curve))
+        ax.plot(steps, curve[steps], color=color, linewidth=width, label=label)
+    for end in epoch_ends:
+        ax.axvline(end, color=GREY, linewidth=0.4, linestyle=":")
+    ax.set_ylabel("loss (nats per sequence)")
+    in_thousands(ax)
+
+
+def thinned(n, at_most=1500):
+    """Return at most `at_most` indices into n steps: what a figure can show, so that its file stays small."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(int))
+
+
+def plot_distributions(axes, distributions, labels):
+    """Draw next-character distributions {title: p (K,)} as bars, one on each of `axes`, of the same characters."""
+    places = np.arange(len(labels))
+    for ax, (title, p) in zip(axes, distributions.items(), strict=True):
+        ax.bar(places, p, color=BLUE, width=0.75)
+        ax.set_title(title)
+        ax.set_xticks(places, labels)
+        ax.tick_params(axis="x", length=0)
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].set_ylabel("probability")
