@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 
 # What is built from a text of one's own goes to a folder named after the text and its content
 ifneq ($(CORPUS),)
-TEXT := $(shell basename "$(CORPUS)" | sed 's/\.[^.]*$$//' | tr -c 'A-Za-z0-9._\n-' '_')-$(shell cksum < "$(CORPUS)" 2> /dev/null | cut -d ' ' -f 1)
+TEXT := $(shell basename "$(CORPUS)" | sed 's/\.[^.]*$$//' | tr -c 'A-Za-z0-9._\n-' '_')-$(shell { cksum < "$(CORPUS)"; } 2> /dev/null | cut -d ' ' -f 1)
 endif
 BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
 SETTINGS := $(if $(CORPUS),CORPUS="$(CORPUS)") $(if $(QUICK),QUICK=1)
@@ -22,6 +22,9 @@ EXECUTED := $(NOTEBOOKS:notebooks/%=$(BUILD)/%)
 READY := $(if $(filter .venv,$(ENV)),.venv/ready)
 
 # $(call stage,name,commands): run the commands, and keep what they took for the end of `make report`
+ifneq ($(filter report,$(MAKECMDGOALS)),)
+$(shell rm -f $(BUILD)/stages) # of a build that failed
+endif
 define stage
 @mkdir -p $(BUILD); begun=$$(date +%s); { $(2); } && echo "$(1): $$(($$(date +%s) - begun)) s" >> $(BUILD)/stages
 endef

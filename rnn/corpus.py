@@ -1,6 +1,7 @@
 """A text, its vocabulary, and its characters as integer codes."""
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +35,7 @@ class Corpus(NamedTuple):
     @property
     def id(self):
         """A folder's name for what is made from this text, different for different texts."""
-        return f"{self.name}-{self.sha256[:8]}"
+        return re.sub(r"[^A-Za-z0-9._-]", "_", self.name) + f"-{self.sha256[:8]}"
 
     @property
     def is_moby_dick(self):

@@ -17,10 +17,17 @@ class Problem(NamedTuple):
     h0: np.ndarray  # (m,)
 
 
-def make_problem(codes, K, rng, m=5, T=25, sigma=0.01, h0_sigma=0.0):
-    """Return a `Problem` in float64: the first T codes, weights from N(0, sigma^2), h0 from N(0, h0_sigma^2)."""
+def make_problem(codes, K, rng, m=5, T=25, sigma=0.01, h0_sigma=0.0, largest_K=100):
+    """Return a `Problem` in float64: the first T codes, weights from N(0, sigma^2), h0 from N(0, h0_sigma^2).
+
+    Of a larger vocabulary than `largest_K` only the characters that occur are kept, and as many others as fill it:
+    a check moves every weight there is, and there are thousands of characters in Chinese.
+    """
+    codes = codes[: T + 1]
+    if largest_K < K:
+        K, codes = largest_K, np.unique(codes, return_inverse=True)[1]
     params = model.init_params(K, m, rng, sigma, np.float64)
-    return Problem(params, codes[:T], codes[1 : T + 1], rng.normal(0, h0_sigma, m) if h0_sigma else np.zeros(m))
+    return Problem(params, codes[:T], codes[1:], rng.normal(0, h0_sigma, m) if h0_sigma else np.zeros(m))
 
 
 def analytic_gradients(problem, backward=model.backward):

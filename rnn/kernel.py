@@ -12,9 +12,12 @@ from numba import njit
 # sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
 compiled = njit(fastmath=_relaxed, error_model="numpy", nogil=True, cache=True)
+# inlined, because a helper that stays a function of its own may be compiled in two ways, with two roundings: one in the
+# process that compiles, another in those that load the cache
+inlined = njit(fastmath=_relaxed, error_model="numpy", forceinline=True)
 
 
-@compiled
+@inlined
 def tanh(a):
     """a <- tanh a: the ninth convergent of Lambert's fraction at a/16, then tanh 2x = 2 tanh x/(1 + tanh^2 x)."""
     real = a.dtype.type
@@ -30,9 +33,9 @@ def tanh(a):
         a[i] = real(2) * t / (real(1) + t * t)
 
 
-@compiled
+@inlined
 def softmax(o):
-    """o <- softmax o: exp z is (exp z/64)^64, the inner one being its Taylor polynomial."""
+    """o <- softmax o, and return log sum exp o; exp z is (exp z/64)^64, the inner one its Taylor polynomial."""
     real = o.dtype.type
     largest = o[0]
     for k in range(len(o)):
@@ -52,9 +55,10 @@ def softmax(o):
         total += o[k]
     for k in range(len(o)):
         o[k] /= total
+    return largest + np.log(total)
 
 
-@compiled
+@inlined
 def affine(M, x, bias, out):
     """out <- M x + bias."""
     for i in range(len(out)):
@@ -64,7 +68,7 @@ def affine(M, x, bias, out):
         out[i] = total
 
 
-@compiled
+@inlined
 def add_transposed(M, x, out):
     """out <- out + M^T x, four rows of M at a time."""
     rows = len(x)
@@ -76,7 +80,7 @@ def add_transposed(M, x, out):
             out[j] += M[i, j] * x[i]
 
 
-@compiled
+@inlined
 def adagrad(theta, memory, gradient, rate, clip):
     """One step of AdaGrad, in place, of the clipped gradient."""
     epsilon = theta.dtype.type(1e-8)
@@ -113,8 +117,8 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
             tanh(h[t + 1])
         for t in range(length):
             affine(V, h[t + 1], c, p[t])
-            softmax(p[t])
-            loss -= np.log(p[t, y[t]])
+            score = p[t, y[t]]
+            loss += softmax(p[t]) - score
         losses[n] = loss
         if not np.isfinite(loss):
             break

@@ -1,5 +1,7 @@
 """The figures. Each function draws one idea on axes that it is given."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
@@ -14,6 +16,7 @@ WIDTH = 6.3  # inches: the measure of the text, so that type in a figure has the
 
 def use_style():
     """Set matplotlib to the report's typeface, sizes and colours, and to SVG that is the same in every build."""
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # SVG has text as text: the reader's own fonts draw it
     for font in (ROOT / "build" / "fonts").glob("*.ttf"):
         font_manager.fontManager.addfont(font)
     has_typeface = "Libertinus Serif" in font_manager.fontManager.get_font_names()

@@ -1,0 +1,94 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rnn import corpus
+from rnn.corpus import CorpusError, decode, encode, read_corpus
+
+LONG = "All work and no play makes Jack a dull boy. "
+
+
+def written(folder, data, name="text.txt"):
+    path = folder / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def test_the_default_text_is_the_one_that_was_measured():
+    moby_dick = read_corpus()
+    assert (len(moby_dick.codes), moby_dick.K, moby_dick.is_moby_dick) == (1_190_317, 83, True)
+    assert moby_dick.text[:20] == "CHAPTER 1. Loomings."
+    assert moby_dick.codes.dtype == np.uint8
+
+
+BAD = {
+    "empty": (b"", "is empty"),
+    "too short": (b"abcdefghijklmnopqrstuvwxy", "has 25 characters; one sequence and its target take 26"),
+    "one distinct character": (b"a" * 100, "a single distinct character, 'a'"),
+    "not UTF-8": ((LONG + "é").encode("latin-1"), f"not UTF-8: byte {len(LONG)} "),
+    "not UTF-8 after a BOM and CRLF": (b"\xef\xbb\xbfab\r\n" + LONG.encode() + b"\xff", f"byte {7 + len(LONG)} "),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_text_gets_one_clear_sentence(tmp_path, case):
+    data, sentence = BAD[case]
+    path = written(tmp_path, data)
+    with pytest.raises(CorpusError, match=sentence):
+        read_corpus(path)
+    assert path.read_bytes() == data
+    run = subprocess.run([sys.executable, "-m", "rnn.corpus", path], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert sentence in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_missing_file_and_a_folder_get_one_clear_sentence(tmp_path):
+    with pytest.raises(CorpusError, match="does not exist"):
+        read_corpus(tmp_path / "none.txt")
+    with pytest.raises(CorpusError, match="is a folder"):
+        read_corpus(tmp_path)
+
+
+def test_a_default_text_with_another_hash_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "MOBY_DICK", written(tmp_path, LONG))
+    with pytest.raises(CorpusError, match=r"not the expected text: its SHA-256 is [0-9a-f]{64}, expected fe282a57"):
+        read_corpus()
+
+
+def test_a_byte_order_mark_is_dropped_and_crlf_becomes_lf_and_both_are_said(tmp_path):
+    text = read_corpus(written(tmp_path, b"\xef\xbb\xbf" + b"one line\r\n" * 9))
+    assert text.text == "one line\n" * 9
+    assert "byte-order mark" in corpus.describe(text)
+    assert "9 Windows line ends" in corpus.describe(text)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    ["Все счастливые семьи похожи друг на друга", "🐳👩‍🚀🏳️‍🌈 и 文", "".join(map(chr, range(0x4E00, 0x4E00 + 5000)))],
+    ids=["Cyrillic", "emoji", "Chinese"],
+)
+def test_any_script_goes_in_and_comes_out(tmp_path, sample):
+    text = read_corpus(written(tmp_path, sample * 3))
+    assert text.text == sample * 3
+    assert len(set(sample)) == text.K
+
+
+def test_the_vocabulary_is_sorted_and_codes_are_its_places():
+    assert read_corpus().vocabulary == "".join(sorted(read_corpus().vocabulary))
+    assert encode("cab", "abc").tolist() == [2, 0, 1]
+    assert decode(np.array([2, 0, 1]), "abc") == "cab"
+
+
+def test_an_unknown_character_is_named():
+    with pytest.raises(ValueError, match="has never seen '☃'"):
+        encode("a☃", "abc")
+
+
+def test_different_texts_of_one_name_have_different_folders(tmp_path):
+    (tmp_path / "other").mkdir()
+    first, second = written(tmp_path, LONG), written(tmp_path / "other", LONG + "!")
+    assert read_corpus(first).id != read_corpus(second).id
+    assert read_corpus().head(100).id != read_corpus().id

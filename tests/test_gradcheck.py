@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from rnn import gradcheck
+from rnn.corpus import read_corpus
+
+
+@pytest.fixture(scope="module")
+def problems():
+    corpus = read_corpus()
+
+    def make(**settings):
+        return gradcheck.make_problem(corpus.codes, corpus.K, np.random.default_rng(0), **settings)
+
+    return {"h0 = 0": make(), "random h0": make(h0_sigma=0.5), "large weights": make(sigma=1.0, h0_sigma=0.5)}
+
+
+def worst(problem, numerical, backward):
+    return {name: error.max() for name, error in gradcheck.relative_errors(problem, numerical, backward).items()}
+
+
+def test_complex_step_errors_are_below_1e_13_for_all_parameters_and_h0(problems):
+    problem = problems["random h0"]
+    errors = worst(problem, gradcheck.complex_step_gradients(problem), gradcheck.model.backward)
+    assert set(errors) == {"W", "U", "V", "b", "c", "h_0"}
+    assert max(errors.values()) < 1e-13
+
+
+def test_centred_errors_are_of_the_order_of_the_originals(problems):
+    original = {"b": 1.7e-9, "c": 7.0e-10, "U": 8.0e-10, "V": 1.4e-7, "W": 9.1e-8}
+    problem = problems["h0 = 0"]
+    errors = gradcheck.relative_errors(problem, gradcheck.centred_gradients(problem))
+    for name, theirs in original.items():
+        assert theirs / 10 < errors[name].mean() < theirs * 10
+
+
+@pytest.mark.parametrize("bug", gradcheck.BUGS.values(), ids=lambda bug: bug.__name__)
+def test_every_bug_is_caught_at_large_weights(problems, bug):
+    problem = problems["large weights"]
+    assert max(worst(problem, gradcheck.complex_step_gradients(problem), bug).values()) > 1e-10
+
+
+def test_the_bug_of_the_original_passes_at_h0_zero_and_is_caught_at_random_h0(problems):
+    bug = gradcheck.drop_h0_term_of_W
+    at_zero, at_random = (worst(p, gradcheck.centred_gradients(p), bug) for p in list(problems.values())[:2])
+    assert max(at_zero.values()) < 1e-5
+    assert at_random["W"] > 0.1
+    assert max(error for name, error in at_random.items() if name != "W") < 1e-5
+
+
+def test_the_numerical_gradients_leave_the_parameters_as_they_were(problems):
+    problem = problems["random h0"]
+    before = [theta.copy() for theta in (*problem.params, problem.h0)]
+    gradcheck.centred_gradients(problem)
+    assert all(np.array_equal(a, b) for a, b in zip(before, (*problem.params, problem.h0), strict=True))
+
+
+def test_relative_error_is_zero_where_both_are_zero():
+    np.testing.assert_array_equal(gradcheck.relative_error(np.array([0.0, 1.0]), np.array([0.0, -1.0])), [0, 1])

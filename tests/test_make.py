@@ -1,0 +1,175 @@
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import nbformat
+import pytest
+import yaml
+
+from tests.conftest import ROOT, make
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def test_make_alone_explains_the_targets():
+    said = make().stdout
+    for target in ("setup", "data", "report", "train", "test", "lab", "check", "clean"):
+        assert re.search(rf"^  {target} +\S", said, re.MULTILINE)
+
+
+def test_a_second_report_with_nothing_changed_does_nothing(report):
+    before = (report.folder / "report.html").stat().st_mtime_ns
+    assert "Nothing has changed." in make("report", "QUICK=1").stdout
+    assert (report.folder / "report.html").stat().st_mtime_ns == before
+
+
+def test_the_report_says_what_each_stage_took(report):
+    if "Nothing has changed." not in report.said:
+        assert re.search(r"^report.html and report.pdf: \d+ s$", report.said, re.MULTILINE)
+
+
+def test_every_notebook_was_executed_in_quick_mode_without_an_error(report):
+    for source in NOTEBOOKS:
+        executed = nbformat.read(report.folder / source.name, 4)
+        code = [cell for cell in executed.cells if cell.cell_type == "code"]
+        assert all(cell.execution_count for cell in code)
+        assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
+        assert any("QUICK = True" in cell.source for cell in code)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_has_no_outputs_in_git_and_the_promised_rhythm(path):
+    cells = nbformat.read(path, 4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert cells[0].source.startswith("# ")
+    assert cells[0].source.splitlines()[0].endswith("?")
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    assert "assert " in code[-1].source
+
+
+def executed(source, target, *parameters):
+    command = [sys.executable, ROOT / "report" / "execute.py", source, target, *parameters]
+    return subprocess.run(command, capture_output=True, text=True, cwd=source.parent)
+
+
+def notebook(folder, *cells):
+    path = folder / "01_small.ipynb"
+    made = [
+        nbformat.v4.new_markdown_cell(source[1:]) if source.startswith("#") else nbformat.v4.new_code_cell(source)
+        for source in cells
+    ]
+    made.insert(1, nbformat.v4.new_code_cell("QUICK = False", metadata={"tags": ["parameters"]}))
+    nbformat.write(nbformat.v4.new_notebook(cells=made), path)
+    return path
+
+
+def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_nothing(tmp_path):
+    result = executed(notebook(tmp_path, "x = 1", "x / 0", "y = 2"), tmp_path / "out.ipynb")
+    assert result.returncode == 1
+    assert "01_small.ipynb stopped in cell 3" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
+    assert "x / 0" in re.sub(r"\x1b\[[0-9;]*m", "", result.stderr)
+    assert not (tmp_path / "out.ipynb").exists()
+    assert (tmp_path / "out.failed.ipynb").exists()
+
+
+def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path):
+    target = tmp_path / "out.ipynb"
+    code = "import time; print(time.time_ns())"
+
+    def printed():
+        return next(cell.outputs[0].text for cell in nbformat.read(target, 4).cells if "time_ns" in cell.source)
+
+    executed(notebook(tmp_path, "# A sentence.", code), target, "QUICK=1")
+    first = printed()
+    executed(notebook(tmp_path, "# Another sentence.", code), target, "QUICK=1")
+    assert printed() == first
+    assert "Another sentence." in target.read_text()
+    executed(notebook(tmp_path, "# Another sentence.", code + "  # changed"), target, "QUICK=1")
+    assert printed() != first
+
+
+def test_a_changed_sentence_renders_again_without_executing(report):
+    path = NOTEBOOKS[-1]
+    original = path.read_bytes()
+    try:
+        changed = nbformat.read(path, 4)
+        changed.cells[0].source += "\n\nA sentence that was not there."
+        nbformat.write(changed, path)
+        said = make("report", "QUICK=1").stdout
+        assert f"{path.name}: only sentences have changed" in said
+        assert "A sentence that was not there." in report.html
+    finally:
+        path.write_bytes(original)
+        make("report", "QUICK=1")
+    assert "A sentence that was not there." not in report.html
+
+
+BAD = {
+    "empty.txt": (b"", "is empty"),
+    "short.txt": (b"abc", "has 3 characters"),
+    "same.txt": (b"a" * 99, "a single distinct character"),
+    "latin.txt": ("é" * 50).encode("latin-1"),
+    "missing.txt": (None, "does not exist"),
+}
+BAD["latin.txt"] = (BAD["latin.txt"], "not UTF-8: byte 0 ")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_make_says_one_clear_sentence_of_a_bad_text(tmp_path, name):
+    data, sentence = BAD[name]
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    result = make("report", "QUICK=1", f"CORPUS={tmp_path / name}")
+    assert result.returncode != 0
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert len([line for line in result.stderr.splitlines() if not line.startswith("make")]) == 1
+
+
+def test_make_says_that_a_folder_is_no_text(tmp_path):
+    result = make("report", "QUICK=1", f"CORPUS={tmp_path}")
+    assert "is a folder" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_without_a_network_npm_says_so_in_a_sentence(tmp_path):
+    environment = os.environ | {"npm_config_registry": "http://127.0.0.1:9", "npm_config_fetch_retries": "0"}
+    environment |= {"npm_config_cache": str(tmp_path)}
+    environment = {key: value for key, value in environment.items() if not key.startswith("MAKE")}
+    for name in ("Makefile", "package.json", "package-lock.json"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    command = ["make", f"ENV={ROOT / '.venv'}", "node_modules/ready"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert result.returncode != 0
+    assert "is there a network?" in result.stdout
+    assert not (tmp_path / "node_modules" / "ready").exists()
+
+
+def test_conda_users_get_the_same_dependencies():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
+    of_pip = listed.pop()["pip"]
+    assert of_pip.pop() == "-e ."
+    listed.remove("pip")
+    listed.remove(f"python{pyproject['requires-python']}")
+    listed[listed.index("brotli-python")] = "brotli"  # its name at conda-forge
+    assert sorted(listed + of_pip) == sorted(pyproject["dependencies"])
+
+
+def test_the_locks_pin_everything_with_hashes_and_name_no_registry():
+    python = (ROOT / "requirements.lock").read_text("utf-8")
+    for block in re.split(r"\n(?=\S)", python):
+        assert block.startswith("#") or "--hash=sha256:" in block
+    npm = (ROOT / "package-lock.json").read_text("utf-8")
+    packages = json.loads(npm)["packages"]
+    assert all("integrity" in package for name, package in packages.items() if name)
+    assert "resolved" not in npm
+    assert "index-url" not in python
+    names = {re.match(r"[\w.-]+", line)[0] for line in python.splitlines() if "==" in line}
+    for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]:
+        assert re.match(r"[\w.-]+", requirement)[0].replace("_", "-") in names

@@ -1,0 +1,154 @@
+import re
+
+import html5lib
+import nbformat
+import pytest
+from pypdf import PdfReader
+
+from tests.conftest import HOSTILE, ROOT
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return html5lib.parse(report.html, namespaceHTMLElements=False)
+
+
+@pytest.fixture(scope="module")
+def paper(report):
+    return "\n".join(page.extract_text() for page in PdfReader(report.folder / "report.pdf").pages)
+
+
+def in_notebooks(pattern, folder):
+    found = []
+    for path in sorted(folder.glob("[0-9]*.ipynb")):
+        for cell in nbformat.read(path, 4).cells:
+            for output in cell.get("outputs", []):
+                found += re.findall(pattern, output.get("data", {}).get("text/markdown", ""))
+    return found
+
+
+def squeezed(text):
+    """Letters and digits alone: line breaks, hyphens and spaces fall where the paper has them."""
+    return re.sub(r"[\W_]", "", text)
+
+
+def test_the_page_is_well_formed(report):
+    parser = html5lib.HTMLParser()
+    parser.parse(report.html)
+    assert parser.errors == []
+
+
+def test_no_identifier_stands_twice_and_every_reference_leads_somewhere(page):
+    identifiers = [element.get("id") for element in page.iter() if element.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+    targets = {link.get("href")[1:] for link in page.iter("a") if link.get("href", "").startswith("#")}
+    assert targets - {""} <= set(identifiers)
+
+
+def test_nothing_is_fetched(report, page):
+    for element in page.iter():
+        if not isinstance(element.tag, str):
+            continue
+        for attribute in ("src", "srcset", "data", "poster"):
+            assert element.get(attribute, "data:").startswith("data:")
+        assert element.tag not in ("link", "iframe", "object", "embed", "base")
+    assert not re.search(r"@import|url\((?!data:|#|\"?#)", report.html)
+    assert "default-src 'none'" in report.html
+
+
+def test_every_figure_table_and_caption_is_in_page_and_paper(report, page, paper):
+    identifiers = in_notebooks(r"\{#((?:fig|tbl)-[\w-]+)", report.folder)
+    assert len(identifiers) > 15
+    on_page = {element.get("id") for element in page.iter() if element.get("id")}
+    assert set(identifiers) <= on_page
+    figures, tables = (sum(name.startswith(kind) for name in identifiers) for kind in ("fig", "tbl"))
+    for kind, count in (("Figure", figures), ("Table", tables)):
+        assert [f"{kind}\u00a0{n}." in report.html for n in range(1, count + 1)] == [True] * count
+        assert all(re.search(rf"{kind}\s{n}\.", paper) for n in range(1, count + 1))
+
+
+def test_references_have_numbers(report, paper):
+    assert re.search(r'<a href="#fig-loss">Figure\u00a0\d+</a>', report.html)
+    assert not re.search(r"\b(Figure|Table)\b(?!\s\d)", paper.split("Abstract")[1])
+
+
+def test_figures_are_svg_with_real_text_and_a_text_for_who_cannot_see_them(page):
+    pictures = [element for element in page.iter() if element.tag == "svg"]
+    figures = [picture for picture in pictures if picture.get("role") == "img"]
+    assert len(figures) >= 6
+    for figure in figures:
+        assert len(figure.get("aria-label")) > 20
+        assert list(figure.iter("text"))
+
+
+def test_mathematics_is_rendered_and_readable_by_screen_readers(report, page):
+    assert report.html.count('class="katex"') > 30
+    assert "katex-error" not in report.html
+    assert len(list(page.iter("math"))) + report.html.count("<math ") > 30
+
+
+def test_equations_are_numbered_in_order_in_page_and_paper(report, paper):
+    sources = "".join(path.read_text("utf-8") for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")))
+    tags = re.findall(r"\\\\tag\{(\d+)\}", sources)
+    assert tags == [str(n) for n in range(1, len(tags) + 1)]
+    for n in tags:
+        assert f'id="eq-{n}"' in report.html
+        assert f"({n})" in paper
+
+
+def test_code_is_folded_in_the_page_and_not_in_the_paper(report, paper):
+    assert report.html.count('<details class="code">') > 10
+    assert "import numpy as np" not in paper
+    assert "def backward(params" in paper
+
+
+def test_a_rehearsal_says_so_on_its_face(report, paper):
+    assert "its numbers mean nothing" in report.html
+    assert paper.count("A rehearsal") == len(PdfReader(report.folder / "report.pdf").pages)
+
+
+def test_the_title_block_is_filled(report, paper):
+    head = report.html.split("</header>")[0]
+    for part in ("A vanilla RNN reads a novel", "<time>", "83 of them distinct", "7 epochs", "AdaGrad"):
+        assert part in head
+    assert "{" not in re.sub(r"<style>.*</style>", "", head, flags=re.DOTALL)
+    assert "A vanilla RNN reads a novel" in paper
+
+
+def test_quotes_dashes_and_text_come_through(report, paper):
+    for text in in_notebooks(r"```\n(.*?)\n```", report.folder):
+        assert squeezed(text)[:100] in squeezed(paper)
+    text = re.sub("<[^>]+>", "", report.html)
+    for character in "“”—’":
+        assert character in text
+        assert character in paper
+
+
+def test_live_only_cells_are_left_out(report, paper):
+    assert "ipywidgets" not in paper
+    assert "A slider for everything" not in report.html + paper
+
+
+def test_the_paper_has_outline_metadata_and_tags(report):
+    reader = PdfReader(report.folder / "report.pdf")
+    assert reader.metadata.title == "A vanilla RNN reads a novel"
+    assert reader.outline[0].title.endswith("Are the gradients right?")
+    assert "/StructTreeRoot" in reader.trailer["/Root"]
+
+
+def test_a_hostile_text_shows_as_text(hostile_report):
+    assert HOSTILE.startswith("<script>")
+    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+    page = parser.parse(hostile_report.html)
+    assert parser.errors == []
+    assert len(list(page.iter("script"))) == 1
+    shown = "".join("".join(block.itertext()) for block in page.iter("pre"))
+    assert "<script>document.title" in shown.replace("↵", "").replace("\n", "") or "<script>" in shown
+    assert hostile_report.folder.parent.name.startswith("a_hostile_text-")
+    assert PdfReader(hostile_report.folder / "report.pdf").pages
+
+
+def test_two_texts_do_not_mix(report, hostile_report):
+    assert report.folder != hostile_report.folder
+    assert "moby-dick" in report.html
+    assert "moby-dick" not in hostile_report.html

@@ -1,0 +1,139 @@
+import time
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from rnn import model
+from rnn.corpus import read_corpus
+from rnn.runs import Config
+from rnn.sampling import GREEDY, next_distribution, read, sample, sample_text
+from rnn.training import train
+from rnn.widget import sampler
+
+SCORES = np.array([2.0, 1.0, 0.5, 0.0, -1.0, -3.0])
+
+
+def network(K=6, m=8, seed=0, sigma=1.0):
+    return model.init_params(K, m, np.random.default_rng(seed), sigma, np.float64)
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1, 1), (0.5, 1), (2, 1), (1, 0.9), (1.5, 0.7)])
+def test_frequencies_follow_the_distribution(temperature, top_p):
+    # V and U are zero, so that every character is drawn from the same distribution, softmax c
+    params = model.Params(*(np.zeros_like(theta) for theta in network()))._replace(c=SCORES)
+    drawn = sample(params, [0], 20_000, np.random.default_rng(0), temperature, top_p)
+    p = next_distribution(SCORES, temperature, top_p)
+    counts = np.bincount(drawn, minlength=6)
+    assert counts[p == 0].sum() == 0
+    assert chisquare(counts[p > 0], 20_000 * p[p > 0]).pvalue > 0.01
+
+
+def test_a_character_depends_on_the_one_before():
+    # what comes after each character, against forward's own prediction in that state
+    params = network()
+    drawn = sample(params, [0], 50, np.random.default_rng(1))
+    h, p = model.forward(params, np.array([0, *drawn[:-1]]), np.zeros(8))
+    np.testing.assert_allclose(read(params, [0, *drawn[:-1]]), h[-1], rtol=1e-12)
+    uniforms = np.random.default_rng(1).random(50)
+    assert drawn.tolist() == [int(np.searchsorted(np.cumsum(q), u)) for q, u in zip(p, uniforms, strict=True)]
+
+
+def test_temperature_divides_the_scores():
+    np.testing.assert_allclose(next_distribution(SCORES, 2.0), model.softmax(SCORES / 2), rtol=1e-12)
+
+
+def test_the_nucleus_is_the_fewest_characters_with_the_probability():
+    p = model.softmax(SCORES)
+    for top_p in (0.01, 0.5, 0.8, 0.9, 0.999):
+        kept = next_distribution(SCORES, 1.0, top_p) > 0
+        assert p[kept].sum() >= top_p
+        assert p[kept].sum() - p[kept].min() < top_p
+        np.testing.assert_allclose(next_distribution(SCORES, 1.0, top_p)[kept], p[kept] / p[kept].sum(), rtol=1e-12)
+
+
+def test_greedy_takes_the_most_probable_character():
+    params = network()
+    drawn = sample(params, [0], 30, np.random.default_rng(0), temperature=GREEDY)
+    _, p = model.forward(params, np.array([0, *drawn[:-1]]), np.zeros(8))
+    assert drawn.tolist() == p.argmax(axis=1).tolist()
+
+
+def test_the_same_seed_gives_the_same_text_and_another_seed_another():
+    first, again, other = (sample_text(network(), "abcdef", "a", 100, seed) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+BAD = [
+    ({"temperature": 0}, "temperature must be > 0 and finite, got 0"),
+    ({"temperature": -1.0}, r"temperature must be > 0 and finite, got -1\.0"),
+    ({"temperature": float("nan")}, "temperature must be > 0 and finite, got nan"),
+    ({"temperature": float("inf")}, "temperature must be > 0 and finite, got inf"),
+    ({"top_p": 0}, r"top-p must be in \(0, 1\], got 0"),
+    ({"top_p": 1.1}, r"top-p must be in \(0, 1\], got 1\.1"),
+    ({"top_p": float("nan")}, r"top-p must be in \(0, 1\], got nan"),
+    ({"length": -1}, "length must be 0 or more characters, got -1"),
+    ({"prime": ""}, "at least one character"),
+    ({"prime": "a☃"}, "has never seen '☃'"),
+]
+
+
+@pytest.mark.parametrize(("setting", "sentence"), BAD)
+def test_settings_that_mean_nothing_are_refused(setting, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        sample_text(**{"params": network(), "vocabulary": "abcdef", "prime": "a", "length": 5, "seed": 0} | setting)
+
+
+@pytest.fixture
+def widget(tmp_path):
+    run = train(read_corpus().head(2_000), Config(m=10, T=10, epochs=1, snapshot_every=50), runs=tmp_path)
+    box = sampler(run)
+    controls = {getattr(child, "description", ""): child for child in box.children}
+    return controls, box.children[-1]
+
+
+@pytest.mark.parametrize(
+    ("slider", "value"),
+    [
+        ("temperature", 0.3),
+        ("top-p", 0.5),
+        ("length", 50),
+        ("training step", 50),
+        ("priming text", "The "),
+        ("seed", 7),
+    ],
+)
+def test_every_slider_of_the_widget_changes_the_text(widget, slider, value):
+    controls, text = widget
+    before = text.value
+    controls[slider].value = value
+    assert text.value != before
+
+
+def test_the_button_draws_another_text(widget):
+    controls, text = widget
+    before = text.value
+    controls["another draw"].click()
+    assert text.value != before
+
+
+@pytest.mark.parametrize(("prime", "sentence"), [("☃", "has never seen"), ("", "at least one character")])
+def test_the_widget_shows_an_error_and_recovers(widget, prime, sentence):
+    controls, text = widget
+    controls["priming text"].value = prime
+    assert sentence in text.value
+    controls["priming text"].value = "The "
+    assert "<b>The </b>" in text.value
+
+
+def test_the_widget_shows_markup_as_text(widget):
+    controls, text = widget
+    controls["priming text"].value = "&"
+    assert "<b>&amp;</b>" in text.value
+
+
+def test_a_thousand_characters_take_well_under_a_fifth_of_a_second():
+    params = network(83, 100, sigma=0.1)
+    began = time.perf_counter()
+    sample(params, [0], 1_000, np.random.default_rng(0), 0.8, 0.9)
+    assert time.perf_counter() - began < 1  # five times the promise: machines are shared

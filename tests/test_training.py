@@ -1,0 +1,185 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnn import model, training
+from rnn.corpus import ROOT, read_corpus
+from rnn.model import Params
+from rnn.runs import Config, publish, published, read_run
+from rnn.training import TrainingError, advance, smooth, train
+
+TEXT = read_corpus().head(2_000)
+SMALL = Config(m=12, T=10, epochs=3, snapshot_every=100)
+
+
+def start(K, config):
+    params = model.init_params(K, config.m, np.random.default_rng(config.seed), config.sigma, config.dtype)
+    return params, Params(*(np.zeros_like(theta) for theta in params)), np.zeros(config.m, config.dtype)
+
+
+def reference(params, memory, h, codes, step, losses, config):
+    """What `advance` does, with `model.train_step`."""
+    for n in range(len(losses)):
+        begin = (step + n) % config.steps_per_epoch(len(codes)) * config.T
+        h[:] = 0 if begin == 0 else h
+        y = codes[begin + 1 : begin + config.T + 1]
+        x = codes[begin : begin + len(y)]
+        losses[n], h[:] = model.train_step(params, memory, x, y, h, config.learning_rate, config.clip)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    K=st.integers(2, 90),
+    m=st.integers(1, 40),
+    T=st.integers(1, 30),
+    rest=st.integers(0, 5),
+    clip=st.sampled_from([0.05, 5.0]),
+    remainder=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_the_kernel_equals_the_reference_over_many_steps(K, m, T, rest, clip, remainder, seed):
+    # a small learning rate: with 0.1 the first steps of AdaGrad amplify a rounding error a thousandfold a step
+    config = Config(m, T, 0.002, 0.1, clip, remainder=remainder, seed=seed, dtype="float64")
+    codes = np.random.default_rng(seed).integers(0, K, 7 * T + 1 + min(rest, T - 1)).astype(np.uint8)
+    ours, theirs = start(K, config), start(K, config)
+    losses, expected = np.empty(200), np.empty(200)
+    advance(*ours, codes, 0, losses, config)
+    reference(*theirs, codes, 0, expected, config)
+    np.testing.assert_allclose(losses, expected, rtol=1e-10)
+    for name, of_kernel, of_model in zip(
+        Params._fields * 2, (*ours[0], *ours[1]), (*theirs[0], *theirs[1]), strict=True
+    ):
+        scale = np.abs(of_model).max()
+        np.testing.assert_allclose(of_kernel, of_model, rtol=1e-10, atol=1e-10 * scale, err_msg=name)
+
+
+TAKE_STEPS = """
+import hashlib, numpy as np
+from tests.test_training import SMALL, TEXT, advance, start
+losses = np.empty(200)
+advance(*start(TEXT.K, SMALL), TEXT.codes, 0, losses, SMALL)
+print(hashlib.sha256(losses.tobytes()).hexdigest())
+"""
+
+
+def test_the_process_that_compiles_takes_the_same_steps_as_those_that_load_the_cache(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", TAKE_STEPS]
+    first, second = (subprocess.check_output(command, env=environment, cwd=ROOT) for _ in range(2))
+    assert list(tmp_path.rglob("*.nbc"))
+    assert first == second
+
+
+def test_steps_taken_in_pieces_are_the_same_bits():
+    whole, pieces = start(TEXT.K, SMALL), start(TEXT.K, SMALL)
+    losses = np.empty(450)
+    advance(*whole, TEXT.codes, 0, losses, SMALL)
+    for begin, end in ((0, 1), (1, 199), (199, 398), (398, 450)):
+        part = np.empty(end - begin)
+        advance(*pieces, TEXT.codes, begin, part, SMALL)
+        assert np.array_equal(part, losses[begin:end])
+    assert all(np.array_equal(a, b) for a, b in zip(whole[0], pieces[0], strict=True))
+
+
+def test_the_smoothed_loss_is_its_definition():
+    losses, alpha = np.random.default_rng(0).normal(50, 5, 300), 0.9
+    s = losses[0]
+    expected = [s]
+    for L in losses[1:]:
+        s = alpha * s + (1 - alpha) * L
+        expected.append(s)
+    np.testing.assert_allclose(smooth(losses, alpha), expected, rtol=1e-12)
+    # and unrolled: every loss weighs alpha to the power of its age
+    weights = (1 - alpha) * alpha ** np.arange(299, -1, -1.0)
+    weights[0] /= 1 - alpha
+    assert smooth(losses, alpha)[-1] == pytest.approx(weights @ losses)
+
+
+def test_a_run_has_the_loss_of_every_step_and_its_snapshots(tmp_path):
+    run = train(TEXT, SMALL, runs=tmp_path)
+    assert len(run.losses) == 3 * 199
+    assert run.losses[0] == pytest.approx(10 * np.log(83), abs=0.1)
+    assert run.losses[-100:].mean() < run.losses[:100].mean()
+    assert run.snapshots == [0, 100, 200, 300, 400, 500, 597]
+    assert np.array_equal(run.params(0).W, start(TEXT.K, SMALL)[0].W)
+
+
+def test_a_finished_run_is_read_and_not_trained_again(tmp_path, monkeypatch):
+    run = train(TEXT, SMALL, runs=tmp_path)
+    monkeypatch.setattr(training, "advance", None)
+    again = train(TEXT, SMALL, runs=tmp_path)
+    assert np.array_equal(again.losses, run.losses)
+    assert again.vocabulary == TEXT.vocabulary
+    assert all(np.array_equal(a, b) for a, b in zip(read_run(run.directory).params(), run.params(), strict=True))
+
+
+def test_another_text_or_setting_is_another_run(tmp_path):
+    runs = [
+        train(text, config, runs=tmp_path).directory
+        for text, config in ((TEXT, SMALL), (TEXT.head(1_000), SMALL), (TEXT, SMALL._replace(learning_rate=0.05)))
+    ]
+    assert len(set(runs)) == 3
+
+
+def test_a_run_that_goes_on_from_another_is_one_long_run(tmp_path):
+    first = train(TEXT, SMALL, runs=tmp_path)
+    second = train(TEXT, SMALL._replace(epochs=2), start=first, runs=tmp_path)
+    long = train(TEXT, SMALL._replace(epochs=5), runs=tmp_path)
+    assert np.array_equal(np.concatenate((first.losses, second.losses)), long.losses)
+    assert second.last_step == long.last_step == 5 * 199
+    assert all(np.array_equal(a, b) for a, b in zip(second.params(), long.params(), strict=True))
+
+
+def test_the_last_short_sequence_is_dropped_unless_asked_for(tmp_path):
+    assert Config(T=25).steps_per_epoch(100) == 3
+    assert Config(T=25, remainder=True).steps_per_epoch(100) == 4
+    assert Config(T=25, remainder=True).steps_per_epoch(101) == 4
+
+
+def test_the_published_run_is_found_again(tmp_path):
+    assert published(TEXT, runs=tmp_path) is None
+    run = train(TEXT, SMALL, runs=tmp_path)
+    publish(run)
+    assert published(TEXT, runs=tmp_path).directory == run.directory
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(tmp_path):
+    with pytest.raises(TrainingError, match=r"The loss of step \d+ is (nan|inf), at learning rate 1e\+38: try a "):
+        train(TEXT, SMALL._replace(learning_rate=1e38), runs=tmp_path)
+
+
+def test_a_text_shorter_than_a_sequence_is_refused(tmp_path):
+    with pytest.raises(TrainingError, match="T = 10 needs 11"):
+        train(TEXT.head(10), SMALL, runs=tmp_path)
+
+
+def in_a_process(runs):
+    training.CHECKPOINT_SECONDS = 0.05
+    train(TEXT, SMALL._replace(epochs=500), runs=runs)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.05)
+    whole = train(TEXT, SMALL._replace(epochs=500), runs=tmp_path / "whole")
+    for _ in range(3):
+        process = multiprocessing.get_context("spawn").Process(target=in_a_process, args=(tmp_path / "killed",))
+        process.start()
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "killed").glob("*/*/checkpoint.npz")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    resumed = train(TEXT, SMALL._replace(epochs=500), runs=tmp_path / "killed")
+    assert np.array_equal(resumed.losses, whole.losses)
+    assert resumed.snapshots == whole.snapshots
+    for step in whole.snapshots:
+        assert all(np.array_equal(a, b) for a, b in zip(resumed.params(step), whole.params(step), strict=True))
