@@ -96,4 +96,4 @@ lock: ## write the lock files anew (for developers; needs uv)
 	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## delete what was built; trained runs stay in runs/
-	@rm -rf build $(filter-out figures/README.md,$(wildcard figures/*))
+	@rm -rf build figures/*/

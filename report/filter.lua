@@ -55,11 +55,12 @@ local function Figure(figure)
 end
 
 local function Table(tbl)
-  if #tbl.caption.long > 0 then prefixed(tbl.caption, 'Table', numbered('tbl', tbl.identifier)) end
-  if html then
-    local around = { class = 'wide', tabindex = '0', role = 'region', ['aria-label'] = 'table' }
-    return pandoc.Div({ tbl }, around), false
+  local label = 'Table'
+  if #tbl.caption.long > 0 then
+    label = label .. ' ' .. numbered('tbl', tbl.identifier)
+    prefixed(tbl.caption, 'Table', count.tbl)
   end
+  if html then return pandoc.Div({ tbl }, { class = 'wide', role = 'region', ['aria-label'] = label }), false end
   return tbl, false
 end
 

@@ -62,7 +62,7 @@ def loss(params, x, y, h0):
 
 
 def backward(params, x, y, h, p):
-    """Return the gradient of L as `Params`, and dL/dh_0 (m,); h and p are what `forward` returned."""
+    """Return dL/dparams and dL/dh_0 (m,), from the h and p of `forward`."""
     W, U, V, b, _ = params
     T = len(x)
     do = p.copy()  # dL/do_t = p_t - one-hot(y_t)

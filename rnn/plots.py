@@ -41,6 +41,7 @@ def use_style():
             "legend.frameon": False,
             "figure.figsize": (WIDTH, 3.0),
             "figure.constrained_layout.use": True,
+            "savefig.transparent": True,
             "svg.fonttype": "none",
             "svg.hashsalt": "rnn",
         }

@@ -27,7 +27,7 @@ def figure(fig, corpus, name, caption, alt):
     svg = path.read_text("utf-8")
     svg = svg[svg.index("<svg") :]
     markdown = f'![{caption}]({path.relative_to(ROOT)}){{#fig-{name} alt="{_attribute(alt)}"}}'
-    _display(name, "Figure", svg, caption, markdown)
+    _display(name, "Figure", f"<div style='background: white'>{svg}</div>", caption, markdown)
 
 
 def table(rows, headers, name, caption, align=None):
@@ -40,13 +40,15 @@ def table(rows, headers, name, caption, align=None):
     _display(name, "Table", tabulate(rows, tablefmt="html", **settings), caption, markdown)
 
 
-def texts(labelled, name, caption):
-    """Show texts, {label: text}, each as it is to the last character, under one caption."""
+def texts(labelled, name, caption, wrap=True):
+    """Show texts, {label: text}, each as it is to the last character, under a caption; `wrap` may break long lines."""
     shown = "".join(
         f"<p><b>{html.escape(label)}</b></p><pre style='white-space: pre-wrap'>{html.escape(text)}</pre>"
         for label, text in labelled.items()
     )
-    blocks = "\n\n".join(f"**{label}**\n\n{verbatim(text)}" for label, text in labelled.items())
+    blocks = "\n\n".join(
+        f"**{label}**\n\n{verbatim(text, '' if wrap else 'lines')}" for label, text in labelled.items()
+    )
     fence = ":" * 4
     markdown = f"{fence} {{#fig-{name} .texts}}\n{blocks}\n\n{fence} caption\n{caption}\n{fence}\n{fence}"
     _display(name, "Figure", shown, caption, markdown)
@@ -74,10 +76,10 @@ def results(**values):
     display({"application/vnd.rnn.results+json": values, "text/plain": ""}, raw=True)
 
 
-def verbatim(text):
+def verbatim(text, kind=""):
     """Return Markdown of a block that shows `text` as it is: the fence is longer than any run of backticks in it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{fence}\n{text}\n{fence}"
+    return f"{fence}{kind}\n{text}\n{fence}"
 
 
 def scientific(x, digits=0):

@@ -7,6 +7,8 @@ from pypdf import PdfReader
 
 from tests.conftest import HOSTILE, ROOT
 
+SVG = "{http://www.w3.org/2000/svg}"
+
 
 @pytest.fixture(scope="module")
 def page(report):
@@ -73,12 +75,12 @@ def test_references_have_numbers(report, paper):
 
 
 def test_figures_are_svg_with_real_text_and_a_text_for_who_cannot_see_them(page):
-    pictures = [element for element in page.iter() if element.tag == "svg"]
+    pictures = [element for element in page.iter() if element.tag == SVG + "svg"]
     figures = [picture for picture in pictures if picture.get("role") == "img"]
     assert len(figures) >= 6
     for figure in figures:
         assert len(figure.get("aria-label")) > 20
-        assert list(figure.iter("text"))
+        assert list(figure.iter(SVG + "text"))
 
 
 def test_mathematics_is_rendered_and_readable_by_screen_readers(report, page):
