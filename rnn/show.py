@@ -98,5 +98,8 @@ def _attribute(text):
 
 
 def _display(name, kind, body, caption, markdown):
-    in_jupyter = f"<figure>{body}<figcaption><i>{kind}.</i> {html.escape(caption)}</figcaption></figure>"
+    identifier = f"{'fig' if kind == 'Figure' else 'tbl'}-{name}"
+    in_jupyter = (
+        f"<figure id='{identifier}'>{body}<figcaption><i>{kind}.</i> {html.escape(caption)}</figcaption></figure>"
+    )
     display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": f"{kind}: {caption}"}, raw=True)

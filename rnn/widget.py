@@ -37,7 +37,7 @@ def sampler(run, prime="\n"):
             text.value = f"<p role='alert'><b>{html.escape(str(error))}</b></p>"
         else:
             text.value = (
-                "<pre style='white-space: pre-wrap; overflow-wrap: anywhere; max-width: 50em'>"
+                "<pre style='white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; max-width: 50em'>"
                 f"<b>{html.escape(priming.value)}</b>{html.escape(drawn)}</pre>"
             )
 
