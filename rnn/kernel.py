@@ -59,10 +59,19 @@ def softmax(o):
 
 
 @inlined
-def affine(M, x, bias, out):
-    """out <- M x + bias."""
-    for i in range(len(out)):
-        total = bias[i]
+def multiply(M, x, out):
+    """out <- M x, four rows of M at a time."""
+    rows = len(out)
+    for i in range(0, rows - 3, 4):
+        sum0 = sum1 = sum2 = sum3 = x.dtype.type(0)
+        for j in range(len(x)):
+            sum0 += M[i, j] * x[j]
+            sum1 += M[i + 1, j] * x[j]
+            sum2 += M[i + 2, j] * x[j]
+            sum3 += M[i + 3, j] * x[j]
+        out[i], out[i + 1], out[i + 2], out[i + 3] = sum0, sum1, sum2, sum3
+    for i in range(rows - rows % 4, rows):
+        total = x.dtype.type(0)
         for j in range(len(x)):
             total += M[i, j] * x[j]
         out[i] = total
@@ -111,12 +120,15 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
         h[0] = h0
         loss = 0.0
         for t in range(length):
-            affine(W, h[t], b, h[t + 1])
+            multiply(W, h[t], h[t + 1])
             for i in range(m):
-                h[t + 1, i] += U[x[t], i]
+                h[t + 1, i] += U[x[t], i] + b[i]
             tanh(h[t + 1])
+        for k in range(K):
+            multiply(h[1 : length + 1], V[k], p[:length, k])
         for t in range(length):
-            affine(V, h[t + 1], c, p[t])
+            for k in range(K):
+                p[t, k] += c[k]
             score = p[t, y[t]]
             loss += softmax(p[t]) - score
         losses[n] = loss
