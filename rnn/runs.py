@@ -7,8 +7,10 @@ runs/<text>/<run>/run.json          what the run was made from: the configuratio
 """
 
 import hashlib
+import io
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,10 @@ from rnn.model import Params
 
 RUNS = ROOT / "runs"
 FORMAT = 1  # of these files; a run of another format is another run
+
+
+class RunError(RuntimeError):
+    """A run that cannot start, go on or be read; the message says in a sentence why, and what to do."""
 
 
 class Config(NamedTuple):
@@ -42,7 +48,7 @@ class Config(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A finished run as it lies on disk."""
+    """A run as it lies on disk, up to its last checkpoint: finished, or as far as it came."""
 
     directory: Path
     config: Config
@@ -52,31 +58,41 @@ class Run(NamedTuple):
 
     @property
     def last_step(self):
-        """The number of steps behind the final weights."""
+        """The number of steps taken, those of the run before included."""
         return self.first_step + len(self.losses)
 
     @property
     def snapshots(self):
-        """The steps whose weights are on disk, ascending; the last is `last_step`."""
-        return sorted(int(path.stem) for path in self.directory.glob("snapshots/*.npz"))
+        """The steps whose weights are on disk, ascending; the last is `last_step` if the run is finished."""
+        steps = (int(path.stem) for path in self.directory.glob("snapshots/*.npz"))
+        return sorted(step for step in steps if step <= self.last_step)
 
     def params(self, step=None):
-        """The weights after `step` steps, one of `snapshots`; the final ones for None."""
-        step = self.last_step if step is None else step
-        return load_params(self.directory / "snapshots" / f"{step}.npz")
+        """The weights after `step` steps, one of `snapshots`; the last of them for None."""
+        step = self.snapshots[-1] if step is None else step
+        return Params(**load_arrays(self.directory / "snapshots" / f"{step}.npz"))
 
 
 def read_run(directory):
-    """Return the finished `Run` in a directory."""
+    """Return the `Run` in a directory; raise RunError if its files are damaged."""
     made_from = json.loads((directory / "run.json").read_text("utf-8"))
     config = Config(**made_from["config"])
-    losses = np.fromfile(directory / "losses.f64", np.float64)
+    losses = read_losses(directory, Checkpoint.load(directory))
     return Run(directory, config, made_from["vocabulary"], made_from["first_step"], losses)
+
+
+def read_losses(directory, checkpoint):
+    """Return the losses (checkpoint.step,) of the steps before a checkpoint; raise RunError if they are damaged."""
+    path = directory / "losses.f64"
+    losses = np.fromfile(path, np.float64, checkpoint.step) if path.exists() else np.empty(0)
+    if len(losses) < checkpoint.step or zlib.crc32(losses.tobytes()) != checkpoint.checksum:
+        raise RunError(f"{path} is damaged: it is not what checkpoint.npz says. Delete {directory} to train anew.")
+    return losses
 
 
 def publish(run):
     """Make `run` the one that the notebooks after this one sample from."""
-    write_atomically(run.directory.parent / "published.txt", lambda file: file.write(run.directory.name.encode()))
+    write_atomically(run.directory.parent / "published.txt", run.directory.name.encode())
 
 
 def published(corpus, runs=RUNS):
@@ -100,29 +116,38 @@ def run_directory(corpus, config, start=None, runs=RUNS):
     name = f"m{config.m}-T{config.T}-rate{config.learning_rate:g}-epochs{config.epochs}-{digest}"
     directory = Path(runs) / corpus.id / name
     (directory / "snapshots").mkdir(parents=True, exist_ok=True)
-    write_atomically(directory / "run.json", lambda file: file.write(described))
+    write_atomically(directory / "run.json", described)
     return directory
 
 
-def write_atomically(path, write):
-    """Let `write(file)` fill a new file, then put it in the place of `path` at once: never half a file."""
+def write_atomically(path, data):
+    """Put bytes in the place of the file `path` at once: never half a file, whatever happens."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
-        write(file)
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
 
 
-def save_params(path, params):
-    """Write `Params` to an .npz file."""
-    write_atomically(path, lambda file: np.savez(file, **params._asdict()))
+def save_arrays(path, **arrays):
+    """Write arrays as an .npz file, with the SHA-256 of its bytes behind them."""
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    write_atomically(path, file.getvalue() + hashlib.sha256(file.getvalue()).digest())
 
 
-def load_params(path):
-    """Return the `Params` of an .npz file."""
-    with np.load(path) as arrays:
-        return Params(**{name: arrays[name] for name in Params._fields})
+def load_arrays(path):
+    """Return {name: array} of a file that `save_arrays` wrote; raise RunError if one bit of it has changed."""
+    data = path.read_bytes()
+    if hashlib.sha256(data[:-32]).digest() != data[-32:]:
+        raise RunError(f"{path} is damaged: its checksum is wrong. Delete {_run_of(path)} to train anew.")
+    with np.load(io.BytesIO(data[:-32]), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _run_of(path):
+    return path.parent.parent if path.parent.name == "snapshots" else path.parent
 
 
 class Checkpoint(NamedTuple):
@@ -134,15 +159,28 @@ class Checkpoint(NamedTuple):
     step: int  # steps taken
     checksum: int  # CRC-32 of their losses in `losses.f64`
 
-    def save(self, path):
-        """Write the checkpoint to an .npz file."""
+    def save(self, directory):
+        """Write the checkpoint of the run in a directory, and in it what the run was made from."""
         memory = {f"memory_{name}": theta for name, theta in self.memory._asdict().items()}
-        arrays = self.params._asdict() | memory | {"h": self.h, "step": self.step, "checksum": self.checksum}
-        write_atomically(path, lambda file: np.savez(file, **arrays))
+        made_from = (directory / "run.json").read_text("utf-8")
+        rest = {"h": self.h, "step": self.step, "checksum": self.checksum, "made_from": made_from}
+        save_arrays(directory / "checkpoint.npz", **self.params._asdict(), **memory, **rest)
 
     @classmethod
-    def load(cls, path):
-        """Return the checkpoint of an .npz file."""
-        with np.load(path) as arrays:
-            memory = Params(**{name: arrays[f"memory_{name}"] for name in Params._fields})
-            return cls(load_params(path), memory, arrays["h"], int(arrays["step"]), int(arrays["checksum"]))
+    def load(cls, directory):
+        """Return the checkpoint of the run in a directory; raise RunError if it is damaged or another run's."""
+        path = directory / "checkpoint.npz"
+        arrays = load_arrays(path)
+        theirs, ours = json.loads(str(arrays["made_from"])), json.loads((directory / "run.json").read_text("utf-8"))
+        for name in ours:
+            if theirs.get(name) != ours[name]:
+                raise RunError(f"{path} is of another run: its {_difference(name, theirs.get(name), ours[name])}.")
+        params, memory = (Params(*(arrays[kind + name] for name in Params._fields)) for kind in ("", "memory_"))
+        return cls(params, memory, arrays["h"], int(arrays["step"]), int(arrays["checksum"]))
+
+
+def _difference(name, theirs, ours):
+    if name == "config" and theirs:
+        name = next(key for key in ours if theirs.get(key) != ours[key])
+        theirs, ours = theirs.get(name), ours[name]
+    return f"{name} is {theirs!r}, not {ours!r}"

@@ -1,9 +1,11 @@
 """Figures, tables, texts and prose with numbers: one display each, as HTML in Jupyter and as Markdown in the report."""
 
+import contextlib
 import html
 import inspect
 import re
 import string
+import time
 
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
@@ -80,6 +82,31 @@ def verbatim(text, kind=""):
     """Return Markdown of a block that shows `text` as it is: the fence is longer than any run of backticks in it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{kind}\n{text}\n{fence}"
+
+
+@contextlib.contextmanager
+def live_loss(every=1.0):
+    """Show a loss curve that grows: yield a function for `training.train` to call; the curve goes when it is done."""
+    curve, shown_at = ([], []), time.monotonic()
+    handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def watch(step, losses):
+        nonlocal shown_at
+        curve[0].append(step)
+        curve[1].append(losses.mean())
+        if handle and time.monotonic() - shown_at > every:
+            fig, ax = plt.subplots(figsize=(6, 2))
+            ax.plot(*curve)
+            ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
+            handle.update(fig)
+            plt.close(fig)
+            shown_at = time.monotonic()
+
+    try:
+        yield watch
+    finally:
+        if handle:
+            handle.update({"text/plain": ""}, raw=True)
 
 
 def scientific(x, digits=0):

@@ -1,7 +1,10 @@
 """AdaGrad training: a run is started, gone on with, or read from disk. The steps themselves are `kernel.advance`."""
 
+import contextlib
 import itertools
 import os
+import signal
+import threading
 import time
 import zlib
 
@@ -11,13 +14,10 @@ from tqdm import tqdm
 
 from rnn import kernel, model
 from rnn.model import Params
-from rnn.runs import RUNS, Checkpoint, Config, read_run, run_directory, save_params
+from rnn.runs import RUNS, Checkpoint, Config, RunError, read_losses, read_run, run_directory, save_arrays
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
-
-
-class TrainingError(RuntimeError):
-    """A run that cannot start or go on; the message says in a sentence why, and what to do."""
+CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
 
 
 def smooth(losses, alpha):
@@ -47,73 +47,97 @@ def advance(params, memory, h, codes, step, losses, config):
     )
 
 
-def train(corpus, config=Config(), start=None, runs=RUNS):
+def train(corpus, config=Config(), start=None, runs=RUNS, watch=None):
     """Return the `Run` of `config` on `corpus`, trained now as far as it is not on disk yet.
 
     With `start`, a finished `Run`, training goes on from its last weights and memories instead of from new ones.
-    A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had. Raises
-    TrainingError if the text is too short, if a loss is not finite, or if another process trains this run.
+    A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an interrupt
+    leaves a checkpoint of the last step taken. `watch(step, losses)` is called a few times a second with the number
+    of steps taken and the losses of the latest. Raises RunError if the text is too short, if a loss is not finite, if
+    files of the run are damaged, or if another process trains it.
     """
     steps = config.epochs * config.steps_per_epoch(len(corpus.codes))
     if steps < 1:
-        raise TrainingError(f"{len(corpus.codes)} characters are too few: T = {config.T} needs {config.T + 1} of them.")
+        raise RunError(f"{len(corpus.codes)} characters are too few: T = {config.T} needs {config.T + 1} of them.")
     directory = run_directory(corpus, config, start, runs)
     try:
         with FileLock(directory / "lock", timeout=0):
-            _train_in(directory, corpus, config, start, steps)
+            _train_in(directory, corpus, config, start, steps, watch)
     except Timeout:
-        raise TrainingError(f"Another process is training {directory}: wait for it, or stop it.") from None
+        raise RunError(f"Another process is training {directory}: wait for it, or stop it.") from None
     return read_run(directory)
 
 
 def _first_checkpoint(corpus, config, start):
     if start:
-        return Checkpoint.load(start.directory / "checkpoint.npz")._replace(step=0, checksum=0)
+        return Checkpoint.load(start.directory)._replace(step=0, checksum=0)
     rng = np.random.default_rng(config.seed)
     params = model.init_params(corpus.K, config.m, rng, config.sigma, config.dtype)
     memory = Params(*(np.zeros_like(theta) for theta in params))
     return Checkpoint(params, memory, np.zeros(config.m, config.dtype), step=0, checksum=0)
 
 
-def _train_in(directory, corpus, config, start, steps):
-    checkpoint, losses_file = directory / "checkpoint.npz", directory / "losses.f64"
-    state = Checkpoint.load(checkpoint) if checkpoint.exists() else _first_checkpoint(corpus, config, start)
-    params, memory, h, step, checksum = state
+@contextlib.contextmanager
+def _interrupt_remembered():
+    """Let an interrupt wait: yield an event that it sets, instead of an exception between any two lines."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # signals go to the main thread
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _train_in(directory, corpus, config, start, steps, watch):
+    found = (directory / "checkpoint.npz").exists()
+    params, memory, h, step, checksum = state = (
+        Checkpoint.load(directory) if found else _first_checkpoint(corpus, config, start)
+    )
     if step == steps:
         return
-    first_step = start.last_step if start else 0
+    losses_file, snapshots = directory / "losses.f64", directory / "snapshots"
+    read_losses(directory, state)  # or say that they are damaged
     losses_file.touch()
     os.truncate(losses_file, 8 * step)  # what stands behind the checkpoint will be computed again
-    if zlib.crc32(losses_file.read_bytes()) != checksum:
-        raise TrainingError(f"{losses_file} is not what {checkpoint} says: delete {directory} to train anew.")
-
-    chunk, saved_at, smoothed = 100, time.monotonic(), None
+    first_step = start.last_step if start else 0
+    chunk, saved_at, average = 100, time.monotonic(), None
     bar = tqdm(total=steps, initial=step, unit=" steps", ncols=100, mininterval=0.5)
-    with bar, losses_file.open("ab") as losses_out:
-        while step < steps:
+    with bar, losses_file.open("ab") as losses_out, _interrupt_remembered() as interrupted:
+        while step < steps and not interrupted.is_set():
             if step % config.snapshot_every == 0:
-                save_params(directory / "snapshots" / f"{first_step + step}.npz", params)
+                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict())
             began = time.monotonic()
-            losses = np.full(min(chunk, config.snapshot_every - step % config.snapshot_every, steps - step), np.nan)
+            to_snapshot = config.snapshot_every - step % config.snapshot_every
+            losses = np.full(min(chunk, to_snapshot, steps - step), np.nan)
             advance(params, memory, h, corpus.codes, step, losses, config)
             if not np.isfinite(losses).all():
                 bad = int(np.argmin(np.isfinite(losses)))
-                raise TrainingError(
+                raise RunError(
                     f"The loss of step {first_step + step + bad:,} is {losses[bad]}, at learning rate "
                     f"{config.learning_rate:g}: try a smaller one. What was reached before stays in {directory}."
                 )
-            chunk = max(1, int(len(losses) * 0.2 / max(time.monotonic() - began, 1e-3)))  # 0.2 s, to answer Ctrl-C
+            chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
             step += len(losses)
             losses_out.write(losses.tobytes())
             checksum = zlib.crc32(losses.tobytes(), checksum)
-            smoothed = losses[-1] if smoothed is None else 0.9 * smoothed + 0.1 * losses.mean()
+            average = losses[-1] if average is None else 0.9 * average + 0.1 * losses.mean()
             bar.set_description(f"epoch {(step - 1) * config.epochs // steps + 1} of {config.epochs}", refresh=False)
-            bar.set_postfix_str(f"loss {smoothed:.1f}", refresh=False)
+            bar.set_postfix_str(f"loss {average:.1f}", refresh=False)
             bar.update(len(losses))
+            if watch:
+                watch(first_step + step, losses.copy())
             if step == steps:
-                save_params(directory / "snapshots" / f"{first_step + step}.npz", params)
-            if step == steps or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict())
+            if step == steps or interrupted.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 losses_out.flush()
                 os.fsync(losses_out.fileno())
-                Checkpoint(params, memory, h, step, checksum).save(checkpoint)
+                Checkpoint(params, memory, h, step, checksum).save(directory)
                 saved_at = time.monotonic()
+    if interrupted.is_set():
+        raise KeyboardInterrupt(
+            f"Stopped after {first_step + step:,} steps. The same call goes on from there; "
+            f"read_run({str(directory)!r}) is the run as far as it came."
+        )

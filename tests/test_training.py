@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn import model, training
+from rnn import model, runs, training
 from rnn.corpus import ROOT, read_corpus
 from rnn.model import Params
-from rnn.runs import Config, publish, published, read_run
-from rnn.training import TrainingError, advance, smooth, train
+from rnn.runs import Config, RunError, publish, published, read_run
+from rnn.training import advance, smooth, train
 
 TEXT = read_corpus().head(2_000)
 SMALL = Config(m=12, T=10, epochs=3, snapshot_every=100)
@@ -152,13 +152,122 @@ def test_the_published_run_is_found_again(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(tmp_path):
-    with pytest.raises(TrainingError, match=r"The loss of step \d+ is (nan|inf), at learning rate 1e\+38: try a "):
+    with pytest.raises(RunError, match=r"The loss of step \d+ is (nan|inf), at learning rate 1e\+38: try a "):
         train(TEXT, SMALL._replace(learning_rate=1e38), runs=tmp_path)
 
 
 def test_a_text_shorter_than_a_sequence_is_refused(tmp_path):
-    with pytest.raises(TrainingError, match="T = 10 needs 11"):
+    with pytest.raises(RunError, match="T = 10 needs 11"):
         train(TEXT.head(10), SMALL, runs=tmp_path)
+
+
+def test_watching_and_looking_never_change_the_run(tmp_path):
+    plain = train(TEXT, SMALL, runs=tmp_path / "plain")
+    seen = []
+
+    def watch(step, losses):
+        np.random.default_rng().normal(size=10)
+        seen.append((step, losses.copy()))
+        losses[:] = 0  # even a watcher that scribbles
+
+    watched = train(TEXT, SMALL, runs=tmp_path / "watched", watch=watch)
+    assert np.array_equal(watched.losses, plain.losses)
+    assert all(np.array_equal(a, b) for a, b in zip(watched.params(), plain.params(), strict=True))
+    assert np.array_equal(np.concatenate([losses for _, losses in seen]), plain.losses)
+    assert seen[-1][0] == plain.last_step
+
+
+def test_an_interrupt_leaves_a_run_that_can_be_read_and_gone_on_with(tmp_path):
+    whole = train(TEXT, SMALL, runs=tmp_path / "whole")
+
+    def interrupt(step, _):
+        if step > 150:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match=r"Stopped after \d+ steps"):
+        train(TEXT, SMALL, runs=tmp_path / "stopped", watch=interrupt)
+    (directory,) = (tmp_path / "stopped").glob("*/m*")
+    partial = read_run(directory)
+    assert 150 < partial.last_step < whole.last_step
+    assert np.array_equal(partial.losses, whole.losses[: partial.last_step])
+    assert partial.snapshots[-1] <= partial.last_step
+    assert partial.params().W.shape == (12, 12)
+    assert np.array_equal(train(TEXT, SMALL, runs=tmp_path / "stopped").losses, whole.losses)
+
+
+def test_a_second_process_on_one_run_is_told_so(tmp_path):
+    directory = train(TEXT, SMALL, runs=tmp_path).directory
+    holding = (
+        f"from filelock import FileLock; FileLock({str(directory / 'lock')!r}).acquire(); print(1, flush=True); input()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    with pytest.raises(RunError, match="Another process is training"):
+        train(TEXT, SMALL, runs=tmp_path)
+    process.communicate(b"\n")
+    train(TEXT, SMALL, runs=tmp_path)
+
+
+@pytest.mark.parametrize("place", [0, 0.3, 0.6, 0.9, 0.999999])
+@pytest.mark.parametrize("damage", ["flipped", "truncated"])
+def test_a_damaged_checkpoint_is_refused_with_its_name(tmp_path, damage, place):
+    path = train(TEXT, SMALL, runs=tmp_path).directory / "checkpoint.npz"
+    data = bytearray(path.read_bytes())
+    at = int(place * len(data))
+    if damage == "flipped":
+        data[at] ^= 1
+    else:
+        del data[at:]
+    path.write_bytes(data)
+    with pytest.raises(RunError, match=r"checkpoint\.npz is damaged"):
+        train(TEXT, SMALL, runs=tmp_path)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("name", ["losses.f64", "snapshots/100.npz"])
+def test_damaged_losses_and_snapshots_are_refused_with_their_name(tmp_path, name):
+    run = train(TEXT, SMALL, runs=tmp_path)
+    data = bytearray((run.directory / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (run.directory / name).write_bytes(data)
+    with pytest.raises(RunError, match=rf"{name} is damaged"):
+        train(TEXT, SMALL, runs=tmp_path).params(100)
+
+
+def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path, monkeypatch):
+    mine = train(TEXT, SMALL, runs=tmp_path).directory / "checkpoint.npz"
+    others = {
+        "text is": train(TEXT.head(1_500), SMALL, runs=tmp_path),
+        "learning_rate is 0.05, not 0.1": train(TEXT, SMALL._replace(learning_rate=0.05), runs=tmp_path),
+        "vocabulary is": train(TEXT._replace(vocabulary=TEXT.vocabulary[:-1] + "☃"), SMALL, runs=tmp_path),
+    }
+    monkeypatch.setattr(runs, "FORMAT", runs.FORMAT + 1)
+    others["format is 2, not 1"] = train(TEXT, SMALL, runs=tmp_path)
+    monkeypatch.undo()
+    for difference, other in others.items():
+        mine.write_bytes((other.directory / "checkpoint.npz").read_bytes())
+        with pytest.raises(RunError, match=f"checkpoint.npz is of another run: its {difference}"):
+            train(TEXT, SMALL, runs=tmp_path)
+
+
+def test_nothing_is_unpickled(tmp_path):
+    path = tmp_path / "evil.npz"
+    runs.save_arrays(path, evil=np.array([print], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        runs.load_arrays(path)
+
+
+def test_a_full_disk_loses_no_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    runs.write_atomically(path, b"before")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        runs.write_atomically(path, b"after")
+    assert path.read_bytes() == b"before"
 
 
 def in_a_process(runs):
