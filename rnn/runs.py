@@ -116,7 +116,8 @@ def run_directory(corpus, config, start=None, runs=RUNS):
     name = f"m{config.m}-T{config.T}-rate{config.learning_rate:g}-epochs{config.epochs}-{digest}"
     directory = Path(runs) / corpus.id / name
     (directory / "snapshots").mkdir(parents=True, exist_ok=True)
-    write_atomically(directory / "run.json", described)
+    if not (directory / "run.json").exists():
+        write_atomically(directory / "run.json", described)
     return directory
 
 

@@ -60,11 +60,12 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None):
     if steps < 1:
         raise RunError(f"{len(corpus.codes)} characters are too few: T = {config.T} needs {config.T + 1} of them.")
     directory = run_directory(corpus, config, start, runs)
-    try:
-        with FileLock(directory / "lock", timeout=0):
-            _train_in(directory, corpus, config, start, steps, watch)
-    except Timeout:
-        raise RunError(f"Another process is training {directory}: wait for it, or stop it.") from None
+    if not (directory / "checkpoint.npz").exists() or Checkpoint.load(directory).step < steps:
+        try:
+            with FileLock(directory / "lock", timeout=0):
+                _train_in(directory, corpus, config, start, steps, watch)
+        except Timeout:
+            raise RunError(f"Another process is training {directory}: wait for it, or stop it.") from None
     return read_run(directory)
 
 
@@ -96,8 +97,6 @@ def _train_in(directory, corpus, config, start, steps, watch):
     params, memory, h, step, checksum = state = (
         Checkpoint.load(directory) if found else _first_checkpoint(corpus, config, start)
     )
-    if step == steps:
-        return
     losses_file, snapshots = directory / "losses.f64", directory / "snapshots"
     read_losses(directory, state)  # or say that they are damaged
     losses_file.touch()

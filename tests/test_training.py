@@ -196,11 +196,10 @@ def test_an_interrupt_leaves_a_run_that_can_be_read_and_gone_on_with(tmp_path):
 
 
 def test_a_second_process_on_one_run_is_told_so(tmp_path):
-    directory = train(TEXT, SMALL, runs=tmp_path).directory
-    holding = (
-        f"from filelock import FileLock; FileLock({str(directory / 'lock')!r}).acquire(); print(1, flush=True); input()"
-    )
-    process = subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    directory = runs.run_directory(TEXT, SMALL, runs=tmp_path)
+    hold = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(1, flush=True); input()"
+    command = [sys.executable, "-c", hold, directory / "lock"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.readline()
     with pytest.raises(RunError, match="Another process is training"):
         train(TEXT, SMALL, runs=tmp_path)
