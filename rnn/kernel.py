@@ -180,3 +180,37 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
                         for i in range(m):
                             dU[t, i] += da[s, i]
                 adagrad(U[x[t]], memory.U[x[t]], dU[t], rate, clip)
+
+
+@compiled
+def sample(params, h, uniforms, temperature, top_p, codes):
+    """Draw codes[n] for each of the `uniforms` in [0, 1), in place, from the state h (m,), which is changed too.
+
+    `params` has U transposed. The distribution is that of `sampling.next_distribution`, and in its type, float64.
+    """
+    W, U, V, b, c = params
+    K, m = V.shape
+    o, p, a = np.empty(K, W.dtype), np.empty(K), np.empty(m, W.dtype)
+    for n in range(len(codes)):
+        multiply(V, h, o)
+        for k in range(K):
+            p[k] = (o[k] + c[k]) / temperature
+        softmax(p)
+        if top_p < 1:
+            order = np.argsort(-p, kind="mergesort")
+            total, kept = 0.0, 0
+            while kept < K and total < top_p:
+                total += p[order[kept]]
+                kept += 1
+            p[order[kept:]] = 0.0
+        code, below = 0, p[0]
+        target = uniforms[n] * p.sum()
+        while below <= target and code < K - 1:
+            code += 1
+            below += p[code]
+        codes[n] = code
+        multiply(W, h, a)
+        for i in range(m):
+            a[i] += U[code, i] + b[i]
+        tanh(a)
+        h[:] = a

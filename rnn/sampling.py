@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from rnn import kernel
 from rnn.corpus import decode, encode
 from rnn.model import softmax
 
@@ -53,13 +54,9 @@ def sample(params, prime, length, rng, temperature=1.0, top_p=1.0):
     check_settings(temperature, top_p, length)
     if len(prime) == 0:
         raise ValueError("the priming text must have at least one character")
-    h = read(params, prime)
     codes = np.empty(length, np.intp)
-    for n, u in enumerate(rng.random(length)):
-        p = next_distribution(params.V @ h + params.c, temperature, top_p)
-        cumulative = np.cumsum(p)
-        codes[n] = min(np.searchsorted(cumulative, u * cumulative[-1], side="right"), len(p) - 1)
-        h = read(params, codes[n : n + 1], h)
+    with_columns = params._replace(U=params.U.T)
+    kernel.sample(with_columns, read(params, prime), rng.random(length), float(temperature), float(top_p), codes)
     return codes
 
 

@@ -52,6 +52,19 @@ def test_the_nucleus_is_the_fewest_characters_with_the_probability():
         np.testing.assert_allclose(next_distribution(SCORES, 1.0, top_p)[kept], p[kept] / p[kept].sum(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("temperature", "top_p"), [(1, 1), (0.5, 1), (1.5, 0.9), (0.8, 0.3)])
+def test_the_kernel_draws_from_the_reference_distribution(temperature, top_p, dtype):
+    params = model.init_params(40, 16, np.random.default_rng(0), 0.5, dtype)
+    drawn = sample(params, [3, 1], 500, np.random.default_rng(5), temperature, top_p)
+    h, expected = read(params, [3, 1]), []
+    for u, code in zip(np.random.default_rng(5).random(500), drawn, strict=True):
+        p = next_distribution(params.V @ h + params.c, temperature, top_p)
+        expected.append(int(np.searchsorted(np.cumsum(p), u * p.sum(), side="right")))
+        h = read(params, [code], h)
+    assert (drawn == expected).mean() > 0.99  # a draw within a rounding error of a boundary may fall to the other side
+
+
 def test_greedy_takes_the_most_probable_character():
     params = network()
     drawn = sample(params, [0], 30, np.random.default_rng(0), temperature=GREEDY)
@@ -132,8 +145,9 @@ def test_the_widget_shows_markup_as_text(widget):
     assert "<b>&amp;</b>" in text.value
 
 
-def test_a_thousand_characters_take_well_under_a_fifth_of_a_second():
+def test_a_hundred_thousand_characters_take_about_a_second():
     params = network(83, 100, sigma=0.1)
+    sample(params, [0], 1, np.random.default_rng(0))  # compiled or loaded
     began = time.perf_counter()
-    sample(params, [0], 1_000, np.random.default_rng(0), 0.8, 0.9)
-    assert time.perf_counter() - began < 1  # five times the promise: machines are shared
+    sample(params, [0], 100_000, np.random.default_rng(0), 0.8, 0.9)
+    assert time.perf_counter() - began < 5  # several times the promise: machines are shared
