@@ -55,7 +55,7 @@ def test_the_nucleus_is_the_fewest_characters_with_the_probability():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("temperature", "top_p"), [(1, 1), (0.5, 1), (1.5, 0.9), (0.8, 0.3)])
 def test_the_kernel_draws_from_the_reference_distribution(temperature, top_p, dtype):
-    params = model.init_params(40, 16, np.random.default_rng(0), 0.5, dtype)
+    params = model.init_params(40, 16, np.random.default_rng(0), 0.2, dtype)
     drawn = sample(params, [3, 1], 500, np.random.default_rng(5), temperature, top_p)
     h, expected = read(params, [3, 1]), []
     for u, code in zip(np.random.default_rng(5).random(500), drawn, strict=True):
