@@ -30,7 +30,7 @@ define stage
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help setup data report train test lab check lock clean
+.PHONY: help setup data report train test lab bench check lock clean
 
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
@@ -87,6 +87,16 @@ test: setup data ## run the tests
 
 lab: setup data build/fonts/ready ## open JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=. notebooks
+
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure the speed against what people would use instead
+	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
+
+# PyTorch and JAX are too large for everybody; their builds differ from platform to platform, so they have no hashes here
+.venv-bench/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q --require-hashes -r requirements.lock && .venv-bench/bin/pip install -q --no-deps --no-build-isolation -e .
+	@.venv-bench/bin/pip install -q $$(.venv-bench/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench"])')
+	@touch $@
 
 check: $(READY) ## check style, and that no notebook has outputs in git
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)

@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 def test_make_alone_explains_the_targets():
     said = make().stdout
-    for target in ("setup", "data", "report", "train", "test", "lab", "check", "clean"):
+    for target in ("setup", "data", "report", "train", "test", "lab", "bench", "check", "clean"):
         assert re.search(rf"^  {target} +\S", said, re.MULTILINE)
 
 

@@ -1,0 +1,125 @@
+"""Time a step of training side by side: what people would use instead, our NumPy reference, the kernel, plain C.
+
+    python benchmarks/bench.py build [QUICK]
+
+All run in one process, in turns, one thread each (`make bench` sees to that); the table has medians with the range, and `build/bench.json` the
+medians in microseconds by implementation. Before anything is timed, all must give the same losses.
+"""
+
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+
+import baselines
+import numpy as np
+from tabulate import tabulate
+
+from rnn import model
+from rnn.corpus import read_corpus
+from rnn.runs import Config
+
+REPEATS = 7
+SECONDS = 0.25  # a measurement is as many steps as take about this long
+
+
+def make_problem(K, m, seed=0):
+    """Return codes of a text with K characters (the default text for its own K) and initial parameters."""
+    corpus = read_corpus()
+    rng = np.random.default_rng(seed)
+    codes = corpus.codes[:300_000] if corpus.K == K else rng.integers(0, K, 300_000).astype(np.uint16)
+    return codes, model.init_params(K, m, rng)
+
+
+def check_same_losses(implementations, codes, params, steps=60):
+    """Raise AssertionError unless all give the losses of `model.train_step`; a small rate keeps rounding small."""
+    config = Config(learning_rate=0.001)
+    expected = baselines.numpy_reference(codes, params, steps, config)
+    for name, train in implementations.items():
+        losses = train(codes, params, steps, config)
+        np.testing.assert_allclose(losses, expected, rtol=1e-4, err_msg=f"{name} computes something else")
+
+
+def time_in_turns(implementations, codes, params, config, repeats=REPEATS):
+    """Return {name: microseconds a step, one for each repeat}, measured in turns."""
+    steps, taken = {}, {name: [] for name in implementations}
+    for name, train in implementations.items():  # the first call compiles, the second tells how fast it is
+        train(codes, params, 20, config)
+        began = time.perf_counter()
+        train(codes, params, 20, config)
+        per_step = (time.perf_counter() - began) / 20
+        steps[name] = int(np.clip(SECONDS / per_step, 20, 5_000))
+        train(codes, params, steps[name], config)  # what is compiled for a number of steps is compiled
+    for _ in range(repeats):
+        for name, train in implementations.items():
+            began = time.perf_counter()
+            train(codes, params, steps[name], config)
+            taken[name].append((time.perf_counter() - began) / steps[name] * 1e6)
+    return taken
+
+
+def runnable(implementations, codes, params):
+    """Return those implementations that run here, and say of the others why not."""
+    found = {}
+    for name, train in implementations.items():
+        try:
+            train(codes, params, 2, Config(learning_rate=0.001))
+            found[name] = train
+        except Exception as error:  # whatever a library that is missing or broken raises
+            print(f"{name} does not run here: {type(error).__name__}: {str(error).splitlines()[0][:150]}")
+    return found
+
+
+def main():
+    """Measure, print a table, and write bench.json."""
+    folder, quick = Path(sys.argv[1]), "QUICK" in sys.argv[2:]
+    folder.mkdir(parents=True, exist_ok=True)
+    K, m = read_corpus().K, 100
+    codes, params = make_problem(K, m)
+    implementations = dict(baselines.QUICK)
+    if c_float32 := baselines.build_c(folder):
+        implementations["c_float32"] = c_float32
+    if not quick:
+        implementations |= runnable(baselines.FULL, codes, params)
+    check_same_losses(implementations, codes, params)
+    print(f"All {len(implementations)} compute the same losses. m = {m}, K = {K}, T = 25, {platform.machine()}.")
+    taken = time_in_turns(implementations, codes, params, Config())
+    medians = {name: float(np.median(times)) for name, times in taken.items()}
+    rows = [
+        (name, f"{medians[name]:,.0f}", f"{min(times):,.0f} to {max(times):,.0f}", f"{medians[name] / kernel:.2f}")
+        for kernel in [medians["kernel_float32"]]
+        for name, times in sorted(taken.items(), key=lambda item: medians[item[0]])
+    ]
+    print(
+        tabulate(rows, ["implementation", "microseconds a step", "range", "against the kernel"], disable_numparse=True)
+    )
+    results = medians | {"details": {"range": {name: [min(t), max(t)] for name, t in taken.items()}}}
+    if not quick:
+        results["details"]["growth"] = growth(implementations)
+    (folder / "bench.json").write_text(json.dumps(results, indent=1))
+    print(f"Written to {folder / 'bench.json'}")
+
+
+GROWTH = {"m": (50, 100, 200, 500, 1000), "T": (10, 25, 50, 100, 200), "K": (20, 83, 500, 2000, 5000)}
+
+
+def growth(implementations):
+    """Return {what grows: {name: [microseconds a step]}} for the fast ones, the other sizes being the assignment's."""
+    names = [name for name in ("numpy_reference", "kernel_float32", "c_float32", "jax_scan") if name in implementations]
+    chosen, measured = {name: implementations[name] for name in names}, {}
+    for size, values in GROWTH.items():
+        measured[size] = {name: [] for name in names}
+        for value in values:
+            of = {"m": 100, "T": 25, "K": 83} | {size: value}
+            codes, params = make_problem(of["K"], of["m"])
+            runs = {name: train for name, train in chosen.items() if name != "c_float32" or of["K"] <= 256}
+            taken = time_in_turns(runs, codes, params, Config(m=of["m"], T=of["T"]), repeats=3)
+            for name in names:
+                measured[size][name].append(float(np.median(taken[name])) if name in taken else None)
+        print(tabulate(zip(*measured[size].values(), strict=True), names, showindex=values, floatfmt=",.0f"))
+    return measured
+
+
+if __name__ == "__main__":
+    main()
