@@ -2,8 +2,8 @@
 
     python benchmarks/bench.py build [QUICK]
 
-All run in one process, in turns, one thread each (`make bench` sees to that); the table has medians with the range, and `build/bench.json` the
-medians in microseconds by implementation. Before anything is timed, all must give the same losses.
+All run in one process, in turns, one thread each (`make bench` sees to that). The table has medians with the range;
+`build/bench.json` has the medians, in microseconds a step. Before anything is timed, all must give the same losses.
 """
 
 import json
