@@ -59,9 +59,8 @@ build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@touch $@
 
 $(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
-	@mkdir -p $(BUILD)
 	@$(BIN)/python -m rnn.corpus $(if $(CORPUS),"$(CORPUS)")
-	@touch $@
+	@mkdir -p $(BUILD) && touch $@
 
 # A notebook is executed after the ones before it; execute.py keeps the outputs where only sentences have changed
 before = $(filter-out $@,$(shell echo "$(EXECUTED)" | sed 's|$@.*|$@|'))

@@ -19,7 +19,7 @@ inlined = njit(fastmath=_relaxed, error_model="numpy", forceinline=True)
 
 @inlined
 def tanh(a):
-    """a <- tanh a: the ninth convergent of Lambert's fraction at a/16, then tanh 2x = 2 tanh x/(1 + tanh^2 x)."""
+    """a <- tanh a: Lambert's fraction, cut at the ninth, at a/16; four times tanh 2x = 2 tanh x/(1 + tanh^2 x)."""
     real = a.dtype.type
     for i in range(len(a)):
         x = min(max(a[i], real(-20)), real(20)) * real(1 / 16)
@@ -108,7 +108,7 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
     h = np.zeros((T + 1, m), W.dtype)
     p = np.zeros((T, K), W.dtype)
     da = np.zeros((T + 1, m), W.dtype)
-    dW = np.zeros(m, W.dtype)
+    row = np.zeros(m, W.dtype)  # of dL/dW, of dL/dV; dL/db
     dU = np.zeros((T, m), W.dtype)
     for n in range(len(losses)):
         start = (step + n) % steps_per_epoch * T
@@ -135,12 +135,12 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
         if not np.isfinite(loss):
             break
 
-        do = p  # dL/do_t = p_t - one-hot(y_t)
+        do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place
         da[length] = real(0)
         for t in range(length):
             do[t, y[t]] -= real(1)
         for t in range(length - 1, -1, -1):
-            dh = da[t]
+            dh = da[t]  # and dL/da_t is made of dL/dh_t in place
             dh[:] = real(0)
             add_transposed(V, do[t], dh)
             add_transposed(W, da[t + 1], dh)
@@ -149,19 +149,18 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
 
         h0[:] = h[length]
         for i in range(m):
-            dW[:] = real(0)
-            add_transposed(h[:length], da[:length, i], dW)
-            adagrad(W[i], memory.W[i], dW, rate, clip)
+            row[:] = real(0)
+            add_transposed(h[:length], da[:length, i], row)
+            adagrad(W[i], memory.W[i], row, rate, clip)
         for k in range(K):
-            dW[:] = real(0)
-            add_transposed(h[1 : length + 1], do[:length, k], dW)
-            adagrad(V[k], memory.V[k], dW, rate, clip)
-        db = dU[0]
-        db[:] = real(0)
+            row[:] = real(0)
+            add_transposed(h[1 : length + 1], do[:length, k], row)
+            adagrad(V[k], memory.V[k], row, rate, clip)
+        row[:] = real(0)
         for t in range(length):
             for i in range(m):
-                db[i] += da[t, i]
-        adagrad(b, memory.b, db, rate, clip)
+                row[i] += da[t, i]
+        adagrad(b, memory.b, row, rate, clip)
         dc = p[0]
         for t in range(1, length):
             for k in range(K):

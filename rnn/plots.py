@@ -5,7 +5,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from rnn.corpus import ROOT
 
@@ -39,7 +39,7 @@ def use_style():
             "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, GREY]),
             "lines.linewidth": 1.2,
             "legend.frameon": False,
-            "figure.figsize": (WIDTH, 3.0),
+            "figure.figsize": (WIDTH, 2.6),
             "figure.constrained_layout.use": True,
             "savefig.transparent": True,
             "svg.fonttype": "none",
@@ -88,8 +88,17 @@ def plot_smoothed(ax, curves, epoch_ends=()):
 
 
 def thinned(n, at_most=1500):
-    """Return at most `at_most` indices into n steps: what a figure can show, so that its file stays small."""
+    """Return at most `at_most` evenly spaced indices into n steps: what a figure can show, for a small file."""
     return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(int))
+
+
+def plot_epochs(ax, means, label, color, marker, first=1):
+    """Draw the mean loss of each epoch, in nats per sequence, the first of them being epoch number `first`."""
+    epochs = first + np.arange(len(means))
+    ax.plot(epochs, means, color=color, marker=marker, markersize=4, linewidth=0.9, label=label)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("mean loss (nats per sequence)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def plot_distributions(axes, distributions, labels):

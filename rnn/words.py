@@ -24,7 +24,11 @@ def share_of_words(text, of):
 
 
 def proper_nouns(text, at_least=5):
-    """Return the set of names in a text: capitalised inside a sentence, five times or more, and never in lower case."""
+    """Return the names in a text, as a set.
+
+    They are the words of three letters or more that it writes with a capital inside a sentence, `at_least` so often,
+    and never in lower case.
+    """
     in_lower_case = {word for word in words(text) if word.islower()}
     inside = Counter(word for word in _AFTER_A_WORD.findall(text) if word.istitle() and len(word) > 2)
     return {word for word, n in inside.items() if n >= at_least and word.lower() not in in_lower_case}
