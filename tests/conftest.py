@@ -1,5 +1,7 @@
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,13 +10,30 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def make(*arguments):
-    """Run make in the project's folder and return what it said."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
+def make(*arguments, cwd=ROOT, **environment):
+    """Run make in a folder and return what it said."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *arguments], cwd=cwd, capture_output=True, text=True, env=inherited | environment)
 
 
-class Built(NamedTuple):
+class Project(NamedTuple):
+    """A copy of the project, with the environment of the one that is tested: tests build here, and leave no trace."""
+
+    folder: Path
+
+    def make(self, *arguments):
+        """Run make in the copy, on the copy's own code."""
+        return make(*arguments, f"ENV={sys.prefix}", cwd=self.folder, PYTHONPATH=str(self.folder))
+
+    def report(self, *arguments):
+        """Build the rehearsal of the report."""
+        result = self.make("report", "QUICK=1", *arguments)
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        page = self.folder / result.stdout.split("The report is in ")[1].split()[0]
+        return Report(page.parent, result.stdout)
+
+
+class Report(NamedTuple):
     folder: Path
     said: str
 
@@ -23,16 +42,23 @@ class Built(NamedTuple):
         return (self.folder / "report.html").read_text("utf-8")
 
 
-def build(*arguments):
-    result = make("report", "QUICK=1", *arguments)
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return Built((ROOT / result.stdout.split("The report is in ")[1].split()[0]).parent, result.stdout)
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("copy") / "project"
+    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
+    for name in listed.splitlines():
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    shutil.copy2(ROOT / "data" / "moby-dick.txt", folder / "data")
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    return Project(folder)
 
 
 @pytest.fixture(scope="session")
-def report():
+def report(project):
     """The rehearsal of the whole report on the default text: every notebook executed in quick mode."""
-    return build()
+    return project.report()
 
 
 HOSTILE = """<script>document.title = "hacked"</script> & <b>bold</b> $x_1$ `code` ``` ~~~ :::
@@ -42,9 +68,9 @@ HOSTILE = """<script>document.title = "hacked"</script> & <b>bold</b> $x_1$ `cod
 
 
 @pytest.fixture(scope="session")
-def hostile_report(tmp_path_factory):
+def hostile_report(project, tmp_path_factory):
     """The rehearsal on a text that is made of markup, several scripts, and hundreds of Chinese characters."""
     chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
     path = tmp_path_factory.mktemp("texts") / "a hostile text.txt"
     path.write_text((HOSTILE * 10 + chinese + "\n" + "x" * 300 + "\n") * 5, "utf-8")
-    return build(f"CORPUS={path}")
+    return project.report(f"CORPUS={path}")

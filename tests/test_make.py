@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,15 +19,16 @@ def test_make_alone_explains_the_targets():
         assert re.search(rf"^  {target} +\S", said, re.MULTILINE)
 
 
-def test_a_second_report_with_nothing_changed_does_nothing(report):
+def test_a_second_report_with_nothing_changed_does_nothing(project, report):
     before = (report.folder / "report.html").stat().st_mtime_ns
-    assert "Nothing has changed." in make("report", "QUICK=1").stdout
+    assert "Nothing has changed." in project.report().said
     assert (report.folder / "report.html").stat().st_mtime_ns == before
 
 
 def test_the_report_says_what_each_stage_took(report):
-    if "Nothing has changed." not in report.said:
-        assert re.search(r"^report.html and report.pdf: \d+ s$", report.said, re.MULTILINE)
+    for source in NOTEBOOKS:
+        assert re.search(rf"^notebooks/{source.name}: \d+ s$", report.said, re.MULTILINE)
+    assert re.search(r"^report.html and report.pdf: \d+ s$", report.said, re.MULTILINE)
 
 
 def test_every_notebook_was_executed_in_quick_mode_without_an_error(report):
@@ -93,20 +93,48 @@ def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path
     assert printed() != first
 
 
-def test_a_changed_sentence_renders_again_without_executing(report):
-    path = NOTEBOOKS[-1]
-    original = path.read_bytes()
-    try:
-        changed = nbformat.read(path, 4)
-        changed.cells[0].source += "\n\nA sentence that was not there."
-        nbformat.write(changed, path)
-        said = make("report", "QUICK=1").stdout
-        assert f"{path.name}: only sentences have changed" in said
-        assert "A sentence that was not there." in report.html
-    finally:
-        path.write_bytes(original)
-        make("report", "QUICK=1")
-    assert "A sentence that was not there." not in report.html
+def test_a_changed_sentence_renders_again_without_executing(project, report):
+    path = project.folder / "notebooks" / NOTEBOOKS[-1].name
+    changed = nbformat.read(path, 4)
+    changed.cells[0].source += "\n\nA sentence that was not there."
+    nbformat.write(changed, path)
+    said = project.report().said
+    assert f"{path.name}: only sentences have changed" in said
+    assert " ..." not in said
+    assert "A sentence that was not there." in report.html
+
+
+def test_a_changed_hyper_parameter_trains_what_it_changes_and_nothing_else(project, report):
+    path = project.folder / "notebooks" / "03_training.ipynb"
+    runs = {run: (run / "checkpoint.npz").stat().st_mtime_ns for run in (project.folder / "runs").glob("*/m*")}
+    path.write_text(
+        path.read_text("utf-8").replace("LONGER, LAST = config.epochs, 8, 5", "LONGER, LAST = config.epochs, 8, 2"),
+        "utf-8",
+    )
+    said = project.report().said
+    assert "01_gradient_check.ipynb ..." not in said
+    assert "03_training.ipynb ..." in said
+    new = {run: run.name for run in (project.folder / "runs").glob("*/m*") if run not in runs}
+    assert len(new) == 3
+    assert all("epochs2" in name for name in new.values())
+    assert all((run / "checkpoint.npz").stat().st_mtime_ns == time for run, time in runs.items())
+
+
+def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
+    path = project.folder / "notebooks" / "05_mine.ipynb"
+    cells = [
+        nbformat.v4.new_markdown_cell("# Is this mine?\n\nA section of my own."),
+        nbformat.v4.new_code_cell("CORPUS = None\nQUICK = False", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("print('an output of my own')"),
+        nbformat.v4.new_code_cell("'shown code'", metadata={"tags": ["show-code"]}),
+    ]
+    metadata = nbformat.read(NOTEBOOKS[0], 4).metadata
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+    project.report()
+    path.unlink()
+    assert "Is this mine?" in report.html
+    assert "an output of my own" in report.html
+    assert "shown code" in report.html
 
 
 BAD = {
@@ -120,34 +148,43 @@ BAD["latin.txt"] = (BAD["latin.txt"], "not UTF-8: byte 0 ")
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_make_says_one_clear_sentence_of_a_bad_text(tmp_path, name):
+def test_make_says_one_clear_sentence_of_a_bad_text(project, tmp_path, name):
     data, sentence = BAD[name]
     if data is not None:
         (tmp_path / name).write_bytes(data)
-    result = make("report", "QUICK=1", f"CORPUS={tmp_path / name}")
+    result = project.make("report", "QUICK=1", f"CORPUS={tmp_path / name}")
     assert result.returncode != 0
     assert sentence in result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     assert len([line for line in result.stderr.splitlines() if not line.startswith("make")]) == 1
 
 
-def test_make_says_that_a_folder_is_no_text(tmp_path):
-    result = make("report", "QUICK=1", f"CORPUS={tmp_path}")
+def test_make_says_that_a_folder_is_no_text(project, tmp_path):
+    result = project.make("report", "QUICK=1", f"CORPUS={tmp_path}")
     assert "is a folder" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_without_a_network_npm_says_so_in_a_sentence(tmp_path):
-    environment = os.environ | {"npm_config_registry": "http://127.0.0.1:9", "npm_config_fetch_retries": "0"}
-    environment |= {"npm_config_cache": str(tmp_path)}
-    environment = {key: value for key, value in environment.items() if not key.startswith("MAKE")}
     for name in ("Makefile", "package.json", "package-lock.json"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    command = ["make", f"ENV={ROOT / '.venv'}", "node_modules/ready"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    result = make(
+        f"ENV={sys.prefix}",
+        "node_modules/ready",
+        cwd=tmp_path,
+        npm_config_registry="http://127.0.0.1:9",
+        npm_config_fetch_retries="0",
+        npm_config_cache=str(tmp_path),
+    )
     assert result.returncode != 0
     assert "is there a network?" in result.stdout
     assert not (tmp_path / "node_modules" / "ready").exists()
+
+
+def test_links_of_the_readmes_lead_to_files():
+    for readme in ("README.md", "data/README.md", "report/README.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / readme).read_text("utf-8")):
+            assert target.startswith("http") or (ROOT / readme).parent.joinpath(target).exists(), target
 
 
 def test_conda_users_get_the_same_dependencies():

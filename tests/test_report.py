@@ -89,6 +89,11 @@ def test_mathematics_is_rendered_and_readable_by_screen_readers(report, page):
     assert len(list(page.iter("math"))) + report.html.count("<math ") > 30
 
 
+def test_the_style_names_the_classes_that_katex_writes(report):
+    for name in set(re.findall(r"\.(katex[\w-]*)", (ROOT / "report" / "style.css").read_text("utf-8"))):
+        assert re.search(rf'class="[^"]*\b{name}\b', report.html), name
+
+
 def test_equations_are_numbered_in_order_in_page_and_paper(report, paper):
     sources = "".join(path.read_text("utf-8") for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")))
     tags = re.findall(r"\\\\tag\{(\d+)\}", sources)
