@@ -68,7 +68,7 @@ before = $(filter-out $@,$(shell echo "$(EXECUTED)" | sed 's|$@.*|$@|'))
 $(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py) report/execute.py $(BUILD)/text build/fonts/ready $$(before) | $(READY)
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
-REPORT := report.yaml $(wildcard report/*)
+REPORT := report.yaml notebooks $(wildcard report/*) # the folder too: a notebook may have gone
 $(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
 	$(call stage,report.html and report.pdf,$(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK))
 

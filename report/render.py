@@ -145,10 +145,11 @@ def main():
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # node is there
     folder = Path(sys.argv[1]).resolve()
     quick = "QUICK" in sys.argv[2:]
-    paths = sorted(folder.glob("[0-9]*.ipynb"))
-    paths = [path for path in paths if not path.name.endswith(".failed.ipynb")]
+    paths = [folder / path.name for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
     markdown = "\n\n".join(notebook_to_markdown(path, folder / "media") for path in paths)
     meta = metadata(results_of(paths), quick)
+    if meta["author"] == "Your name":
+        print("The author is “Your name”: put yours into report.yaml.")
 
     page = pandoc(markdown, "html5", meta, "template.html", "--toc", "--toc-depth=2", "--section-divs")
     style = (HERE / "style.css").read_text("utf-8")

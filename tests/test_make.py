@@ -131,10 +131,12 @@ def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
     metadata = nbformat.read(NOTEBOOKS[0], 4).metadata
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
     project.report()
-    path.unlink()
     assert "Is this mine?" in report.html
     assert "an output of my own" in report.html
     assert "shown code" in report.html
+    path.unlink()
+    project.report()
+    assert "Is this mine?" not in report.html
 
 
 BAD = {
