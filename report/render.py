@@ -72,8 +72,11 @@ def build_time():
     """Return the seconds since 1970 that the report is dated with: SOURCE_DATE_EPOCH, or the last commit, or now."""
     if "SOURCE_DATE_EPOCH" in os.environ:
         return int(os.environ["SOURCE_DATE_EPOCH"])
-    committed = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
-    return int(committed.stdout) if committed.returncode == 0 and committed.stdout.strip() else int(time.time())
+    try:
+        committed = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=ROOT, stderr=subprocess.DEVNULL)
+        return int(committed)
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return int(time.time())
 
 
 def font_face(family, path, characters, weight=400, style="normal"):

@@ -126,7 +126,6 @@ def _attribute(text):
 
 def _display(name, kind, body, caption, markdown):
     identifier = f"{'fig' if kind == 'Figure' else 'tbl'}-{name}"
-    in_jupyter = (
-        f"<figure id='{identifier}'>{body}<figcaption><i>{kind}.</i> {html.escape(caption)}</figcaption></figure>"
-    )
+    linked = re.sub(r"\[([^\]]+)\]\((#[\w-]+)\)", r"<a href='\2'>\1</a>", html.escape(caption))
+    in_jupyter = f"<figure id='{identifier}'>{body}<figcaption><i>{kind}.</i> {linked}</figcaption></figure>"
     display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": f"{kind}: {caption}"}, raw=True)
