@@ -42,12 +42,10 @@ def fingerprint(source, parameters):
 
 
 def keep_outputs(notebook, executed):
-    """Give the code cells of `notebook` the outputs that the same cells have in `executed`."""
-    by_source = {cell.source: cell for cell in executed.cells if cell.cell_type == "code"}
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = by_source[cell.source].outputs
-            cell.execution_count = by_source[cell.source].execution_count
+    """Give the code cells of `notebook` the outputs of those of `executed`, which have the same code in order."""
+    code, before = ([cell for cell in cells if cell.cell_type == "code"] for cells in (notebook.cells, executed.cells))
+    for cell, old in zip(code, before, strict=True):
+        cell.outputs, cell.execution_count = old.outputs, old.execution_count
 
 
 def with_parameters(notebook, parameters):

@@ -152,7 +152,10 @@ def test_a_hostile_text_shows_as_text(hostile_report):
     shown = "".join("".join(block.itertext()) for block in page.iter("pre"))
     assert "<script>document.title" in shown.replace("↵", "").replace("\n", "") or "<script>" in shown
     assert hostile_report.folder.parent.name.startswith("a_hostile_text-")
-    assert PdfReader(hostile_report.folder / "report.pdf").pages
+    paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
+    for character in "“”ü•—<>&":
+        assert character in shown
+        assert character in paper
 
 
 def test_two_texts_do_not_mix(report, hostile_report):
