@@ -34,7 +34,7 @@ endef
 
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 11
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own."
 
 setup: $(READY) node_modules/ready ## install everything, into .venv and node_modules

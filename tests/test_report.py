@@ -158,6 +158,13 @@ def test_a_hostile_text_shows_as_text(hostile_report):
         assert character in paper
 
 
+def test_the_shortest_text_that_is_allowed_makes_a_report(project, tmp_path):
+    (tmp_path / "short.txt").write_text("To be, or not to be, that ", "utf-8")
+    shortest = project.report(f"CORPUS={tmp_path / 'short.txt'}")
+    assert "26 characters" in shortest.html
+    assert PdfReader(shortest.folder / "report.pdf").pages
+
+
 def test_two_texts_do_not_mix(report, hostile_report):
     assert report.folder != hostile_report.folder
     assert "moby-dick" in report.html
