@@ -1,13 +1,18 @@
-"""The mathematics of `model.py`, compiled: n steps of forward, backward and AdaGrad, in place, in plain loops.
+"""The mathematics of `model.py`, compiled: n steps of forward, backward and AdaGrad, in place.
 
-Numba makes machine code of these loops. Three things make them fast: every inner loop runs along a row, several rows at
-a time, which feeds the processor's vector units; tanh and exp are written as arithmetic, because a call into the
-library cannot be vectorised; and of U only the columns that the sequence touched are updated. U and its memory come
-transposed, (K, m), so that such a column is a row.
+Numba makes machine code of these loops. Four things make them fast: the products with matrices go to the BLAS library,
+those over a whole sequence at once; every loop of our own runs along a row, which feeds the processor's vector units;
+tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and of U only the columns
+that the sequence touched are updated. U and its memory come transposed, (K, m), so that such a column is a row.
 """
 
 import numpy as np
+import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, so that the limit below reaches it
 from numba import njit
+from threadpoolctl import threadpool_limits
+
+# these matrices are too small for more than one thread, and a second one would change the rounding
+threadpool_limits(1, user_api="blas")
 
 # sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
@@ -59,37 +64,6 @@ def softmax(o):
 
 
 @inlined
-def multiply(M, x, out):
-    """out <- M x, four rows of M at a time."""
-    rows = len(out)
-    for i in range(0, rows - 3, 4):
-        sum0 = sum1 = sum2 = sum3 = x.dtype.type(0)
-        for j in range(len(x)):
-            sum0 += M[i, j] * x[j]
-            sum1 += M[i + 1, j] * x[j]
-            sum2 += M[i + 2, j] * x[j]
-            sum3 += M[i + 3, j] * x[j]
-        out[i], out[i + 1], out[i + 2], out[i + 3] = sum0, sum1, sum2, sum3
-    for i in range(rows - rows % 4, rows):
-        total = x.dtype.type(0)
-        for j in range(len(x)):
-            total += M[i, j] * x[j]
-        out[i] = total
-
-
-@inlined
-def add_transposed(M, x, out):
-    """out <- out + M^T x, four rows of M at a time."""
-    rows = len(x)
-    for i in range(0, rows - 3, 4):
-        for j in range(len(out)):
-            out[j] += M[i, j] * x[i] + M[i + 1, j] * x[i + 1] + M[i + 2, j] * x[i + 2] + M[i + 3, j] * x[i + 3]
-    for i in range(rows - rows % 4, rows):
-        for j in range(len(out)):
-            out[j] += M[i, j] * x[i]
-
-
-@inlined
 def adagrad(theta, memory, gradient, rate, clip):
     """One step of AdaGrad, in place, of the clipped gradient."""
     epsilon = theta.dtype.type(1e-8)
@@ -107,9 +81,10 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
     real = W.dtype.type
     h = np.zeros((T + 1, m), W.dtype)
     p = np.zeros((T, K), W.dtype)
-    da = np.zeros((T + 1, m), W.dtype)
-    row = np.zeros(m, W.dtype)  # of dL/dW, of dL/dV; dL/db
-    dU = np.zeros((T, m), W.dtype)
+    da = np.zeros((T, m), W.dtype)
+    from_next = np.zeros(m, W.dtype)
+    dW, dU, dV = np.zeros_like(W), np.zeros((T, m), W.dtype), np.zeros_like(V)
+    db, dc = np.zeros_like(b), np.zeros_like(c)
     for n in range(len(losses)):
         start = (step + n) % steps_per_epoch * T
         if start == 0:
@@ -120,12 +95,11 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
         h[0] = h0
         loss = 0.0
         for t in range(length):
-            multiply(W, h[t], h[t + 1])
+            np.dot(W, h[t], h[t + 1])
             for i in range(m):
                 h[t + 1, i] += U[x[t], i] + b[i]
             tanh(h[t + 1])
-        for k in range(K):
-            multiply(h[1 : length + 1], V[k], p[:length, k])
+        np.dot(h[1 : length + 1], V.T, p[:length])
         for t in range(length):
             for k in range(K):
                 p[t, k] += c[k]
@@ -136,35 +110,30 @@ def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, c
             break
 
         do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place
-        da[length] = real(0)
         for t in range(length):
             do[t, y[t]] -= real(1)
+        np.dot(do[:length], V, da[:length])  # dL/dh_t, of which dL/da_t is made in place
+        from_next[:] = real(0)
         for t in range(length - 1, -1, -1):
-            dh = da[t]  # and dL/da_t is made of dL/dh_t in place
-            dh[:] = real(0)
-            add_transposed(V, do[t], dh)
-            add_transposed(W, da[t + 1], dh)
             for i in range(m):
-                dh[i] *= real(1) - h[t + 1, i] * h[t + 1, i]
+                da[t, i] = (da[t, i] + from_next[i]) * (real(1) - h[t + 1, i] * h[t + 1, i])
+            np.dot(W.T, da[t], from_next)
+        np.dot(da[:length].T, h[:length], dW)
+        np.dot(do[:length].T, h[1 : length + 1], dV)
+        db[:] = real(0)
+        dc[:] = real(0)
+        for t in range(length):
+            for i in range(m):
+                db[i] += da[t, i]
+            for k in range(K):
+                dc[k] += do[t, k]
 
         h0[:] = h[length]
         for i in range(m):
-            row[:] = real(0)
-            add_transposed(h[:length], da[:length, i], row)
-            adagrad(W[i], memory.W[i], row, rate, clip)
+            adagrad(W[i], memory.W[i], dW[i], rate, clip)
         for k in range(K):
-            row[:] = real(0)
-            add_transposed(h[1 : length + 1], do[:length, k], row)
-            adagrad(V[k], memory.V[k], row, rate, clip)
-        row[:] = real(0)
-        for t in range(length):
-            for i in range(m):
-                row[i] += da[t, i]
-        adagrad(b, memory.b, row, rate, clip)
-        dc = p[0]
-        for t in range(1, length):
-            for k in range(K):
-                dc[k] += p[t, k]
+            adagrad(V[k], memory.V[k], dV[k], rate, clip)
+        adagrad(b, memory.b, db, rate, clip)
         adagrad(c, memory.c, dc, rate, clip)
         for t in range(length):
             first = t
@@ -191,7 +160,7 @@ def sample(params, h, uniforms, temperature, top_p, codes):
     K, m = V.shape
     o, p, a = np.empty(K, W.dtype), np.empty(K), np.empty(m, W.dtype)
     for n in range(len(codes)):
-        multiply(V, h, o)
+        np.dot(V, h, o)
         for k in range(K):
             p[k] = (o[k] + c[k]) / temperature
         softmax(p)
@@ -208,7 +177,7 @@ def sample(params, h, uniforms, temperature, top_p, codes):
             code += 1
             below += p[code]
         codes[n] = code
-        multiply(W, h, a)
+        np.dot(W, h, a)
         for i in range(m):
             a[i] += U[code, i] + b[i]
         tanh(a)
