@@ -13,7 +13,7 @@ static void adagrad(float *theta, float *memory, const float *gradient, int n, f
 }
 
 void train(float *W, float *U, float *V, float *b, float *c, float *mW, float *mU, float *mV, float *mb, float *mc,
-           float *h0, const unsigned char *codes, long step, long steps, double *losses, int K, int m, int T,
+           float *h0, const unsigned short *codes, long step, long steps, double *losses, int K, int m, int T,
            long steps_per_epoch, float rate, float clip) {
     float *h = calloc((T + 1) * m, sizeof *h), *p = calloc(T * K, sizeof *p), *da = calloc((T + 1) * m, sizeof *da);
     float *dW = calloc(m * m, sizeof *dW), *dV = calloc(K * m, sizeof *dV), *dU = calloc(K * m, sizeof *dU);
@@ -21,7 +21,7 @@ void train(float *W, float *U, float *V, float *b, float *c, float *mW, float *m
     for (long n = 0; n < steps; n++) {
         long start = (step + n) % steps_per_epoch * T;
         if (start == 0) memset(h0, 0, m * sizeof *h0);
-        const unsigned char *x = codes + start, *y = x + 1;
+        const unsigned short *x = codes + start, *y = x + 1;
         memcpy(h, h0, m * sizeof *h);
         double loss = 0;
         for (int t = 0; t < T; t++) {

@@ -107,7 +107,7 @@ def build_c(folder):
         params, memory, h = fresh(params, np.float32)
         losses = np.empty(steps)
         arrays = (params.W, params.U, params.V, params.b, params.c, memory.W, memory.U, memory.V, memory.b, memory.c)
-        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*arrays, h, codes.astype(np.uint8))]
+        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*arrays, h, codes.astype(np.uint16))]
         long, real = ctypes.c_long, ctypes.c_float
         sizes = (len(params.c), len(params.b), config.T)
         of_losses = losses.ctypes.data_as(ctypes.c_void_p)

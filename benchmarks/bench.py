@@ -3,7 +3,8 @@
     python benchmarks/bench.py build [QUICK]
 
 All run in one process, in turns, one thread each (`make bench` sees to that). The table has medians with the range;
-`build/bench.json` has the medians, in microseconds a step. Before anything is timed, all must give the same losses.
+`build/bench.json` has the medians, in microseconds a step, `build/bench.svg` the figure of README. Before anything is
+timed, all must give the same losses.
 """
 
 import json
@@ -13,10 +14,11 @@ import time
 from pathlib import Path
 
 import baselines
+import matplotlib.pyplot as plt
 import numpy as np
 from tabulate import tabulate
 
-from rnn import model
+from rnn import model, plots
 from rnn.corpus import read_corpus
 from rnn.runs import Config
 
@@ -97,6 +99,7 @@ def main():
     results = medians | {"details": {"range": {name: [min(t), max(t)] for name, t in taken.items()}}}
     if not quick:
         results["details"]["growth"] = growth(implementations)
+        draw(taken, results["details"]["growth"], folder / "bench.svg")
     (folder / "bench.json").write_text(json.dumps(results, indent=1))
     print(f"Written to {folder / 'bench.json'}")
 
@@ -113,12 +116,50 @@ def growth(implementations):
         for value in values:
             of = {"m": 100, "T": 25, "K": 83} | {size: value}
             codes, params = make_problem(of["K"], of["m"])
-            runs = {name: train for name, train in chosen.items() if name != "c_float32" or of["K"] <= 256}
-            taken = time_in_turns(runs, codes, params, Config(m=of["m"], T=of["T"]), repeats=3)
+            taken = time_in_turns(chosen, codes, params, Config(m=of["m"], T=of["T"]), repeats=3)
             for name in names:
-                measured[size][name].append(float(np.median(taken[name])) if name in taken else None)
+                measured[size][name].append(float(np.median(taken[name])))
         print(tabulate(zip(*measured[size].values(), strict=True), names, showindex=values, floatfmt=",.0f"))
     return measured
+
+
+SHOWN = {
+    "kernel_float32": ("the kernel, float32", plots.BLUE),
+    "kernel_float64": ("the kernel, float64", plots.BLUE),
+    "c_float32": ("plain C, float32", plots.ORANGE),
+    "jax_scan": ("JAX, one jit, float32", plots.GREEN),
+    "numpy_reference": ("NumPy, model.py, float32", plots.GREY),
+    "torch_eager": ("PyTorch, eager", plots.GREY),
+    "torch_compile": ("PyTorch, torch.compile", plots.GREY),
+    "min_char_rnn_numpy": ("NumPy, min-char-rnn style", plots.GREY),
+}
+
+
+def draw(taken, growth, path):
+    """Draw the time of a step by implementation, with its range, and its growth with m, T and K."""
+    plots.use_style()
+    plt.rcParams["svg.fonttype"] = "path"  # where README is read, the typeface is not
+    figure, axes = plt.subplot_mosaic([["bars"] * 3, list(GROWTH)], figsize=(8, 6), height_ratios=(1, 1.1))
+    bars = axes["bars"]
+    for name in sorted(taken, key=lambda name: -np.median(taken[name])):
+        low, middle, high = np.percentile(taken[name], (0, 50, 100))
+        label, color = SHOWN[name]
+        bars.barh(label, middle, xerr=[[middle - low], [high - middle]], color=color, height=0.7, error_kw={"lw": 0.8})
+        bars.annotate(f"  {middle:,.0f}", (high, label), va="center", fontsize=9)
+    bars.set_xlabel("microseconds a step (median and range), m = 100, T = 25, K = 83, one thread")
+    bars.tick_params(axis="y", length=0)
+    for size, values in GROWTH.items():
+        for name, times in growth[size].items():
+            label, color = SHOWN[name]
+            lines = axes[size].loglog(values, times, "o-", ms=3, color=color, label=label if size == "m" else None)
+            lines[0].set_zorder(3 if name == "kernel_float32" else 2)
+        ticks = [f"{value / 1000:g}k" if value >= 1000 else value for value in values]
+        axes[size].set(xlabel=size, xticks=values, xticklabels=ticks)
+        axes[size].xaxis.minorticks_off()
+        axes[size].yaxis.set_major_formatter("{x:,.0f}")
+    axes["m"].set_ylabel("microseconds a step")
+    figure.legend(loc="outside lower center", ncols=4)
+    figure.savefig(path, metadata={"Date": None}, transparent=False, facecolor="white")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """A text, its vocabulary, and its characters as integer codes."""
 
+import codecs
 import hashlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +13,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder, wherever Jupyter was started
 MOBY_DICK = ROOT / "data" / "moby-dick.txt"
 MOBY_DICK_SHA256 = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
+CODES = ROOT / "build" / "codes"  # of the texts that are too large for memory
+LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from disk
+PIECE = 4_000_000  # bytes that are read at a time
 SHORTEST = 26  # characters: one sequence of 25 and its last target
 
 
@@ -24,7 +29,7 @@ class Corpus(NamedTuple):
     name: str  # the file's name without its ending; the folders of what is made from the text are called after it
     sha256: str  # of the file's bytes, before anything is dropped
     vocabulary: str  # the K distinct characters, sorted by code point
-    codes: np.ndarray  # (N,), the smallest unsigned integers that hold K
+    codes: np.ndarray  # (N,), the smallest unsigned integers that hold K; mapped from disk for a large text
     notes: tuple[str, ...] = ()  # what was changed while reading, in sentences
 
     @property
@@ -48,6 +53,11 @@ class Corpus(NamedTuple):
         return decode(self.codes, self.vocabulary)
 
     @property
+    def excerpt(self):
+        """The first 20 million characters as a string: the whole of any book, and what fits in memory of any text."""
+        return self.head(20_000_000).text
+
+    @property
     def start(self):
         """A text to prime a sample with: the first 100 characters, which follow a state of zero in training too."""
         return decode(self.codes[:100], self.vocabulary)
@@ -60,8 +70,7 @@ class Corpus(NamedTuple):
 
 def encode(text, vocabulary):
     """Return the codes of `text`; raise ValueError if it has a character that is not in the vocabulary."""
-    known = np.frombuffer(vocabulary.encode("utf-32-le"), np.uint32)
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    known, points = _points(vocabulary), _points(text)
     codes = np.searchsorted(known, points).clip(max=len(known) - 1)
     unknown = sorted({chr(point) for point in points[known[codes] != points]})
     if unknown:
@@ -72,8 +81,7 @@ def encode(text, vocabulary):
 
 def decode(codes, vocabulary):
     """Return the text of `codes`."""
-    known = np.frombuffer(vocabulary.encode("utf-32-le"), np.uint32)
-    return known[codes].tobytes().decode("utf-32-le")
+    return _points(vocabulary)[codes].tobytes().decode("utf-32-le")
 
 
 def read_corpus(path=None):
@@ -86,41 +94,98 @@ def read_corpus(path=None):
     if not path.is_absolute() and not path.exists():
         path = ROOT / path
     try:
-        data = path.read_bytes()
+        sha256, vocabulary, N, notes = _survey(path)
     except IsADirectoryError:
         raise CorpusError(f"{path} is a folder: name a text file.") from None
     except FileNotFoundError:
         get_it = "run `make data` to fetch it" if path == MOBY_DICK else "check the path"
         raise CorpusError(f"{path} does not exist: {get_it}.") from None
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path} is not UTF-8: byte {error.start:,} (counted from 0) is no part of a character; save it as UTF-8."
+        ) from None
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}.") from None
-    sha256 = hashlib.sha256(data).hexdigest()
     if path == MOBY_DICK and sha256 != MOBY_DICK_SHA256:
         raise CorpusError(
             f"{path} is not the expected text: its SHA-256 is {sha256}, expected {MOBY_DICK_SHA256}; "
             "delete it and run `make data`, or keep it under another name and use CORPUS=path."
         )
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path} is not UTF-8: byte {error.start:,} (counted from 0) is no part of a character; save it as UTF-8."
-        ) from None
-    notes = []
-    if text.startswith("\ufeff"):
-        text = text.removeprefix("\ufeff")
-        notes.append("A byte-order mark at the beginning was dropped.")
-    if breaks := text.count("\r\n"):
-        text = text.replace("\r\n", "\n")
-        notes.append(f"{breaks:,} Windows line ends (CRLF) became plain ones (LF).")
-    if not text:
+    if not N:
         raise CorpusError(f"{path} is empty.")
-    if len(text) < SHORTEST:
-        raise CorpusError(f"{path} has {len(text)} characters; one sequence and its target take {SHORTEST}.")
-    vocabulary = "".join(sorted(set(text)))
+    if N < SHORTEST:
+        raise CorpusError(f"{path} has {N} characters; one sequence and its target take {SHORTEST}.")
     if len(vocabulary) == 1:
-        raise CorpusError(f"{path} has a single distinct character, {text[0]!r}: there is nothing to predict.")
-    return Corpus(path.stem, sha256, vocabulary, encode(text, vocabulary), tuple(notes))
+        raise CorpusError(f"{path} has a single distinct character, {vocabulary!r}: there is nothing to predict.")
+    return Corpus(path.stem, sha256, vocabulary, _read_codes(path, sha256, vocabulary, N), notes)
+
+
+def _pieces(path, seen=lambda data: None):
+    """Yield a text in pieces, without a byte-order mark; `seen` gets the bytes of each. A CRLF is never cut in two."""
+    decoder, read, held = codecs.getincrementaldecoder("utf-8")(), 0, ""
+    with path.open("rb") as file:
+        while True:
+            data = file.read(PIECE)
+            seen(data)
+            waiting = len(decoder.getstate()[0])
+            try:
+                text = held + decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                error.start += read - waiting
+                raise
+            held = "\r" if data and text.endswith("\r") else ""
+            text = text.removesuffix(held)
+            yield text.removeprefix("\ufeff") if read == 0 else text
+            read += len(data)
+            if not data:
+                return
+
+
+def _points(text):
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _survey(path):
+    """Return a text's SHA-256, its vocabulary, its length in characters and the notes, in one pass over the file."""
+    digest, seen, N, breaks = hashlib.sha256(), np.zeros(sys.maxunicode + 1, bool), 0, 0
+    for text in _pieces(path, digest.update):
+        found = text.count("\r\n")
+        breaks += found
+        text = text.replace("\r\n", "\n")
+        N += len(text)
+        seen[_points(text)] = True
+    notes = []
+    with path.open("rb") as file:
+        mark = file.read(3) == codecs.BOM_UTF8
+    if mark:
+        notes.append("A byte-order mark at the beginning was dropped.")
+    if breaks:
+        notes.append(f"{breaks:,} Windows line ends (CRLF) became plain ones (LF).")
+    return digest.hexdigest(), "".join(map(chr, np.flatnonzero(seen))), N, tuple(notes)
+
+
+def _read_codes(path, sha256, vocabulary, N):
+    """Return the codes (N,) of a text, in memory, or in a file of their own if the text is large."""
+    dtype = np.min_scalar_type(len(vocabulary) - 1)
+    stored = CODES / f"{sha256}.{dtype}"
+    if path.stat().st_size < LARGE:
+        codes = np.empty(N, dtype)
+    elif stored.exists() and stored.stat().st_size == N * dtype.itemsize:
+        return np.asarray(np.memmap(stored, dtype, "c"))
+    else:
+        CODES.mkdir(parents=True, exist_ok=True)
+        codes = np.memmap(part := stored.with_suffix(f".{os.getpid()}"), dtype, "w+", shape=N)
+    table, n = np.zeros(sys.maxunicode + 1, dtype), 0
+    table[_points(vocabulary)] = np.arange(len(vocabulary))
+    for text in _pieces(path):
+        points = _points(text.replace("\r\n", "\n"))
+        codes[n : n + len(points)] = table[points]
+        n += len(points)
+    if isinstance(codes, np.memmap):
+        codes.flush()
+        part.replace(stored)
+        codes = np.memmap(stored, dtype, "c")
+    return np.asarray(codes)
 
 
 def describe(corpus):

@@ -84,8 +84,10 @@ def read_run(directory):
 def read_losses(directory, checkpoint):
     """Return the losses (checkpoint.step,) of the steps before a checkpoint; raise RunError if they are damaged."""
     path = directory / "losses.f64"
-    losses = np.fromfile(path, np.float64, checkpoint.step) if path.exists() else np.empty(0)
-    if len(losses) < checkpoint.step or zlib.crc32(losses.tobytes()) != checkpoint.checksum:
+    there = path.stat().st_size // 8 if path.exists() else 0
+    shape = min(there, checkpoint.step)
+    losses = np.asarray(np.memmap(path, np.float64, "r", shape=shape)) if shape else np.empty(0)  # not in memory
+    if len(losses) < checkpoint.step or zlib.crc32(losses) != checkpoint.checksum:
         raise RunError(f"{path} is damaged: it is not what checkpoint.npz says. Delete {directory} to train anew.")
     return losses
 

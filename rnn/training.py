@@ -1,7 +1,6 @@
 """AdaGrad training: a run is started, gone on with, or read from disk. The steps themselves are `kernel.advance`."""
 
 import contextlib
-import itertools
 import os
 import signal
 import threading
@@ -10,6 +9,7 @@ import zlib
 
 import numpy as np
 from filelock import FileLock, Timeout
+from scipy.signal import lfilter
 from tqdm import tqdm
 
 from rnn import kernel, model
@@ -22,8 +22,7 @@ CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an inter
 
 def smooth(losses, alpha):
     """Return the smoothed loss of every step, s_n = alpha s_{n-1} + (1 - alpha) L_n with s_0 = L_0."""
-    smoothed = itertools.accumulate(losses.tolist(), lambda s, L: alpha * s + (1 - alpha) * L)
-    return np.fromiter(smoothed, np.float64, len(losses))
+    return lfilter([1 - alpha], [1, -alpha], losses, zi=alpha * losses[:1])[0]
 
 
 def advance(params, memory, h, codes, step, losses, config):
@@ -103,7 +102,8 @@ def _train_in(directory, corpus, config, start, steps, watch):
     os.truncate(losses_file, 8 * step)  # what stands behind the checkpoint will be computed again
     first_step = start.last_step if start else 0
     chunk, saved_at, average = 100, time.monotonic(), None
-    bar = tqdm(total=steps, initial=step, unit=" steps", ncols=100, mininterval=0.5)
+    starting = "starting; the first time, the kernel is compiled"
+    bar = tqdm(total=steps, initial=step, unit=" steps", ncols=100, mininterval=0.5, desc=starting)
     with bar, losses_file.open("ab") as losses_out, _interrupt_remembered() as interrupted:
         while step < steps and not interrupted.is_set():
             if step % config.snapshot_every == 0:
