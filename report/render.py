@@ -79,8 +79,8 @@ def build_time():
         return int(time.time())
 
 
-def font_face(family, path, characters, weight=400, style="normal"):
-    """Return a CSS rule with the font of a file, cut down to `characters`, in it."""
+def cut_down(path, characters):
+    """Return the font of a file with no more than `characters` in it, as WOFF2 in a data URL."""
     font = subset.load_font(str(path), subset.Options())
     cutter = subset.Subsetter(
         subset.Options(drop_tables=["FFTM"], layout_features=["kern", "liga", "mark", "mkmk", "ccmp", "lnum", "tnum"])
@@ -90,11 +90,12 @@ def font_face(family, path, characters, weight=400, style="normal"):
     font.flavor = "woff2"
     file = io.BytesIO()
     font.save(file)
-    return _face(family, file.getvalue(), weight, style)
+    return f"url(data:font/woff2;base64,{base64.b64encode(file.getvalue()).decode()}) format('woff2')"
 
 
-def _face(family, data, weight, style):
-    source = f"url(data:font/woff2;base64,{base64.b64encode(data).decode()}) format('woff2')"
+def font_face(family, path, characters, weight=400, style="normal"):
+    """Return a CSS rule with the font of a file, cut down to `characters`, in it."""
+    source = cut_down(path, characters)
     return f"@font-face{{font-family:'{family}';font-weight:{weight};font-style:{style};src:{source}}}\n"
 
 
@@ -111,16 +112,14 @@ def fonts(page):
 
 
 def katex_css(page):
-    """Return KaTeX's style, with those of its typefaces in it that the page's formulas may need."""
-    css = (KATEX / "katex.min.css").read_text("utf-8")
+    """Return KaTeX's style with its typefaces in it, each cut down to the characters that the page has."""
 
     def with_data(match):
         name = re.search(r"url\(fonts/([\w-]+\.woff2)\)", match[0])[1]
-        data = base64.b64encode((KATEX / "fonts" / name).read_bytes()).decode()
-        source = f"src:url(data:font/woff2;base64,{data}) format('woff2')"
-        return re.sub(r"src:[^;}]+", source, match[0])
+        source = f"src:{cut_down(KATEX / 'fonts' / name, set(page))}"
+        return re.sub(r"src:[^;}]+", lambda _: source, match[0])
 
-    return re.sub(r"@font-face\{[^}]+\}", with_data, css)
+    return re.sub(r"@font-face\{[^}]+\}", with_data, (KATEX / "katex.min.css").read_text("utf-8"))
 
 
 def pandoc(markdown, to, meta, template, *arguments):
@@ -156,6 +155,7 @@ def main():
 
     page = pandoc(markdown, "html5", meta, "template.html", "--toc", "--toc-depth=2", "--section-divs")
     style = (HERE / "style.css").read_text("utf-8")
+    page = page.replace("/* sampler */", (HERE / "sampler.mjs").read_text("utf-8"))
     page = page.replace("/* fonts */", fonts(page) + katex_css(page)).replace("/* style */", style)
     write(folder / "report.html", page.encode())
 

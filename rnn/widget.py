@@ -1,11 +1,18 @@
-"""The sliders of notebook 4: text from any snapshot of a run, while a slider moves."""
+"""The sliders: text from any snapshot of a run, while a slider moves, in notebook 4 and in the report's page."""
 
+import base64
 import html
+import json
 from functools import cache
 
 import ipywidgets
+import numpy as np
+from IPython.display import display
 
+from rnn.corpus import ROOT
 from rnn.sampling import sample_text
+
+PAGE_BYTES = 750_000  # of the page, that the weights of the sampler in it may take
 
 
 def sampler(run, prime="\n"):
@@ -50,3 +57,25 @@ def sampler(run, prime="\n"):
     another.on_click(draw_another)
     draw()
     return ipywidgets.VBox([*controls, another, text])
+
+
+def pack(params):
+    """Return weights for report/sampler.mjs: float32, one array after the other, U transposed, in base64."""
+    arrays = [theta.ravel().astype("<f4") for theta in params._replace(U=params.U.T)]
+    return base64.b64encode(np.concatenate(arrays).tobytes()).decode()
+
+
+def sampler_in_page(run, corpus, prime):
+    """Put a sampler into the report's page: the network of a `Run`, at as many steps as the page has room for."""
+    size = len(pack(run.params()))
+    spread = np.geomspace(run.snapshots[min(1, len(run.snapshots) - 1)], run.last_step, max(1, PAGE_BYTES // size - 1))
+    nearest = {min(run.snapshots, key=lambda step: abs(step - wanted)) for wanted in spread}
+    steps = sorted(nearest | {run.last_step} | ({run.snapshots[0]} if len(spread) > 1 else set()))
+    snapshots = [{"step": step, "weights": pack(run.params(step))} for step in steps]
+    path = ROOT / "figures" / corpus.id / "sampler.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    packed = {"vocabulary": run.vocabulary, "m": run.config.m, "prime": prime, "snapshots": snapshots}
+    path.write_text(json.dumps(packed, ensure_ascii=False), "utf-8")
+    markdown = f'::: {{.sampler file="{path.relative_to(ROOT)}"}}\n:::'
+    in_jupyter = "<p>The page of the report has its own sampler here. In Jupyter, use the sliders below.</p>"
+    display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": "the page's sampler"}, raw=True)

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import html5lib
 import nbformat
@@ -169,3 +170,15 @@ def test_two_texts_do_not_mix(report, hostile_report):
     assert report.folder != hostile_report.folder
     assert "moby-dick" in report.html
     assert "moby-dick" not in hostile_report.html
+
+
+def test_the_same_inputs_give_the_same_bytes(project, report):
+    made = [report.folder / "report.html", report.folder / "report.pdf"]
+    before = [path.read_bytes() for path in made]
+    for path in (*made, *report.folder.glob("*.ipynb")):
+        path.unlink()
+    shutil.rmtree(project.folder / "runs")
+    shutil.rmtree(project.folder / "figures")
+    project.report()
+    for path, data in zip(made, before, strict=True):
+        assert path.read_bytes() == data, f"{path.name} is another"

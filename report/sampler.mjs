@@ -1,0 +1,200 @@
+// The network of the report in the reader's browser, with the letters of rnn/model.py. The page has this file inside.
+
+// weights: W (m, m), U transposed (K, m), V (K, m), b, c after one another, float32 in base64
+export function unpack(weights, m, K) {
+  const { buffer } = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
+  let at = 0;
+  const [W, U, V, b, c] = [m * m, K * m, K * m, m, K].map((n) => new Float32Array(buffer, 4 * (at += n) - 4 * n, n));
+  return { W, U, V, b, c };
+}
+
+// h_t = tanh(W h_{t-1} + U x_t + b)
+export function read({ W, U, b }, h, x) {
+  const m = b.length;
+  return Float64Array.from(b, (a, i) => {
+    a += U[x * m + i];
+    for (let j = 0; j < m; j++) a += W[i * m + j] * h[j];
+    return Math.tanh(a);
+  });
+}
+
+// p = softmax((V h + c) / temperature), then its nucleus
+export function nextDistribution({ V, c }, h, temperature, topP) {
+  const m = h.length;
+  const o = Float64Array.from(c, (score, k) => {
+    for (let j = 0; j < m; j++) score += V[k * m + j] * h[j];
+    return score;
+  });
+  const largest = o.reduce((a, b) => Math.max(a, b));
+  const p = o.map((score) => Math.exp((score - largest) / temperature));
+  scale(p);
+  if (topP < 1) {
+    let total = 0;
+    for (const k of order(p)) {
+      if (total >= topP) p[k] = 0;
+      else total += p[k];
+    }
+    scale(p);
+  }
+  return p;
+}
+
+function scale(p) {
+  const total = p.reduce((a, b) => a + b);
+  for (let k = 0; k < p.length; k++) p[k] /= total;
+}
+
+const order = (p) => Array.from(p.keys()).sort((a, b) => p[b] - p[a]);
+
+// uniform numbers in [0, 1) from a seed: a Weyl sequence through the finalizer of MurmurHash3
+export function generator(seed) {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x9e3779b9) | 0;
+    let z = state;
+    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+    return ((z ^ (z >>> 16)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function draw(p, uniform) {
+  let k = 0;
+  let below = p[0];
+  while (below <= uniform && k < p.length - 1) below += p[++k];
+  while (p[k] === 0) k--; // rounding may have left the sum below `uniform`
+  return k;
+}
+
+const NAMES = { " ": "␣", "\n": "↵", "\t": "⇥" };
+const BARS = 14;
+
+function mount(section) {
+  const packed = JSON.parse(section.querySelector("script").textContent);
+  const vocabulary = Array.from(packed.vocabulary);
+  const codes = new Map(vocabulary.map((character, code) => [character, code]));
+  const find = (name) => section.querySelector(`[name=${name}]`);
+  const [step, temperature, topP, length, prime, seed] = ["step", "temperature", "top-p", "length", "prime", "seed"].map(find);
+  const text = section.querySelector(".drawn");
+  const bars = section.querySelector(".bars");
+  const reading = section.querySelector(".reading");
+  const unpacked = new Map();
+  let params;
+  let drawn; // of each character: its element, its code, the state before it
+  let h; // the state after the last
+  let chosen = null; // the character that is looked at, or null for the one that comes next
+  let latest = 0; // the number of the latest draw
+
+  step.max = packed.snapshots.length - 1;
+  step.value = step.max;
+  prime.value = packed.prime;
+
+  const shown = (code) => NAMES[vocabulary[code]] ?? vocabulary[code];
+  const percent = (p) => (p >= 0.0995 ? `${(100 * p).toFixed(0)}%` : `${(100 * p).toPrecision(2)}%`);
+
+  function add(code, given) {
+    const element = document.createElement("span");
+    element.textContent = vocabulary[code];
+    if (drawn.length) {
+      const bits = -Math.log2(nextDistribution(params, h, 1, 1)[code]);
+      element.style.setProperty("--bits", Math.min(bits, 12).toFixed(1));
+    }
+    element.classList.toggle("given", given);
+    drawn.push({ element, code, before: h });
+    h = read(params, h, code);
+    return element;
+  }
+
+  function look() {
+    const at = chosen === null ? h : drawn[chosen].before;
+    const p = nextDistribution(params, at, +temperature.value, +topP.value);
+    const top = order(p).slice(0, BARS);
+    const code = chosen === null ? -1 : drawn[chosen].code;
+    bars.replaceChildren(
+      ...top.map((k) => {
+        const bar = document.createElement("span");
+        bar.style.setProperty("--p", p[k]);
+        bar.classList.toggle("this", k === code);
+        bar.dataset.character = shown(k);
+        bar.dataset.share = percent(p[k]);
+        return bar;
+      }),
+    );
+    bars.setAttribute("aria-label", `The most probable next characters: ${top.slice(0, 5).map((k) => `${shown(k)} ${percent(p[k])}`).join(", ")}`);
+    if (chosen === null) reading.textContent = "What comes next, after the end of the text. Point at a character to see how surprised the network was by it.";
+    else if (chosen === 0) reading.textContent = `“${shown(code)}” is the first: nothing came before it.`;
+    else {
+      const own = nextDistribution(params, at, 1, 1);
+      reading.textContent = `“${shown(code)}” surprised the network by ${(-Math.log2(own[code])).toFixed(1)} bits: it gave it ${percent(own[code])}, and ${percent(Math.max(...own))} to “${shown(order(own)[0])}”.`;
+    }
+  }
+
+  function choose(index) {
+    if (chosen !== null) drawn[chosen]?.element.classList.remove("chosen");
+    chosen = index;
+    if (chosen !== null) drawn[chosen].element.classList.add("chosen");
+    look();
+  }
+
+  function redraw() {
+    const mine = ++latest;
+    const { step: number } = packed.snapshots[step.value];
+    section.querySelector("[for=step] output").textContent = number.toLocaleString("en");
+    step.setAttribute("aria-valuetext", `after ${number.toLocaleString("en")} steps`);
+    for (const input of [temperature, topP]) section.querySelector(`[for=${input.name}] output`).textContent = (+input.value).toFixed(2);
+    section.querySelector("[for=length] output").textContent = length.value;
+    const given = Array.from(prime.value, (character) => codes.get(character));
+    const unknown = [...new Set(Array.from(prime.value).filter((character) => !codes.has(character)))];
+    prime.setAttribute("aria-invalid", unknown.length > 0 || given.length === 0);
+    section.querySelector("[role=alert]").textContent = unknown.length
+      ? `The network has never seen ${unknown.map((character) => `“${character}”`).join(", ")}: use only characters of its text.`
+      : given.length ? "" : "The priming text must have at least one character.";
+    if (unknown.length || !given.length) return;
+    if (!unpacked.has(step.value)) unpacked.set(step.value, unpack(packed.snapshots[step.value].weights, packed.m, vocabulary.length));
+    params = unpacked.get(step.value);
+    h = new Float64Array(packed.m);
+    drawn = [];
+    chosen = null;
+    text.replaceChildren(...given.map((code) => add(code, true)));
+    const uniform = generator(+seed.value);
+    const wanted = given.length + +length.value;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const atOnce = still ? wanted : Math.ceil(length.value / 80);
+    const stream = () => {
+      if (mine !== latest) return; // another draw has begun
+      const new_ = document.createDocumentFragment();
+      for (let n = 0; n < atOnce && drawn.length < wanted; n++) {
+        new_.append(add(draw(nextDistribution(params, h, +temperature.value, +topP.value), uniform()), false));
+      }
+      text.append(new_);
+      if (chosen === null) look();
+      if (drawn.length < wanted) requestAnimationFrame(stream);
+      else section.dataset.draws = latest;
+    };
+    stream();
+  }
+
+  for (const input of [step, temperature, topP, length, prime, seed]) input.addEventListener("input", redraw);
+  section.querySelector("button").addEventListener("click", () => {
+    seed.value = +seed.value + 1;
+    redraw();
+  });
+  text.addEventListener("pointerover", (event) => {
+    const index = drawn.findIndex(({ element }) => element === event.target);
+    if (index >= 0) choose(index);
+  });
+  text.addEventListener("pointerleave", () => choose(null));
+  text.addEventListener("blur", () => choose(null));
+  text.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const from = chosen ?? (move > 0 ? -1 : drawn.length);
+    choose(Math.min(Math.max(from + move, 0), drawn.length - 1));
+    drawn[chosen].element.scrollIntoView({ block: "nearest" });
+  });
+  section.hidden = false;
+  redraw();
+}
+
+for (const section of globalThis.document?.querySelectorAll(".sampler") ?? []) mount(section);

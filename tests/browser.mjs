@@ -1,0 +1,73 @@
+// The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [executablePath, page] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
+
+async function open(width, colorScheme) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
+  const tab = await context.newPage();
+  tab.on("request", (request) => /^(data:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
+  tab.on("console", (message) => seen.complaints.push(message.text()));
+  tab.on("pageerror", (error) => seen.complaints.push(error.message));
+  await tab.addInitScript(() => {
+    globalThis.shifted = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach((entry) => (globalThis.shifted += entry.value)))
+      .observe({ type: "layout-shift", buffered: true });
+  });
+  await tab.goto(pathToFileURL(page).href);
+  await tab.waitForSelector(".sampler[data-draws]");
+  return tab;
+}
+
+for (const [width, scheme] of [[1400, "light"], [1400, "dark"], [390, "light"]]) {
+  const tab = await open(width, scheme);
+  await tab.evaluate(axe);
+  const { violations } = await tab.evaluate(() => axe.run());
+  seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${scheme} ${id}: ${nodes[0].html.slice(0, 200)}`));
+  if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
+  seen.shift.push(await tab.evaluate(() => globalThis.shifted));
+}
+
+const tab = await open(1400, "light");
+const sampler = tab.locator(".sampler");
+const text = () => sampler.locator(".drawn").textContent();
+const bars = () => sampler.locator(".bars").evaluate((element) => Array.from(element.children, (bar) => +bar.style.getPropertyValue("--p")));
+const done = async () => {
+  await tab.waitForFunction((before) => document.querySelector(".sampler").dataset.draws !== before, before);
+  before = await sampler.getAttribute("data-draws");
+};
+let before = await sampler.getAttribute("data-draws");
+seen.title = await tab.title();
+seen.first = await text();
+seen.moved = {};
+for (const [name, key] of [["step", "Home"], ["temperature", "ArrowLeft"], ["top-p", "ArrowLeft"], ["length", "ArrowRight"]]) {
+  const [was, barsWere] = [await text(), await bars()];
+  await sampler.locator(`[name=${name}]`).press(key);
+  await done();
+  seen.moved[name] = { text: was !== (await text()), bars: JSON.stringify(barsWere) !== JSON.stringify(await bars()) };
+  await sampler.locator(`[name=${name}]`).press(key === "Home" ? "End" : key === "ArrowLeft" ? "ArrowRight" : "ArrowLeft");
+  await done();
+}
+seen.back = await text();
+await sampler.locator("button").click();
+await done();
+seen.another = await text();
+await sampler.locator("[name=seed]").fill("1");
+await done();
+seen.again = await text();
+await sampler.locator(".drawn span").nth(80).hover();
+seen.reading = await sampler.locator(".reading").textContent();
+await sampler.locator(".drawn").focus();
+await tab.keyboard.press("ArrowRight");
+await tab.keyboard.press("ArrowRight");
+seen.readingByKey = await sampler.locator(".reading").textContent();
+await sampler.locator("[name=prime]").fill("\u{10FFFF}");
+seen.unknown = await sampler.locator("[role=alert]").textContent();
+process.stdout.write(JSON.stringify(seen));
+await browser.close();

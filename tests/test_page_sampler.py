@@ -1,0 +1,63 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnn import model
+from rnn.corpus import read_corpus
+from rnn.model import Params
+from rnn.sampling import next_distribution, read
+from rnn.widget import pack
+from tests.conftest import ROOT
+
+CORPUS = read_corpus()
+NODE = Path(sys.prefix) / "bin" / "node"
+
+
+def in_javascript(params, codes, temperature=1.0, top_p=1.0, seed=1, length=0):
+    question = {
+        "packed": pack(params),
+        "m": len(params.b),
+        "K": len(params.c),
+        "codes": [int(code) for code in codes],
+        "temperature": temperature,
+        "topP": top_p,
+        "seed": seed,
+        "length": length,
+    }
+    command = [NODE, ROOT / "tests" / "sampler.mjs"]
+    run = subprocess.run(command, input=json.dumps(question), capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+def weights(seed=0):
+    """Weights that make distributions as sharp as those of a trained network, and a state that is not chaotic."""
+    rng = np.random.default_rng(seed)
+    W, U, V, b, c = model.init_params(CORPUS.K, 100, rng, sigma=0.3)
+    return Params(W / 4, U, V, rng.normal(0, 0.3, 100).astype("f4"), rng.normal(0, 1, CORPUS.K).astype("f4"))
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (1.5, 0.9), (0.05, 0.5)])
+def test_the_probabilities_in_the_page_are_those_of_numpy(temperature, top_p):
+    params, codes = weights(), CORPUS.codes[:300]
+    found = in_javascript(params, codes, temperature, top_p)["p"]
+    h, exact = None, Params(*(theta.astype(np.float64) for theta in params))
+    for code, p in zip(codes, found, strict=True):
+        h = read(exact, [code], h)
+        np.testing.assert_allclose(p, next_distribution(exact.V @ h + exact.c, temperature, top_p), rtol=0, atol=1e-9)
+
+
+def test_the_draws_in_the_page_follow_the_distribution_and_their_seed():
+    params, n = weights(), 50_000
+    found = in_javascript(params, CORPUS.codes[:1], seed=7, length=n)
+    assert found == in_javascript(params, CORPUS.codes[:1], seed=7, length=n)
+    assert found["drawn"] != in_javascript(params, CORPUS.codes[:1], seed=8, length=n)["drawn"]
+    uniforms, p = np.array(found["uniforms"]), np.array(found["p"][0])
+    assert 0 <= uniforms.min() < 1e-3 < 1 - 1e-3 < uniforms.max() < 1
+    assert abs(np.corrcoef(uniforms[:-1], uniforms[1:])[0, 1]) < 4 / np.sqrt(n)
+    counts = np.bincount(found["drawn"], minlength=CORPUS.K)
+    chi_squared = ((counts - n * p) ** 2 / (n * p)).sum()
+    assert abs(chi_squared - (CORPUS.K - 1)) < 4 * np.sqrt(2 * (CORPUS.K - 1))
