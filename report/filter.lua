@@ -60,7 +60,7 @@ local function Table(tbl)
     label = label .. ' ' .. numbered('tbl', tbl.identifier)
     prefixed(tbl.caption, 'Table', count.tbl)
   end
-  if html then return pandoc.Div({ tbl }, { class = 'wide', role = 'region', ['aria-label'] = label }), false end
+  if html then return pandoc.Div({ tbl }, pandoc.Attr('', { 'wide' }, { { 'role', 'region' }, { 'aria-label', label } })), false end
   return tbl, false
 end
 

@@ -63,9 +63,11 @@ def metadata(results, quick):
         filled = {key: str(value).format_map(results) for key, value in chosen.items() if value}
     except KeyError as missing:
         sys.exit(f"report.yaml names {{{missing.args[0]}}}, and no notebook gives it: they give {', '.join(results)}.")
-    filled.setdefault("date", time.strftime("%d %B %Y", time.gmtime(build_time())))
+    made_on = time.gmtime(build_time())
+    filled.setdefault("date", time.strftime("%d %B %Y", made_on))
     filled["date"] = filled["date"].lstrip("0")
-    return filled | {"made-from": results.get("made_from", ""), "quick": quick}
+    in_paper = f"year: {made_on.tm_year}, month: {made_on.tm_mon}, day: {made_on.tm_mday}"
+    return filled | {"made-from": results.get("made_from", ""), "quick": quick, "made-on": in_paper}
 
 
 def build_time():
@@ -160,7 +162,6 @@ def main():
     write(folder / "report.html", page.encode())
 
     source = pandoc(markdown, "typst-smart", meta, "template.typ")
-    os.environ.setdefault("SOURCE_DATE_EPOCH", str(build_time()))
     pdf = typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)])
     write(folder / "report.pdf", pdf)
 

@@ -23,7 +23,13 @@ class Project(NamedTuple):
 
     def make(self, *arguments):
         """Run make in the copy, on the copy's own code."""
-        return make(*arguments, f"ENV={sys.prefix}", cwd=self.folder, PYTHONPATH=str(self.folder))
+        return make(
+            *arguments,
+            f"ENV={sys.prefix}",
+            cwd=self.folder,
+            PYTHONPATH=str(self.folder),
+            SOURCE_DATE_EPOCH="1790000000",
+        )
 
     def report(self, *arguments):
         """Build the rehearsal of the report."""

@@ -36,7 +36,7 @@ def in_javascript(params, codes, temperature=1.0, top_p=1.0, seed=1, length=0):
 def weights(seed=0):
     """Weights that make distributions as sharp as those of a trained network, and a state that is not chaotic."""
     rng = np.random.default_rng(seed)
-    W, U, V, b, c = model.init_params(CORPUS.K, 100, rng, sigma=0.3)
+    W, U, V, _, _ = model.init_params(CORPUS.K, 100, rng, sigma=0.3)
     return Params(W / 4, U, V, rng.normal(0, 0.3, 100).astype("f4"), rng.normal(0, 1, CORPUS.K).astype("f4"))
 
 

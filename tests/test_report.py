@@ -119,7 +119,7 @@ def test_the_title_block_is_filled(report, paper):
     head = report.html.split("</header>")[0]
     for part in ("A vanilla RNN reads a novel", "<time>", "83 of them distinct", "7 epochs", "AdaGrad"):
         assert part in head
-    assert "{" not in re.sub(r"<style>.*</style>", "", head, flags=re.DOTALL)
+    assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", head, flags=re.DOTALL)
     assert "A vanilla RNN reads a novel" in paper
 
 
@@ -144,12 +144,13 @@ def test_the_paper_has_outline_metadata_and_tags(report):
     assert "/StructTreeRoot" in reader.trailer["/Root"]
 
 
-def test_a_hostile_text_shows_as_text(hostile_report):
+def test_a_hostile_text_shows_as_text(report, hostile_report):
     assert HOSTILE.startswith("<script>")
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
     page = parser.parse(hostile_report.html)
     assert parser.errors == []
-    assert len(list(page.iter("script"))) == 1
+    ours = html5lib.parse(report.html, namespaceHTMLElements=False)
+    assert len(list(page.iter("script"))) == len(list(ours.iter("script")))
     shown = "".join("".join(block.itertext()) for block in page.iter("pre"))
     assert "<script>document.title" in shown.replace("↵", "").replace("\n", "") or "<script>" in shown
     assert hostile_report.folder.parent.name.startswith("a_hostile_text-")
