@@ -16,6 +16,7 @@ from pathlib import Path
 import baselines
 import matplotlib.pyplot as plt
 import numpy as np
+import parts
 from tabulate import tabulate
 
 from rnn import model, plots
@@ -96,7 +97,12 @@ def main():
     print(
         tabulate(rows, ["implementation", "microseconds a step", "range", "against the kernel"], disable_numparse=True)
     )
-    results = medians | {"details": {"range": {name: [min(t), max(t)] for name, t in taken.items()}}}
+    of_a_step = parts.measure(K, m)
+    of_a_step["the rest"] = medians["kernel_float32"] - sum(of_a_step.values())
+    print(tabulate(of_a_step.items(), ["of the kernel's step, float32", "microseconds"], floatfmt=".0f"))
+    results = medians | {
+        "details": {"range": {name: [min(t), max(t)] for name, t in taken.items()}, "parts": of_a_step}
+    }
     if not quick:
         results["details"]["growth"] = growth(implementations)
         draw(taken, results["details"]["growth"], folder / "bench.svg")
