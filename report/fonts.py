@@ -1,4 +1,8 @@
-"""Make build/fonts/*.ttf from the web fonts of node_modules, for matplotlib: figures in the typeface of the text."""
+"""Make build/fonts/*.ttf from the web fonts of node_modules.
+
+They are the text's typeface, for matplotlib and Typst, and for Typst one that has nearly every script, Unifont, and one
+of emoji: the paper shows every character on every machine.
+"""
 
 import sys
 from pathlib import Path
@@ -7,24 +11,32 @@ from fontTools.merge import Merger
 from fontTools.ttLib import TTFont
 
 ROOT = Path(__file__).resolve().parent.parent
-WEB_FONTS = ROOT / "node_modules/@fontsource/libertinus-serif/files"
+WEB_FONTS = ROOT / "node_modules" / "@fontsource"
 SUBSETS = ("latin", "latin-ext", "greek", "cyrillic")
 STYLES = {"Regular": "400-normal", "Italic": "400-italic", "Bold": "700-normal"}
+WHOLE = {"Unifont": "unifont/files/unifont-latin", "NotoEmoji": "noto-emoji/files/noto-emoji-emoji"}
+
+
+def unpack(source, path):
+    """Write a web font as TrueType."""
+    font = TTFont(WEB_FONTS / f"{source}.woff2")
+    font.flavor = None
+    font.save(path)
 
 
 def main(folder):
-    """Write one font a style to `folder`."""
+    """Write one font a style, and those for the rest, to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for style, suffix in STYLES.items():
         parts = []
         for subset in SUBSETS:
-            font = TTFont(WEB_FONTS / f"libertinus-serif-{subset}-{suffix}.woff2")
-            font.flavor = None
             parts.append(folder / f"{style}-{subset}.part")
-            font.save(parts[-1])
+            unpack(f"libertinus-serif/files/libertinus-serif-{subset}-{suffix}", parts[-1])
         Merger().merge([str(part) for part in parts]).save(folder / f"LibertinusSerif-{style}.ttf")
         for part in parts:
             part.unlink()
+    for name, source in WHOLE.items():
+        unpack(f"{source}-400-normal", folder / f"{name}.ttf")
 
 
 if __name__ == "__main__":

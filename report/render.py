@@ -162,7 +162,7 @@ def main():
     write(folder / "report.html", page.encode())
 
     source = pandoc(markdown, "typst-smart", meta, "template.typ")
-    pdf = typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)])
+    pdf = typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)], ignore_system_fonts=True)
     write(folder / "report.pdf", pdf)
 
 

@@ -125,7 +125,7 @@ function mount(section) {
     else if (chosen === 0) reading.textContent = `“${shown(code)}” is the first: nothing came before it.`;
     else {
       const own = nextDistribution(params, at, 1, 1);
-      reading.textContent = `“${shown(code)}” surprised the network by ${(-Math.log2(own[code])).toFixed(1)} bits: it gave it ${percent(own[code])}, and ${percent(Math.max(...own))} to “${shown(order(own)[0])}”.`;
+      reading.textContent = `“${shown(code)}” surprised the network by ${(-Math.log2(own[code])).toFixed(1)} bits: at temperature 1 it gave it ${percent(own[code])}, and ${percent(own[order(own)[0]])} to “${shown(order(own)[0])}”.`;
     }
   }
 
