@@ -80,7 +80,8 @@ function mount(section) {
   const reading = section.querySelector(".reading");
   const unpacked = new Map();
   let params;
-  let drawn; // of each character: its element, its code, the state before it
+  let settings; // temperature and top-p of the text that is shown
+  let drawn = []; // of each character: its element, its code, the state before it
   let h; // the state after the last
   let chosen = null; // the character that is looked at, or null for the one that comes next
   let latest = 0; // the number of the latest draw
@@ -89,7 +90,9 @@ function mount(section) {
   step.value = step.max;
   prime.value = packed.prime;
 
-  const shown = (code) => NAMES[vocabulary[code]] ?? vocabulary[code];
+  const named = (character) =>
+    NAMES[character] ?? (/[\p{C}\p{Z}]/u.test(character) ? `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}` : character);
+  const shown = (code) => named(vocabulary[code]);
   const percent = (p) => (p >= 0.0995 ? `${(100 * p).toFixed(0)}%` : `${(100 * p).toPrecision(2)}%`);
 
   function add(code, given) {
@@ -100,15 +103,20 @@ function mount(section) {
       element.style.setProperty("--bits", Math.min(bits, 12).toFixed(1));
     }
     element.classList.toggle("given", given);
+    element.classList.toggle("newline", vocabulary[code] === "\n");
     drawn.push({ element, code, before: h });
     h = read(params, h, code);
     return element;
   }
 
+  function say(sentence) {
+    if (reading.textContent !== sentence) reading.textContent = sentence; // a screen reader reads what changes
+  }
+
   function look() {
     const at = chosen === null ? h : drawn[chosen].before;
-    const p = nextDistribution(params, at, +temperature.value, +topP.value);
-    const top = order(p).slice(0, BARS);
+    const p = nextDistribution(params, at, settings.temperature, settings.topP);
+    const top = order(p).slice(0, BARS).filter((k) => p[k] > 0);
     const code = chosen === null ? -1 : drawn[chosen].code;
     bars.replaceChildren(
       ...top.map((k) => {
@@ -121,11 +129,11 @@ function mount(section) {
       }),
     );
     bars.setAttribute("aria-label", `The most probable next characters: ${top.slice(0, 5).map((k) => `${shown(k)} ${percent(p[k])}`).join(", ")}`);
-    if (chosen === null) reading.textContent = "What comes next, after the end of the text. Point at a character to see how surprised the network was by it.";
-    else if (chosen === 0) reading.textContent = `“${shown(code)}” is the first: nothing came before it.`;
+    if (chosen === null) say("What comes next, after the end of the text. Point at a character or tap it to see how surprised the network was by it.");
+    else if (chosen === 0) say(`“${shown(code)}” is the first: nothing came before it.`);
     else {
       const own = nextDistribution(params, at, 1, 1);
-      reading.textContent = `“${shown(code)}” surprised the network by ${(-Math.log2(own[code])).toFixed(1)} bits: at temperature 1 it gave it ${percent(own[code])}, and ${percent(own[order(own)[0]])} to “${shown(order(own)[0])}”.`;
+      say(`“${shown(code)}” surprised the network by ${(-Math.log2(own[code])).toFixed(1)} bits: at temperature 1 it gave it ${percent(own[code])}, and ${percent(own[order(own)[0]])} to “${shown(order(own)[0])}”.`);
     }
   }
 
@@ -137,7 +145,6 @@ function mount(section) {
   }
 
   function redraw() {
-    const mine = ++latest;
     const { step: number } = packed.snapshots[step.value];
     section.querySelector("[for=step] output").textContent = number.toLocaleString("en");
     step.setAttribute("aria-valuetext", `after ${number.toLocaleString("en")} steps`);
@@ -147,9 +154,11 @@ function mount(section) {
     const unknown = [...new Set(Array.from(prime.value).filter((character) => !codes.has(character)))];
     prime.setAttribute("aria-invalid", unknown.length > 0 || given.length === 0);
     section.querySelector("[role=alert]").textContent = unknown.length
-      ? `The network has never seen ${unknown.map((character) => `“${character}”`).join(", ")}: use only characters of its text.`
+      ? `The network has never seen ${unknown.map((character) => `“${named(character)}”`).join(", ")}: use only characters of its text.`
       : given.length ? "" : "The priming text must have at least one character.";
-    if (unknown.length || !given.length) return;
+    if (unknown.length || !given.length) return; // the text that is there stays, and goes on if it is being drawn
+    const mine = ++latest;
+    settings = { temperature: +temperature.value, topP: +topP.value };
     if (!unpacked.has(step.value)) unpacked.set(step.value, unpack(packed.snapshots[step.value].weights, packed.m, vocabulary.length));
     params = unpacked.get(step.value);
     h = new Float64Array(packed.m);
@@ -164,7 +173,7 @@ function mount(section) {
       if (mine !== latest) return; // another draw has begun
       const new_ = document.createDocumentFragment();
       for (let n = 0; n < atOnce && drawn.length < wanted; n++) {
-        new_.append(add(draw(nextDistribution(params, h, +temperature.value, +topP.value), uniform()), false));
+        new_.append(add(draw(nextDistribution(params, h, settings.temperature, settings.topP), uniform()), false));
       }
       text.append(new_);
       if (chosen === null) look();
@@ -179,15 +188,17 @@ function mount(section) {
     seed.value = +seed.value + 1;
     redraw();
   });
-  text.addEventListener("pointerover", (event) => {
-    const index = drawn.findIndex(({ element }) => element === event.target);
-    if (index >= 0) choose(index);
-  });
-  text.addEventListener("pointerleave", () => choose(null));
-  text.addEventListener("blur", () => choose(null));
+  for (const kind of ["pointerover", "click"]) {
+    text.addEventListener(kind, (event) => {
+      const index = drawn.findIndex(({ element }) => element === event.target);
+      if (index >= 0) choose(index);
+    });
+  }
+  text.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && drawn.length && choose(null));
+  text.addEventListener("blur", () => drawn.length && choose(null));
   text.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!move) return;
+    if (!move || !drawn.length || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const from = chosen ?? (move > 0 ? -1 : drawn.length);
     choose(Math.min(Math.max(from + move, 0), drawn.length - 1));

@@ -87,8 +87,8 @@ def decode(codes, vocabulary):
 def read_corpus(path=None):
     """Return the `Corpus` of a UTF-8 text file, the default text for None.
 
-    A byte-order mark is dropped and CRLF becomes LF; `notes` says so. Raises CorpusError with one sentence for what
-    is no text to train on.
+    A byte-order mark is dropped and CRLF or CR becomes LF; `notes` says so. Raises CorpusError with one sentence for
+    what is no text to train on.
     """
     path = MOBY_DICK if path is None else Path(path).expanduser()
     if not path.is_absolute() and not path.exists():
@@ -121,7 +121,7 @@ def read_corpus(path=None):
 
 
 def _pieces(path, seen=lambda data: None):
-    """Yield a text in pieces, without a byte-order mark; `seen` gets the bytes of each. A CRLF is never cut in two."""
+    """Yield a text in pieces, no byte-order mark, no CRLF cut in two; `seen` gets the bytes of each."""
     decoder, read, held = codecs.getincrementaldecoder("utf-8")(), 0, ""
     with path.open("rb") as file:
         while True:
@@ -141,6 +141,10 @@ def _pieces(path, seen=lambda data: None):
                 return
 
 
+def _with_plain_ends(text):
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
@@ -149,9 +153,8 @@ def _survey(path):
     """Return a text's SHA-256, its vocabulary, its length in characters and the notes, in one pass over the file."""
     digest, seen, N, breaks = hashlib.sha256(), np.zeros(sys.maxunicode + 1, bool), 0, 0
     for text in _pieces(path, digest.update):
-        found = text.count("\r\n")
-        breaks += found
-        text = text.replace("\r\n", "\n")
+        breaks += text.count("\r")
+        text = _with_plain_ends(text)
         N += len(text)
         seen[_points(text)] = True
     notes = []
@@ -160,7 +163,7 @@ def _survey(path):
     if mark:
         notes.append("A byte-order mark at the beginning was dropped.")
     if breaks:
-        notes.append(f"{breaks:,} Windows line ends (CRLF) became plain ones (LF).")
+        notes.append(f"{breaks:,} line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).")
     return digest.hexdigest(), "".join(map(chr, np.flatnonzero(seen))), N, tuple(notes)
 
 
@@ -178,7 +181,7 @@ def _read_codes(path, sha256, vocabulary, N):
     table, n = np.zeros(sys.maxunicode + 1, dtype), 0
     table[_points(vocabulary)] = np.arange(len(vocabulary))
     for text in _pieces(path):
-        points = _points(text.replace("\r\n", "\n"))
+        points = _points(_with_plain_ends(text))
         codes[n : n + len(points)] = table[points]
         n += len(points)
     if isinstance(codes, np.memmap):

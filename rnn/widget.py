@@ -65,13 +65,18 @@ def pack(params):
     return base64.b64encode(np.concatenate(arrays).tobytes()).decode()
 
 
+def spread(steps, n):
+    """Return at most n of the ascending `steps`, at least one: the last, the first, and others on a log scale."""
+    if n < 3 or len(steps) < 3:
+        return [steps[0], steps[-1]] if n > 1 and len(steps) > 1 else [steps[-1]]
+    wanted = np.geomspace(steps[1], steps[-1], n - 1)
+    return sorted({steps[0], *(min(steps, key=lambda step: abs(step - w)) for w in wanted)})
+
+
 def sampler_in_page(run, corpus, prime):
     """Put a sampler into the report's page: the network of a `Run`, at as many steps as the page has room for."""
-    size = len(pack(run.params()))
-    spread = np.geomspace(run.snapshots[min(1, len(run.snapshots) - 1)], run.last_step, max(1, PAGE_BYTES // size - 1))
-    nearest = {min(run.snapshots, key=lambda step: abs(step - wanted)) for wanted in spread}
-    steps = sorted(nearest | {run.last_step} | ({run.snapshots[0]} if len(spread) > 1 else set()))
-    snapshots = [{"step": step, "weights": pack(run.params(step))} for step in steps]
+    room = PAGE_BYTES // len(pack(run.params()))
+    snapshots = [{"step": step, "weights": pack(run.params(step))} for step in spread(run.snapshots, room)]
     path = ROOT / "figures" / corpus.id / "sampler.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     packed = {"vocabulary": run.vocabulary, "m": run.config.m, "prime": prime, "snapshots": snapshots}

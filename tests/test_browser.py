@@ -38,4 +38,6 @@ def test_the_page_in_a_browser(request, which):
     assert seen["first"] == seen["back"] == seen["again"] != seen["another"]
     assert "surprised the network by" in seen["reading"]
     assert "surprised the network by" in seen["readingByKey"]
-    assert "has never seen" in seen["unknown"]
+    assert "surprised the network by" in seen["readingByTouch"]
+    assert "has never seen “U+10FFFF”" in seen["unknown"]
+    assert seen["kept"] == seen["again"], "what cannot be drawn leaves the text as it is"

@@ -10,7 +10,7 @@ from rnn import model
 from rnn.corpus import read_corpus
 from rnn.model import Params
 from rnn.sampling import next_distribution, read
-from rnn.widget import pack
+from rnn.widget import pack, spread
 from tests.conftest import ROOT
 
 CORPUS = read_corpus()
@@ -38,6 +38,21 @@ def weights(seed=0):
     rng = np.random.default_rng(seed)
     W, U, V, _, _ = model.init_params(CORPUS.K, 100, rng, sigma=0.3)
     return Params(W / 4, U, V, rng.normal(0, 0.3, 100).astype("f4"), rng.normal(0, 1, CORPUS.K).astype("f4"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "n", "chosen"),
+    [
+        ([0], 5, [0]),
+        ([0, 100], 5, [0, 100]),
+        ([0, 10, 20, 30], 0, [30]),
+        ([0, 10, 20, 30], 1, [30]),
+        ([0, 10, 20, 30], 2, [0, 30]),
+        (range(0, 1001, 10), 4, [0, 10, 100, 1000]),
+    ],
+)
+def test_the_steps_in_the_page_are_as_many_as_have_room(steps, n, chosen):
+    assert spread(list(steps), n) == chosen
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (1.5, 0.9), (0.05, 0.5)])
