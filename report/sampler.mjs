@@ -88,6 +88,7 @@ function mount(section) {
 
   step.max = packed.snapshots.length - 1;
   step.value = step.max;
+  step.disabled = packed.snapshots.length < 2;
   prime.value = packed.prime;
 
   const named = (character) =>

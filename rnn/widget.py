@@ -12,7 +12,8 @@ from IPython.display import display
 from rnn.corpus import ROOT
 from rnn.sampling import sample_text
 
-PAGE_BYTES = 750_000  # of the page, that the weights of the sampler in it may take
+PAGE_STEPS = 5  # training steps in the page's sampler, fewer where their weights are more than PAGE_BYTES
+PAGE_BYTES = 3_000_000
 
 
 def sampler(run, prime="\n"):
@@ -75,7 +76,7 @@ def spread(steps, n):
 
 def sampler_in_page(run, corpus, prime):
     """Put a sampler into the report's page: the network of a `Run`, at as many steps as the page has room for."""
-    room = PAGE_BYTES // len(pack(run.params()))
+    room = min(PAGE_STEPS, PAGE_BYTES // len(pack(run.params())))
     snapshots = [{"step": step, "weights": pack(run.params(step))} for step in spread(run.snapshots, room)]
     path = ROOT / "figures" / corpus.id / "sampler.json"
     path.parent.mkdir(parents=True, exist_ok=True)
