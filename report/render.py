@@ -137,6 +137,12 @@ def pandoc(markdown, to, meta, template, *arguments):
     )
 
 
+def fill(page, tag, content):
+    """Return the page with `content` in the one empty element that begins with `tag`."""
+    before, found, after = page.partition(f"{tag}</")
+    return f"{before}{tag}\n{content}\n</{after}" if found else page
+
+
 def write(path, data):
     """Put `data` in the place of the file at once."""
     part = path.with_name(path.name + ".part")
@@ -156,9 +162,9 @@ def main():
         print("The author is “Your name”: put yours into report.yaml.")
 
     page = pandoc(markdown, "html5", meta, "template.html", "--toc", "--toc-depth=2", "--section-divs")
-    style = (HERE / "style.css").read_text("utf-8")
-    page = page.replace("/* sampler */", (HERE / "sampler.mjs").read_text("utf-8"))
-    page = page.replace("/* fonts */", fonts(page) + katex_css(page)).replace("/* style */", style)
+    # into empty elements, which no text in the page can look like: its < is escaped
+    page = fill(page, '<script type="module">', (HERE / "sampler.mjs").read_text("utf-8"))
+    page = fill(page, "<style>", fonts(page) + katex_css(page) + (HERE / "style.css").read_text("utf-8"))
     write(folder / "report.html", page.encode())
 
     source = pandoc(markdown, "typst-smart", meta, "template.typ")

@@ -67,7 +67,7 @@ def report(project):
     return project.report()
 
 
-HOSTILE = """<script>document.title = "hacked"</script> “Müller” • — & <b>bold</b> $x_1$ `code` ``` ~~~ :::
+HOSTILE = """<script>document.title = "hacked"</script> /* style */ “Müller” • — & <b>bold</b> $x_1$ `code` ``` ~~~ :::
 {.texts} [link](#x) *stars* _ # + - 1.
 שלום עולם مرحبا Все счастливые 🐳👩‍🚀 白鯨 {braces} \\backslash \\alpha "quotes" 'single' %d %s |pipe| @fig ^up^ ~down~
 """

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 import unicodedata
@@ -157,6 +158,8 @@ def test_a_hostile_text_shows_as_text(report, hostile_report):
     assert "<script>document.title" in shown.replace("↵", "").replace("\n", "") or "<script>" in shown
     assert hostile_report.folder.parent.name.startswith("a_hostile_text-")
     paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
+    sampler = next(script for script in page.iter("script") if script.get("type") == "application/json")
+    assert json.loads(sampler.text)["prime"] == HOSTILE[:60]
     letters = {character for character in shown if ord(character) > 127 and unicodedata.category(character)[0] in "LSP"}
     assert len(letters) > 300
     assert letters <= set(unicodedata.normalize("NFKC", paper)) | set(paper)
