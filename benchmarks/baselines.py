@@ -66,18 +66,19 @@ def min_char_rnn_numpy(codes, params, steps, config):
 
 def numpy_reference(codes, params, steps, config):
     """`model.train_step`, float32."""
-    params, memory, h = fresh(params, np.float32)
-    losses = []
+    params, _, h = fresh(params, np.float32)
+    memory, h, losses = model.init_memory(params), h[None], []
     for begins, x, y in sequences(codes, config.T, steps):
-        h = np.zeros_like(h) if begins else h
-        loss, h = model.train_step(params, memory, x, y, h, config.learning_rate, config.clip)
-        losses.append(loss)
+        if begins:
+            h[:] = 0
+        losses.append(model.train_step(params, memory, x[None], y[None], h, config.learning_rate, config.clip))
     return np.array(losses)
 
 
 def _kernel(codes, params, steps, config, dtype):
-    losses = np.empty(steps)
-    advance(*fresh(params, dtype), codes, 0, losses, config._replace(dtype=np.dtype(dtype).name))
+    (params, _, h), losses = fresh(params, dtype), np.empty(steps)
+    config = config._replace(dtype=np.dtype(dtype).name)
+    advance(params, model.init_memory(params), h[None], codes, 0, losses, config)
     return losses
 
 

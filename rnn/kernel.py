@@ -1,9 +1,11 @@
-"""The mathematics of `model.py`, compiled: n steps of forward, backward and AdaGrad, in place.
+"""The mathematics of `model.py`, compiled: n steps of forward, backward and the optimiser, in place; evaluation; drawing.
 
 Numba makes machine code of these loops. Four things make them fast: the products with matrices go to the BLAS library,
 those over a whole sequence at once; every loop of our own runs along a row, which feeds the processor's vector units;
-tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and of U only the columns
-that the sequence touched are updated. U and its memory come transposed, (K, m), so that such a column is a row.
+tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and of U AdaGrad updates only
+the columns that the sequences touched. U comes transposed everywhere, (K, m), so that such a column is a row.
+
+B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
 """
 
 import numpy as np
@@ -64,90 +66,138 @@ def softmax(o):
 
 
 @inlined
-def adagrad(theta, memory, gradient, rate, clip):
+def adagrad(theta, squares, gradient, rate, clip):
     """One step of AdaGrad, in place, of the clipped gradient."""
     epsilon = theta.dtype.type(1e-8)
     for i in range(len(theta)):
         g = min(max(gradient[i], -clip), clip)
-        memory[i] += g * g
-        theta[i] -= rate * g / np.sqrt(memory[i] + epsilon)
+        squares[i] += g * g
+        theta[i] -= rate * g / np.sqrt(squares[i] + epsilon)
+
+
+@inlined
+def adam(theta, squares, means, gradient, rate, clip, n):
+    """Step number n of Adam, in place, of the clipped gradient."""
+    real = theta.dtype.type
+    of_mean, of_square, epsilon = real(1 - 0.9), real(1 - 0.999), real(1e-8)
+    unbiased_rate, unbias = rate / real(1 - 0.9**n), real(1 / np.sqrt(1 - 0.999**n))
+    for i in range(len(theta)):
+        g = min(max(gradient[i], -clip), clip)
+        means[i] += of_mean * (g - means[i])
+        squares[i] += of_square * (g * g - squares[i])
+        theta[i] -= unbiased_rate * means[i] / (np.sqrt(squares[i]) * unbias + epsilon)
+
+
+@inlined
+def forward(params, x, y, h, p, loss, rows, B):
+    """From the states in the first B rows of h, fill the next `rows` of h, and `rows` of p and of the loss in nats."""
+    W, U, V, b, c = params
+    K, m = V.shape
+    for r in range(0, rows, B):
+        if B == 1:
+            np.dot(W, h[r], h[r + 1])
+        else:
+            np.dot(h[r : r + B], W.T, h[r + B : r + 2 * B])
+        for s in range(r, r + B):
+            for i in range(m):
+                h[s + B, i] += U[x[s], i] + b[i]
+            tanh(h[s + B])
+    np.dot(h[B : rows + B], V.T, p[:rows])
+    for r in range(rows):
+        for k in range(K):
+            p[r, k] += c[k]
+        score = p[r, y[r]]
+        loss[r] = softmax(p[r]) - score
 
 
 @compiled
-def advance(params, memory, h0, codes, step, losses, T, steps_per_epoch, rate, clip):
-    """Take len(losses) steps in place; the arguments are those of `training.advance`, U transposed."""
+def advance(params, memory, h0, codes, losses, plan, T, clip, use_adam):
+    """Take len(losses) steps in place; `plan` is a `training.Plan`, the rest the arguments of `training.advance`."""
     W, U, V, b, c = params
-    K, m = V.shape
+    squares, means, updates = memory
+    (K, m), B = V.shape, len(h0)
     real = W.dtype.type
-    h = np.zeros((T + 1, m), W.dtype)
-    p = np.zeros((T, K), W.dtype)
-    da = np.zeros((T, m), W.dtype)
-    from_next = np.zeros(m, W.dtype)
-    dW, dU, dV = np.zeros_like(W), np.zeros((T, m), W.dtype), np.zeros_like(V)
-    db, dc = np.zeros_like(b), np.zeros_like(c)
+    x, y, loss = np.zeros(T * B, np.intp), np.zeros(T * B, np.intp), np.zeros(T * B)
+    h, p, da = np.zeros((T * B + B, m), W.dtype), np.zeros((T * B, K), W.dtype), np.zeros((T * B, m), W.dtype)
+    from_next = np.zeros((B, m), W.dtype)
+    dW, dU, dV, db, dc = np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c)
+    touched = np.zeros(K, np.bool_)
     for n in range(len(losses)):
-        start = (step + n) % steps_per_epoch * T
-        if start == 0:
+        rows, rate = plan.lengths[n] * B, plan.rates[n]
+        for r in range(rows):
+            at = plan.starts[n, r % B] + r // B
+            x[r], y[r] = codes[at], codes[at + 1]
+        if plan.fresh[n]:
             h0[:] = real(0)
-        length = min(T, len(codes) - 1 - start)
-        x, y = codes[start:], codes[start + 1 :]
-
-        h[0] = h0
-        loss = 0.0
-        for t in range(length):
-            np.dot(W, h[t], h[t + 1])
-            for i in range(m):
-                h[t + 1, i] += U[x[t], i] + b[i]
-            tanh(h[t + 1])
-        np.dot(h[1 : length + 1], V.T, p[:length])
-        for t in range(length):
-            for k in range(K):
-                p[t, k] += c[k]
-            score = p[t, y[t]]
-            loss += softmax(p[t]) - score
-        losses[n] = loss
-        if not np.isfinite(loss):
+        h[:B] = h0
+        forward(params, x, y, h, p, loss, rows, B)
+        losses[n] = loss[:rows].sum() / B
+        if not np.isfinite(losses[n]):
             break
 
-        do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place
-        for t in range(length):
-            do[t, y[t]] -= real(1)
-        np.dot(do[:length], V, da[:length])  # dL/dh_t, of which dL/da_t is made in place
+        do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place, and divided by B: the loss is a mean
+        for r in range(rows):
+            do[r, y[r]] -= real(1)
+            if B > 1:
+                for k in range(K):
+                    do[r, k] /= real(B)
+        np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
         from_next[:] = real(0)
-        for t in range(length - 1, -1, -1):
-            for i in range(m):
-                da[t, i] = (da[t, i] + from_next[i]) * (real(1) - h[t + 1, i] * h[t + 1, i])
-            np.dot(W.T, da[t], from_next)
-        np.dot(da[:length].T, h[:length], dW)
-        np.dot(do[:length].T, h[1 : length + 1], dV)
+        for r in range(rows - B, -1, -B):
+            for s in range(B):
+                for i in range(m):
+                    da[r + s, i] = (da[r + s, i] + from_next[s, i]) * (real(1) - h[r + s + B, i] * h[r + s + B, i])
+            if B == 1:
+                np.dot(W.T, da[r], from_next[0])
+            else:
+                np.dot(da[r : r + B], W, from_next)
+        np.dot(da[:rows].T, h[:rows], dW)
+        np.dot(do[:rows].T, h[B : rows + B], dV)
         db[:] = real(0)
         dc[:] = real(0)
-        for t in range(length):
+        for r in range(rows):
+            touched[x[r]] = True
             for i in range(m):
-                db[i] += da[t, i]
+                db[i] += da[r, i]
+                dU[x[r], i] += da[r, i]
             for k in range(K):
-                dc[k] += do[t, k]
+                dc[k] += do[r, k]
 
-        h0[:] = h[length]
-        for i in range(m):
-            adagrad(W[i], memory.W[i], dW[i], rate, clip)
-        for k in range(K):
-            adagrad(V[k], memory.V[k], dV[k], rate, clip)
-        adagrad(b, memory.b, db, rate, clip)
-        adagrad(c, memory.c, dc, rate, clip)
-        for t in range(length):
-            first = t
-            for s in range(t):
-                if x[s] == x[t]:
-                    first = s
-                    break
-            if first == t:
-                dU[t] = da[t]
-                for s in range(t + 1, length):
-                    if x[s] == x[t]:
-                        for i in range(m):
-                            dU[t, i] += da[s, i]
-                adagrad(U[x[t]], memory.U[x[t]], dU[t], rate, clip)
+        h0[:] = h[rows : rows + B]
+        updates[0] += 1
+        if use_adam:
+            for i in range(m):
+                adam(W[i], squares.W[i], means.W[i], dW[i], rate, clip, updates[0])
+            for k in range(K):
+                adam(V[k], squares.V[k], means.V[k], dV[k], rate, clip, updates[0])
+                adam(U[k], squares.U[k], means.U[k], dU[k], rate, clip, updates[0])
+            adam(b, squares.b, means.b, db, rate, clip, updates[0])
+            adam(c, squares.c, means.c, dc, rate, clip, updates[0])
+        else:
+            for i in range(m):
+                adagrad(W[i], squares.W[i], dW[i], rate, clip)
+            for k in range(K):
+                adagrad(V[k], squares.V[k], dV[k], rate, clip)
+                if touched[k]:
+                    adagrad(U[k], squares.U[k], dU[k], rate, clip)
+            adagrad(b, squares.b, db, rate, clip)
+            adagrad(c, squares.c, dc, rate, clip)
+        for r in range(rows):
+            dU[x[r]] = real(0)
+            touched[x[r]] = False
+
+
+@compiled
+def evaluate(params, h, codes, losses):
+    """Fill losses[n] with -log p(codes[n + 1]) in nats, given all codes before it, from the state h (m,), in place."""
+    _, _, V, _, _ = params
+    (K, m), T = V.shape, 64
+    states, p = np.zeros((T + 1, m), V.dtype), np.zeros((T, K), V.dtype)
+    for start in range(0, len(losses), T):
+        rows = min(T, len(losses) - start)
+        states[0] = h
+        forward(params, codes[start:], codes[start + 1 :], states, p, losses[start:], rows, 1)
+        h[:] = states[rows]
 
 
 @compiled

@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Params(NamedTuple):
-    """The parameters; a gradient and an optimiser's memory are `Params` too."""
+    """The parameters; a gradient and what an optimiser remembers of gradients are `Params` too."""
 
     W: np.ndarray  # (m, m)
     U: np.ndarray  # (m, K)
@@ -23,12 +23,31 @@ class Params(NamedTuple):
     c: np.ndarray  # (K,)
 
 
+class Memory(NamedTuple):
+    """What an optimiser remembers, zero before the first step."""
+
+    squares: Params  # of the gradients: their sum in AdaGrad, their running mean in Adam
+    means: Params  # the running mean of the gradients in Adam; AdaGrad leaves it zero
+    updates: np.ndarray  # (1,), the number of steps
+
+
 def init_params(K, m, rng, sigma=0.01, dtype=np.float32):
-    """Return `Params` with W, U, V drawn from N(0, sigma^2) and biases of zero."""
-    W = rng.normal(0, sigma, (m, m))
-    U = rng.normal(0, sigma, (K, m)).T  # the transpose, so that a column, which is what a step reads, is contiguous
-    V = rng.normal(0, sigma, (K, m))
+    """Return `Params` with W, U, V drawn from N(0, sigma^2) and biases of zero.
+
+    With sigma None, the standard deviations are those of the assignment since 2025: 1/sqrt(2m) for W, 1/sqrt(2K) for U
+    and 1/sqrt(m) for V.
+    """
+    of_W, of_U, of_V = (sigma,) * 3 if sigma is not None else ((2 * m) ** -0.5, (2 * K) ** -0.5, m**-0.5)
+    W = rng.normal(0, of_W, (m, m))
+    U = rng.normal(0, of_U, (K, m)).T  # the transpose, so that a column, which is what a step reads, is contiguous
+    V = rng.normal(0, of_V, (K, m))
     return Params(*(theta.astype(dtype) for theta in (W, U, V, np.zeros(m), np.zeros(K))))
+
+
+def init_memory(params):
+    """Return the `Memory` of an optimiser that has seen no gradient."""
+    squares, means = (Params(*(np.zeros_like(theta) for theta in params)) for _ in range(2))
+    return Memory(squares, means, np.zeros(1, np.int64))
 
 
 def softmax(o):
@@ -79,20 +98,39 @@ def backward(params, x, y, h, p):
     return Params(dW, dU, dV, db, dc), from_next
 
 
-def adagrad(theta, memory, gradient, learning_rate, clip):
-    """One step of AdaGrad (Duchi et al., 2011), in place, of the gradient clipped to [-clip, clip]."""
-    g = np.clip(gradient, -clip, clip)
-    memory += g * g
-    theta -= learning_rate * g / np.sqrt(memory + 1e-8)
+def adagrad(theta, squares, gradient, learning_rate):
+    """One step of AdaGrad (Duchi et al., 2011), in place."""
+    squares += gradient * gradient
+    theta -= learning_rate * gradient / np.sqrt(squares + 1e-8)
 
 
-def train_step(params, memory, x, y, h0, learning_rate, clip):
-    """One step of training, `params` and `memory` changed in place; return the loss (nats per sequence) and h_T (m,).
+def adam(theta, squares, means, gradient, learning_rate, n):
+    """Step number n, from 1, of Adam (Kingma and Ba, 2015), in place, with the decay rates 0.9 and 0.999."""
+    means += (1 - 0.9) * (gradient - means)
+    squares += (1 - 0.999) * (gradient * gradient - squares)
+    theta -= learning_rate * (means / (1 - 0.9**n)) / (np.sqrt(squares / (1 - 0.999**n)) + 1e-8)
 
+
+def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad"):
+    """One step of training on B sequences x and y (B, T), from the states h0 (B, m); all but x and y change in place.
+
+    The loss is the mean over the B sequences, and is returned, in nats per sequence. Each component of its gradient is
+    clipped to [-clip, clip]. h0 becomes h_T.
     The readable reference: `kernel.advance` does the same for many steps, compiled, and a test holds one to the other.
     """
-    h, p = forward(params, x, h0)
-    gradient, _ = backward(params, x, y, h, p)
-    for theta, theta_memory, d_theta in zip(params, memory, gradient, strict=True):
-        adagrad(theta, theta_memory, d_theta, learning_rate, clip)
-    return cross_entropy(p, y), h[-1]
+    B, mean_loss, mean = len(x), 0.0, [np.zeros_like(theta) for theta in params]
+    for s in range(B):
+        h, p = forward(params, x[s], h0[s])
+        gradient, _ = backward(params, x[s], y[s], h, p)
+        mean_loss += cross_entropy(p, y[s]) / B
+        for total, d_theta in zip(mean, gradient, strict=True):
+            total += d_theta / B
+        h0[s] = h[-1]
+    memory.updates[0] += 1
+    for theta, squares, means, d_theta in zip(params, memory.squares, memory.means, mean, strict=True):
+        g = np.clip(d_theta, -clip, clip)
+        if optimizer == "adam":
+            adam(theta, squares, means, g, learning_rate, memory.updates[0])
+        else:
+            adagrad(theta, squares, g, learning_rate)
+    return mean_loss

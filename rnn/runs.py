@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn.corpus import ROOT
-from rnn.model import Params
+from rnn.model import Memory, Params
 
 RUNS = ROOT / "runs"
-FORMAT = 1  # of these files; a run of another format is another run
+FORMAT = 2  # of these files; a run of another format is another run
 
 
 class RunError(RuntimeError):
@@ -33,17 +33,21 @@ class Config(NamedTuple):
     m: int = 100  # hidden units
     T: int = 25  # characters in a sequence
     learning_rate: float = 0.1
-    sigma: float = 0.01  # standard deviation of the initial weights
+    sigma: float | None = 0.01  # standard deviation of the initial weights; None: scaled, see `model.init_params`
     clip: float = 5.0  # each component of the gradient is clipped to [-clip, clip] before the update
     epochs: int = 7
     remainder: bool = False  # whether to train on the shorter sequence at the end of the text too
     snapshot_every: int = 10_000  # steps between the weights that are kept
     seed: int = 0
     dtype: str = "float32"
+    optimizer: str = "adagrad"  # or "adam"
+    B: int = 1  # sequences in a step; the text is cut into B strands of equal length, and each gives one of them
+    order: str = "carried"  # sequences in order, the state carried on; or in order, "reset"; or from places at "random"
+    decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
 
     def steps_per_epoch(self, N):
-        """The number of sequences, and so of steps, in an epoch over N characters."""
-        whole, rest = divmod(N - 1, self.T)
+        """The number of steps in an epoch over N characters."""
+        whole, rest = divmod((N - 1) // self.B, self.T)
         return whole + (self.remainder and rest > 0)
 
 
@@ -84,9 +88,8 @@ def read_run(directory):
 def read_losses(directory, checkpoint):
     """Return the losses (checkpoint.step,) of the steps before a checkpoint; raise RunError if they are damaged."""
     path = directory / "losses.f64"
-    there = path.stat().st_size // 8 if path.exists() else 0
-    shape = min(there, checkpoint.step)
-    losses = np.asarray(np.memmap(path, np.float64, "r", shape=shape)) if shape else np.empty(0)  # not in memory
+    steps = min(path.stat().st_size // 8, checkpoint.step) if path.exists() else 0
+    losses = np.asarray(np.memmap(path, np.float64, "r", shape=steps)) if steps else np.empty(0)  # not in memory
     if len(losses) < checkpoint.step or zlib.crc32(losses) != checkpoint.checksum:
         raise RunError(f"{path} is damaged: it is not what checkpoint.npz says. Delete {directory} to train anew.")
     return losses
@@ -157,17 +160,19 @@ class Checkpoint(NamedTuple):
     """All that a run needs to go on as if it had never stopped."""
 
     params: Params
-    memory: Params
-    h: np.ndarray  # (m,), the state carried into the next step
+    memory: Memory
+    h: np.ndarray  # (B, m), the states carried into the next step
     step: int  # steps taken
     checksum: int  # CRC-32 of their losses in `losses.f64`
 
     def save(self, directory):
         """Write the checkpoint of the run in a directory, and in it what the run was made from."""
-        memory = {f"memory_{name}": theta for name, theta in self.memory._asdict().items()}
+        squares, means, updates = self.memory
+        kinds = {"": self.params, "squares_": squares, "means_": means}
+        thetas = {kind + name: theta for kind, params in kinds.items() for name, theta in params._asdict().items()}
         made_from = (directory / "run.json").read_text("utf-8")
-        rest = {"h": self.h, "step": self.step, "checksum": self.checksum, "made_from": made_from}
-        save_arrays(directory / "checkpoint.npz", **self.params._asdict(), **memory, **rest)
+        rest = {"updates": updates, "h": self.h, "step": self.step, "checksum": self.checksum, "made_from": made_from}
+        save_arrays(directory / "checkpoint.npz", **thetas, **rest)
 
     @classmethod
     def load(cls, directory):
@@ -178,7 +183,9 @@ class Checkpoint(NamedTuple):
         for name in ours:
             if theirs.get(name) != ours[name]:
                 raise RunError(f"{path} is of another run: its {_difference(name, theirs.get(name), ours[name])}.")
-        params, memory = (Params(*(arrays[kind + name] for name in Params._fields)) for kind in ("", "memory_"))
+        kinds = ("", "squares_", "means_")
+        params, squares, means = (Params(*(arrays[kind + name] for name in Params._fields)) for kind in kinds)
+        memory = Memory(squares, means, arrays["updates"])
         return cls(params, memory, arrays["h"], int(arrays["step"]), int(arrays["checksum"]))
 
 

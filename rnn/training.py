@@ -1,4 +1,4 @@
-"""AdaGrad training: a run is started, gone on with, or read from disk. The steps themselves are `kernel.advance`."""
+"""Training: a run is started, gone on with, or read from disk. The steps themselves are `kernel.advance`."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -13,7 +14,6 @@ from scipy.signal import lfilter
 from tqdm import tqdm
 
 from rnn import kernel, model
-from rnn.model import Params
 from rnn.runs import RUNS, Checkpoint, Config, RunError, read_losses, read_run, run_directory, save_arrays
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
@@ -25,24 +25,49 @@ def smooth(losses, alpha):
     return lfilter([1 - alpha], [1, -alpha], losses, zi=alpha * losses[:1])[0]
 
 
+class Plan(NamedTuple):
+    """What n steps do, apart from the arithmetic."""
+
+    starts: np.ndarray  # (n, B), where in the text each sequence of a step begins
+    lengths: np.ndarray  # (n,), of the sequences: T, and less in the last step of an epoch with a remainder
+    fresh: np.ndarray  # (n,), whether the step begins at states of zero
+    rates: np.ndarray  # (n,), the learning rates
+
+
+def plan(config, N, step, n):
+    """Return the `Plan` of n steps on N characters, from step number `step` on; it follows from these numbers alone."""
+    steps, per_epoch = np.arange(step, step + n), config.steps_per_epoch(N)
+    strand = (N - 1) // config.B
+    places = steps % per_epoch * config.T  # in the strand
+    starts = places[:, None] + strand * np.arange(config.B)
+    lengths, fresh = np.minimum(config.T, strand - places), places == 0
+    if config.order != "carried":
+        fresh[:] = True
+    if config.order == "random":
+        random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
+        starts = (np.random.Generator(random).random((n, config.B)) * (N - config.T)).astype(np.intp)
+        lengths[:] = config.T
+    left = 1 - steps / (config.epochs * per_epoch) if config.decay else np.ones(n)
+    return Plan(starts, lengths, fresh, (config.learning_rate * left).astype(config.dtype))
+
+
 def advance(params, memory, h, codes, step, losses, config):
     """Take len(losses) steps, from step number `step` on, and write the loss of each in nats per sequence.
 
-    `params` and `memory` (`Params`), the carried state `h` (m,) and `losses` are changed in place. Which sequence of
-    `codes` (N,) a step sees follows from its number alone. Ends at the first loss that is not finite.
+    `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` are changed in place. Ends at the
+    first loss that is not finite.
     """
-    real = np.dtype(config.dtype).type
+    with_columns = [of._replace(U=of.U.T) for of in (params, memory.squares, memory.means)]
     kernel.advance(
-        params._replace(U=params.U.T),
-        memory._replace(U=memory.U.T),
+        with_columns[0],
+        memory._replace(squares=with_columns[1], means=with_columns[2]),
         h,
         codes,
-        step,
         losses,
+        plan(config, len(codes), step, len(losses)),
         config.T,
-        config.steps_per_epoch(len(codes)),
-        real(config.learning_rate),
-        real(config.clip),
+        np.dtype(config.dtype).type(config.clip),
+        config.optimizer == "adam",
     )
 
 
@@ -56,8 +81,12 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None):
     files of the run are damaged, or if another process trains it.
     """
     steps = config.epochs * config.steps_per_epoch(len(corpus.codes))
+    if config.optimizer not in ("adagrad", "adam") or config.order not in ("carried", "reset", "random"):
+        raise RunError(f"There is no optimizer {config.optimizer!r} with sequences in the order {config.order!r}.")
     if steps < 1:
-        raise RunError(f"{len(corpus.codes)} characters are too few: T = {config.T} needs {config.T + 1} of them.")
+        needed = config.B * config.T + 1
+        sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
+        raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
     directory = run_directory(corpus, config, start, runs)
     if not (directory / "checkpoint.npz").exists() or Checkpoint.load(directory).step < steps:
         try:
@@ -73,8 +102,8 @@ def _first_checkpoint(corpus, config, start):
         return Checkpoint.load(start.directory)._replace(step=0, checksum=0)
     rng = np.random.default_rng(config.seed)
     params = model.init_params(corpus.K, config.m, rng, config.sigma, config.dtype)
-    memory = Params(*(np.zeros_like(theta) for theta in params))
-    return Checkpoint(params, memory, np.zeros(config.m, config.dtype), step=0, checksum=0)
+    h = np.zeros((config.B, config.m), config.dtype)
+    return Checkpoint(params, model.init_memory(params), h, step=0, checksum=0)
 
 
 @contextlib.contextmanager
