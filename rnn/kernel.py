@@ -1,9 +1,9 @@
-"""The mathematics of `model.py`, compiled: n steps of forward, backward and the optimiser, in place; evaluation; drawing.
+"""The mathematics of `model.py`, compiled: many steps of training, the loss of a text, and sampling.
 
 Numba makes machine code of these loops. Four things make them fast: the products with matrices go to the BLAS library,
 those over a whole sequence at once; every loop of our own runs along a row, which feeds the processor's vector units;
-tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and of U AdaGrad updates only
-the columns that the sequences touched. U comes transposed everywhere, (K, m), so that such a column is a row.
+tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and AdaGrad updates only
+those columns of U that the sequences touched. U comes transposed everywhere, (K, m), so that such a column is a row.
 
 B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
 """

@@ -54,8 +54,8 @@ def plan(config, N, step, n):
 def advance(params, memory, h, codes, step, losses, config):
     """Take len(losses) steps, from step number `step` on, and write the loss of each in nats per sequence.
 
-    `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` are changed in place. Ends at the
-    first loss that is not finite.
+    `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` are changed in place. Ends at
+    the first loss that is not finite.
     """
     with_columns = [of._replace(U=of.U.T) for of in (params, memory.squares, memory.means)]
     kernel.advance(
