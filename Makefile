@@ -2,6 +2,8 @@
 
 CORPUS ?=
 QUICK ?=
+SCHEDULER ?=
+export SCHEDULER
 ENV ?= .venv
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -30,7 +32,7 @@ define stage
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help setup data report train test lab bench check lock clean
+.PHONY: help setup data report train sweep test lab bench check lock clean
 
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
@@ -80,6 +82,10 @@ report: $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and wr
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 
 train: $(filter %/03_training.ipynb,$(EXECUTED)) ## train, without the report
+
+sweep: setup data $(BUILD)/text ## train all that notebook 5 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
+	@$(BIN)/python -m rnn.sweep $(SETTINGS)
+	@rm -f $(BUILD)/05_*.ipynb # the next report shows it
 
 test: setup data ## run the tests
 	@$(BIN)/python -m pytest

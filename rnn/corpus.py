@@ -55,17 +55,17 @@ class Corpus(NamedTuple):
     @property
     def excerpt(self):
         """The first 20 million characters as a string: the whole of any book, and what fits in memory of any text."""
-        return self.head(20_000_000).text
+        return self.part(0, 20_000_000).text
 
     @property
     def start(self):
         """A text to prime a sample with: the first 100 characters, which follow a state of zero in training too."""
         return decode(self.codes[:100], self.vocabulary)
 
-    def head(self, n):
-        """Return the corpus of the first n characters, in the same vocabulary."""
-        sha256 = hashlib.sha256(f"{self.sha256} {n}".encode()).hexdigest()
-        return self._replace(name=f"{self.name}-first-{n}", sha256=sha256, codes=self.codes[:n])
+    def part(self, begin, end):
+        """Return the corpus of the characters from number `begin` up to but not `end`, in the same vocabulary."""
+        sha256 = hashlib.sha256(f"{self.sha256} {begin} {end}".encode()).hexdigest()
+        return self._replace(name=f"{self.name}-{begin}-{end}", sha256=sha256, codes=self.codes[begin:end])
 
 
 def encode(text, vocabulary):

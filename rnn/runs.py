@@ -50,6 +50,10 @@ class Config(NamedTuple):
         whole, rest = divmod((N - 1) // self.B, self.T)
         return whole + (self.remainder and rest > 0)
 
+    def steps(self, N):
+        """The number of steps in the whole run over N characters."""
+        return self.epochs * self.steps_per_epoch(N)
+
 
 class Run(NamedTuple):
     """A run as it lies on disk, up to its last checkpoint: finished, or as far as it came."""
@@ -106,8 +110,8 @@ def published(corpus, runs=RUNS):
     return read_run(pointer.parent / pointer.read_text("utf-8")) if pointer.exists() else None
 
 
-def run_directory(corpus, config, start=None, runs=RUNS):
-    """Return the folder of a run, made if need be, with its `run.json`; what decides the run decides the name."""
+def run_directory(corpus, config, start=None, runs=RUNS, make=True):
+    """Return the folder of a run; what decides the run decides the name. Make it, with its `run.json`, if need be."""
     made_from = {
         "format": FORMAT,
         "text": corpus.sha256,
@@ -120,6 +124,8 @@ def run_directory(corpus, config, start=None, runs=RUNS):
     digest = hashlib.sha256(described).hexdigest()[:8]
     name = f"m{config.m}-T{config.T}-rate{config.learning_rate:g}-epochs{config.epochs}-{digest}"
     directory = Path(runs) / corpus.id / name
+    if not make:
+        return directory
     (directory / "snapshots").mkdir(parents=True, exist_ok=True)
     if not (directory / "run.json").exists():
         write_atomically(directory / "run.json", described)

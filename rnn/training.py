@@ -47,7 +47,7 @@ def plan(config, N, step, n):
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         starts = (np.random.Generator(random).random((n, config.B)) * (N - config.T)).astype(np.intp)
         lengths[:] = config.T
-    left = 1 - steps / (config.epochs * per_epoch) if config.decay else np.ones(n)
+    left = 1 - steps / config.steps(N) if config.decay else np.ones(n)
     return Plan(starts, lengths, fresh, (config.learning_rate * left).astype(config.dtype))
 
 
@@ -71,29 +71,39 @@ def advance(params, memory, h, codes, step, losses, config):
     )
 
 
-def train(corpus, config=Config(), start=None, runs=RUNS, watch=None):
+def finished(corpus, config=Config(), start=None, runs=RUNS):
+    """Return the `Run` of `config` on `corpus` if it is on disk to its last step, or None; nothing is written."""
+    directory = run_directory(corpus, config, start, runs, make=False)
+    if not (directory / "checkpoint.npz").exists():
+        return None
+    steps = Checkpoint.load(directory).step
+    return read_run(directory) if steps >= config.steps(len(corpus.codes)) else None
+
+
+def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
     """Return the `Run` of `config` on `corpus`, trained now as far as it is not on disk yet.
 
     With `start`, a finished `Run`, training goes on from its last weights and memories instead of from new ones.
     A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an interrupt
     leaves a checkpoint of the last step taken. `watch(step, losses)` is called a few times a second with the number
-    of steps taken and the losses of the latest. Raises RunError if the text is too short, if a loss is not finite, if
-    files of the run are damaged, or if another process trains it.
+    of steps taken and the losses of the latest; a bar shows the progress unless `show` is false. Raises RunError if
+    the text is too short, if a loss is not finite, if files of the run are damaged, or if another process trains it.
     """
-    steps = config.epochs * config.steps_per_epoch(len(corpus.codes))
+    steps = config.steps(len(corpus.codes))
     if config.optimizer not in ("adagrad", "adam") or config.order not in ("carried", "reset", "random"):
         raise RunError(f"There is no optimizer {config.optimizer!r} with sequences in the order {config.order!r}.")
     if steps < 1:
         needed = config.B * config.T + 1
         sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
         raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
+    if run := finished(corpus, config, start, runs):
+        return run
     directory = run_directory(corpus, config, start, runs)
-    if not (directory / "checkpoint.npz").exists() or Checkpoint.load(directory).step < steps:
-        try:
-            with FileLock(directory / "lock", timeout=0):
-                _train_in(directory, corpus, config, start, steps, watch)
-        except Timeout:
-            raise RunError(f"Another process is training {directory}: wait for it, or stop it.") from None
+    try:
+        with FileLock(directory / "lock", timeout=0):
+            _train_in(directory, corpus, config, start, steps, watch, show)
+    except Timeout:
+        raise RunError(f"Another process is training {directory}: wait for it, or stop it.") from None
     return read_run(directory)
 
 
@@ -120,7 +130,7 @@ def _interrupt_remembered():
         signal.signal(signal.SIGINT, before)
 
 
-def _train_in(directory, corpus, config, start, steps, watch):
+def _train_in(directory, corpus, config, start, steps, watch, show):
     found = (directory / "checkpoint.npz").exists()
     params, memory, h, step, checksum = state = (
         Checkpoint.load(directory) if found else _first_checkpoint(corpus, config, start)
@@ -132,7 +142,7 @@ def _train_in(directory, corpus, config, start, steps, watch):
     first_step = start.last_step if start else 0
     chunk, saved_at, average = 100, time.monotonic(), None
     starting = "starting; the first time, the kernel is compiled"
-    bar = tqdm(total=steps, initial=step, unit=" steps", ncols=100, mininterval=0.5, desc=starting)
+    bar = tqdm(total=steps, initial=step, unit=" steps", ncols=100, mininterval=0.5, desc=starting, disable=not show)
     with bar, losses_file.open("ab") as losses_out, _interrupt_remembered() as interrupted:
         while step < steps and not interrupted.is_set():
             if step % config.snapshot_every == 0:

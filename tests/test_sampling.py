@@ -99,7 +99,7 @@ def test_settings_that_mean_nothing_are_refused(setting, sentence):
 
 @pytest.fixture
 def widget(tmp_path):
-    run = train(read_corpus().head(2_000), Config(m=10, T=10, epochs=1, snapshot_every=50), runs=tmp_path)
+    run = train(read_corpus().part(0, 2_000), Config(m=10, T=10, epochs=1, snapshot_every=50), runs=tmp_path)
     box = sampler(run)
     controls = {getattr(child, "description", ""): child for child in box.children}
     return controls, box.children[-1]

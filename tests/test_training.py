@@ -16,7 +16,7 @@ from rnn.model import Params
 from rnn.runs import Config, RunError, publish, published, read_run
 from rnn.training import advance, plan, smooth, train
 
-TEXT = read_corpus().head(2_000)
+TEXT = read_corpus().part(0, 2_000)
 SMALL = Config(m=12, T=10, epochs=3, snapshot_every=100)
 
 
@@ -155,7 +155,7 @@ def test_a_finished_run_is_read_and_not_trained_again(tmp_path, monkeypatch):
 def test_another_text_or_setting_is_another_run(tmp_path):
     runs = [
         train(text, config, runs=tmp_path).directory
-        for text, config in ((TEXT, SMALL), (TEXT.head(1_000), SMALL), (TEXT, SMALL._replace(learning_rate=0.05)))
+        for text, config in ((TEXT, SMALL), (TEXT.part(0, 1_000), SMALL), (TEXT, SMALL._replace(learning_rate=0.05)))
     ]
     assert len(set(runs)) == 3
 
@@ -189,7 +189,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(tmp_path):
 
 def test_a_text_shorter_than_a_sequence_is_refused(tmp_path):
     with pytest.raises(RunError, match="T = 10 needs 11"):
-        train(TEXT.head(10), SMALL, runs=tmp_path)
+        train(TEXT.part(0, 10), SMALL, runs=tmp_path)
 
 
 def test_watching_and_looking_never_change_the_run(tmp_path):
@@ -267,7 +267,7 @@ def test_damaged_losses_and_snapshots_are_refused_with_their_name(tmp_path, name
 def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path, monkeypatch):
     mine = train(TEXT, SMALL, runs=tmp_path).directory / "checkpoint.npz"
     others = {
-        "text is": train(TEXT.head(1_500), SMALL, runs=tmp_path),
+        "text is": train(TEXT.part(0, 1_500), SMALL, runs=tmp_path),
         "learning_rate is 0.05, not 0.1": train(TEXT, SMALL._replace(learning_rate=0.05), runs=tmp_path),
         "vocabulary is": train(TEXT._replace(vocabulary=TEXT.vocabulary[:-1] + "☃"), SMALL, runs=tmp_path),
     }

@@ -1,0 +1,117 @@
+"""Held-out text: how many nats a network, n-grams and compressors need for a character that they have not seen."""
+
+import lzma
+from typing import NamedTuple
+
+import numpy as np
+import pyppmd
+import zstandard
+from scipy import stats
+
+from rnn import kernel
+from rnn.corpus import Corpus
+
+CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
+RECENT = 20_000_000  # characters at the end of the training part that n-grams and compressors are given, at most
+
+
+class Split(NamedTuple):
+    """A text in three contiguous parts: to train on, to choose by, to report."""
+
+    train: Corpus
+    validation: slice  # of the codes of the whole text
+    test: slice
+
+
+def split(corpus, held_out=0.05):
+    """Return the `Split` whose last two parts have the share `held_out` of the text each, the last of them its end."""
+    N = len(corpus.codes)
+    n = max(1, int(held_out * N))
+    return Split(corpus.part(0, N - 2 * n), slice(N - 2 * n, N - n), slice(N - n, N))
+
+
+def network_losses(params, codes, part):
+    """Return -log p (n,), in nats, of each of the n characters codes[part], from frozen weights.
+
+    The state is carried through from character to character; it begins at zero, `CONTEXT` characters before the part.
+    """
+    x = codes[max(0, part.start - CONTEXT) : part.stop]
+    losses = np.empty(len(x) - 1)
+    kernel.evaluate(params._replace(U=params.U.T), np.zeros_like(params.b), x, losses)
+    return losses[len(x) - 1 - (part.stop - part.start) :]
+
+
+class NGrams(NamedTuple):
+    """The n-grams of one length that a text has, and how often."""
+
+    keys: np.ndarray  # sorted: K times the number of the n-gram's beginning among the shorter ones, plus its last code
+    counts: np.ndarray  # of each
+    totals: np.ndarray  # of each beginning: how often it is followed by a character
+    types: np.ndarray  # of each beginning: by how many different ones
+
+
+def count_ngrams(codes, K, longest):
+    """Return the `NGrams` of the lengths 1 to `longest` of a text."""
+    tables, shorter, n_shorter = [], np.zeros(len(codes) + 1, np.int64), 1
+    for n in range(1, min(longest, len(codes)) + 1):
+        keys = shorter[: len(codes) - n + 1] * K + codes[n - 1 :]  # of the n-gram that begins at each place
+        keys, shorter, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        totals = np.bincount(keys // K, counts, minlength=n_shorter)
+        tables.append(NGrams(keys, counts, totals, np.bincount(keys // K, minlength=n_shorter)))
+        n_shorter = len(keys)
+    return tables
+
+
+def ngram_probabilities(tables, codes, K):
+    """Return p (longest + 1, N): of each character of `codes` given those before it, by n-grams of lengths 0, 1, ...
+
+    Smoothed after Witten and Bell (1991), p_n = (count + types p_{n-1}) / (total + types), from the uniform p_0 = 1/K:
+    a context that was followed by many different characters trusts the shorter one more. A context never seen, and one
+    that would begin before `codes`, is the shorter one.
+    """
+    p, shorter = np.full(len(codes), 1 / K), np.zeros(len(codes) + 1, np.int64)
+    of_all = [p]
+    for n, (keys, counts, totals, types) in enumerate(tables, 1):
+        beginning = shorter[: max(0, len(codes) - n + 1)]  # -1: not in the text
+        sought = np.where(beginning < 0, -1, beginning * K + codes[n - 1 :])
+        place = np.searchsorted(keys, sought).clip(max=len(keys) - 1)
+        found = keys[place] == sought
+        total, kinds = (np.where(beginning < 0, 0, of[beginning]) for of in (totals, types))
+        p = p.copy()
+        with_total = (np.where(found, counts[place], 0) + kinds * p[n - 1 :]) / np.maximum(total + kinds, 1)
+        p[n - 1 :] = np.where(total > 0, with_total, p[n - 1 :])
+        of_all.append(p)
+        shorter = np.where(found, place, -1)
+    return np.array(of_all)
+
+
+def ngram_losses(tables, codes, part, K):
+    """Return -log p (longest + 1, n), in nats, of the n characters codes[part], by n-grams of lengths 0, 1, ..."""
+    begin = max(0, part.start - len(tables))
+    return -np.log(ngram_probabilities(tables, codes[begin : part.stop], K)[:, part.start - begin :])
+
+
+COMPRESSORS = {
+    "zstd, level 22": zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters.from_level(22, window_log=27)
+    ).compress,
+    "xz, preset 9e": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
+    "PPMd, order 6": lambda data: pyppmd.compress(data, max_order=6, mem_size=1 << 28),
+}
+
+
+def compressed_nats(compress, primed_with, text):
+    """Return the nats per character that a text adds to the size of `primed_with` when both are compressed as one."""
+    before, both = (len(compress(data.encode())) for data in (primed_with, primed_with + text))
+    return 8 * (both - before) / len(text) * np.log(2)
+
+
+def interval(values):
+    """Return the mean and the half width of its 95 per cent confidence interval by Student's t, independent values."""
+    values = np.asarray(values, float)
+    return values.mean(), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+
+
+def blocks(losses, n=50):
+    """Return the means (n,) of n stretches of the losses of a text, long enough to be nearly independent."""
+    return np.array([stretch.mean() for stretch in np.array_split(losses, n)])

@@ -1,0 +1,148 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from rnn import sweep as sweep_module
+from rnn.corpus import read_corpus
+from rnn.runs import Config, RunError, run_directory
+from rnn.sweep import CHOICES, FULL, SHORT, grid, repeated, searched, sweep
+from rnn.training import finished, train
+
+TEXT = read_corpus().part(0, 2_000)
+TABLE = [Config(m=12, T=10, epochs=3, snapshot_every=100, seed=seed) for seed in range(3)]
+FAST_CHECKPOINTS = "from rnn import training; training.CHECKPOINT_SECONDS = 0.05"
+
+
+def start(*arguments):
+    command = [sys.executable, "-m", "dask", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+@pytest.fixture
+def scheduler():
+    """The address of a real scheduler on the loopback."""
+    process = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    address = next(found[1] for line in process.stderr if (found := re.search(r"Scheduler at: *(\S+)", line)))
+    yield address
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def worker(scheduler):
+    """A function that starts a worker process with one thread."""
+    processes = []
+
+    def start_worker():
+        arguments = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--preload", FAST_CHECKPOINTS)
+        processes.append(start("worker", scheduler, *arguments))
+        return processes[-1]
+
+    yield start_worker
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def same(run, other):
+    return np.array_equal(run.losses, other.losses) and all(
+        (run.directory / "snapshots" / f"{step}.npz").read_bytes()
+        == (other.directory / "snapshots" / f"{step}.npz").read_bytes()
+        for step in other.snapshots
+    )
+
+
+def test_the_bits_do_not_depend_on_the_number_of_workers(tmp_path):
+    alone = [train(TEXT, config, runs=tmp_path / "alone", show=False) for config in TABLE]
+    for workers in (1, 2):
+        runs = sweep(TEXT, TABLE, workers=workers, runs=tmp_path / str(workers))
+        assert [run.config for run in runs] == TABLE
+        assert all(map(same, runs, alone))
+
+
+def test_finished_runs_are_read_and_need_no_cluster(tmp_path, monkeypatch):
+    runs = [train(TEXT, config, runs=tmp_path, show=False) for config in TABLE]
+    monkeypatch.setattr(sweep_module, "_client", None)
+    again = sweep(TEXT, [*TABLE, TABLE[0]], runs=tmp_path)
+    assert [run.directory for run in again] == [run.directory for run in (*runs, runs[0])]
+
+
+def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_path, scheduler, worker, monkeypatch):
+    long = [TABLE[0]._replace(epochs=400, seed=seed) for seed in range(2)]
+    alone = [train(TEXT, config, runs=tmp_path / "alone", show=False) for config in long]
+    victim, killed_at = worker(), None
+    monkeypatch.setenv("SCHEDULER", scheduler)
+    monkeypatch.setattr(sweep_module, "tqdm", lambda futures, **_: futures)
+    checkpoints = [run_directory(TEXT, config, runs=tmp_path / "swept") / "checkpoint.npz" for config in long]
+
+    def kill():
+        nonlocal killed_at
+        while not any(path.exists() for path in checkpoints):
+            time.sleep(0.01)
+        worker()
+        os.kill(victim.pid, signal.SIGKILL)
+        killed_at = time.time_ns()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    runs = sweep(TEXT, long, runs=tmp_path / "swept")
+    thread.join()
+    assert all(map(same, runs, alone))
+    begun = [run for run in runs if (run.directory / "snapshots" / "0.npz").stat().st_mtime_ns < killed_at]
+    ended = [run for run in begun if (run.directory / "checkpoint.npz").stat().st_mtime_ns > killed_at]
+    assert len(ended) == 1, "the run that was killed was gone on with, not begun again"
+
+
+def test_runs_come_home_from_workers_that_have_another_folder(tmp_path, scheduler, worker, monkeypatch):
+    worker()
+    home = tmp_path / "home"
+
+    class Elsewhere(type(home)):
+        """Pickled as another folder: what a worker on another machine sees under the same name."""
+
+        def __reduce__(self):
+            return type(home), (str(tmp_path / "elsewhere"),)
+
+    runs = sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=Elsewhere(home))
+    assert runs[0].directory.is_relative_to(home)
+    assert list((tmp_path / "elsewhere").glob("*/m*/checkpoint.npz"))
+    assert same(runs[0], train(TEXT, TABLE[0], runs=tmp_path / "alone", show=False))
+
+
+def test_a_run_that_fails_is_named_when_all_others_are_done(tmp_path):
+    bad = TABLE[0]._replace(learning_rate=1e38)
+    with pytest.raises(RunError, match=r"1 of 4 runs failed\. The first: RunError: The loss of step"):
+        sweep(TEXT, [bad, *TABLE], workers=1, runs=tmp_path)
+    assert all(finished(TEXT, config, runs=tmp_path) for config in TABLE)
+
+
+def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep_module, "PATIENCE", 1)
+    with pytest.raises(RunError, match=r"No scheduler of Dask answers at tcp://127\.0\.0\.1:9"):
+        sweep(TEXT, TABLE, scheduler="tcp://127.0.0.1:9", runs=tmp_path)
+
+
+def test_the_grid_changes_one_thing_at_a_time_and_has_the_assignments_setting_everywhere():
+    N = 1_000_000
+    for question, of_question in CHOICES.items():
+        configs = [Config()._replace(**changes) for changes in of_question.values()]
+        assert Config() in configs or question == "order"
+    for budget in (SHORT, FULL):
+        configs = grid(N, budget)
+        assert len(configs) == len(set(configs))
+        assert set(repeated(N)) | set(searched(N, budget)) < set(configs)
+        assert all(6 <= config.steps(N) // config.snapshot_every <= 8 for config in configs)
+    assert len(repeated(N)) >= 8
+    assert all(config.m == 100 and config.steps(N) <= 1.001 * Config().steps(N) for config in searched(N, FULL))
+
+
+def test_a_short_text_has_a_grid_of_what_it_is_long_enough_for():
+    assert all(config.steps(300) for config in grid(300, FULL))
+    assert {config.B for config in grid(300, FULL)} == {1, 4}
