@@ -110,10 +110,10 @@ def _client(scheduler, workers):
     address = scheduler or os.environ.get("SCHEDULER") or dask.config.get("scheduler-address", None)
     with contextlib.ExitStack() as stack:
         try:
-            client = Client(
-                address or stack.enter_context(LocalCluster(workers, 1, dashboard_address="127.0.0.1:0")),
-                timeout=PATIENCE,
-            )
+            if not address:  # one thread a process: two runs in one process would wait for each other's Python
+                local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")
+                address = stack.enter_context(local)
+            client = Client(address, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise RunError(f"No scheduler of Dask answers at {address}: {error}") from None
         yield stack.enter_context(client)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -65,6 +66,17 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(tmp_path):
         runs = sweep(TEXT, TABLE, workers=workers, runs=tmp_path / str(workers))
         assert [run.config for run in runs] == TABLE
         assert all(map(same, runs, alone))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cluster_on_this_machine_has_so_many_processes_of_one_thread_and_a_dashboard(workers):
+    with sweep_module._client(None, workers) as client:
+        threads = client.nthreads()
+        assert list(threads.values()) == [1] * workers
+        assert len({client.run(os.getpid)[worker] for worker in threads}) == workers
+        with urllib.request.urlopen(client.dashboard_link) as page:
+            assert page.status == 200
+            assert b"Dask" in page.read()
 
 
 def test_finished_runs_are_read_and_need_no_cluster(tmp_path, monkeypatch):
