@@ -101,6 +101,41 @@ def plot_epochs(ax, means, label, color, marker, first=1):
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
+def plot_seeds(ax, x, curves, label, color, marker=None):
+    """Draw the mean of `curves` (seeds, points) over `x`, and the range of the seeds as a band."""
+    curves = np.asarray(curves)
+    ax.fill_between(x, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.25, linewidth=0)
+    ax.plot(x, curves.mean(axis=0), color=color, marker=marker, markersize=3, label=label)
+
+
+def plot_values(ax, values, intervals, colors):
+    """Draw {label: values} as a column of dots each, and their mean and interval {label: (mean, half width)}."""
+    for place, (label, of_label) in enumerate(values.items()):
+        mean, half = intervals[label]
+        ax.plot(np.full(len(of_label), place), of_label, ".", color=colors[label], alpha=0.35, markersize=5, mew=0)
+        ax.errorbar(place + 0.25, mean, half, color=colors[label], marker="_", markersize=8, capsize=2, linewidth=1)
+    ax.set_xticks(range(len(values)), list(values))
+    ax.set_xlim(-0.5, len(values) - 0.25)
+    ax.tick_params(axis="x", length=0)
+
+
+def plot_scores(ax, scores, colors):
+    """Draw scores {label: (bits per character, half width of the interval)} as horizontal bars, the best at the top."""
+    for label, (score, half) in sorted(scores.items(), key=lambda item: -item[1][0]):
+        ax.barh(label, score, xerr=half or None, color=colors[label], height=0.7, error_kw={"lw": 0.8, "capsize": 2})
+        ax.annotate(f"{score:.2f} ", (score - (half or 0), label), va="center", ha="right", color="white", fontsize=8)
+    ax.set_xlabel("bits per character")
+    ax.tick_params(axis="y", length=0)
+
+
+def plot_against(ax, x, measured, yardstick, color=BLUE):
+    """Draw means with intervals [(mean, half width)] against x, and one of the text itself as a line with a band."""
+    means, halves = np.transpose(measured)
+    ax.axhspan(yardstick[0] - yardstick[1], yardstick[0] + yardstick[1], color=GREY, alpha=0.25, linewidth=0)
+    ax.axhline(yardstick[0], color=GREY, linewidth=0.8)
+    ax.errorbar(x, means, halves, color=color, marker="o", markersize=3, capsize=2, linewidth=1)
+
+
 def plot_distributions(axes, distributions, labels):
     """Draw next-character distributions {title: p (K,)} as bars, one on each of `axes`, of the same characters."""
     places = np.arange(len(labels))
