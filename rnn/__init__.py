@@ -7,7 +7,9 @@ kernel     the mathematics, compiled: many steps of training, and sampling
 runs       what a training run is, and how it lies on disk
 training   runs are started, gone on with, watched; the smoothed loss
 sampling   temperature, nucleus, the next-character distribution
-words      how many words of a book a text has
+heldout    text held out: the losses of networks, n-grams and compressors on it, and intervals
+sweep      runs by the dozen, on this machine's cores or a cluster
+words      how many words of a book a text has, how many of English, and how much it has copied
 plots      the figures
 show       figures, tables, texts and prose with numbers, as a notebook and the report want them
 widget     the sliders of notebook 4

@@ -1,6 +1,7 @@
 """Held-out text: how many nats a network, n-grams and compressors need for a character that they have not seen."""
 
 import lzma
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -30,14 +31,16 @@ def split(corpus, held_out=0.05):
     return Split(corpus.part(0, N - 2 * n), slice(N - 2 * n, N - n), slice(N - n, N))
 
 
-def network_losses(params, codes, part):
+def network_losses(params, codes, part, h=None):
     """Return -log p (n,), in nats, of each of the n characters codes[part], from frozen weights.
 
-    The state is carried through from character to character; it begins at zero, `CONTEXT` characters before the part.
+    The state is carried through from character to character. It begins as `h` (m,), or zero, and the network reads the
+    `CONTEXT` characters before the part first.
     """
     x = codes[max(0, part.start - CONTEXT) : part.stop]
+    h = np.zeros_like(params.b) if h is None else h.copy()
     losses = np.empty(len(x) - 1)
-    kernel.evaluate(params._replace(U=params.U.T), np.zeros_like(params.b), x, losses)
+    kernel.evaluate(params._replace(U=params.U.T), h, x, losses)
     return losses[len(x) - 1 - (part.stop - part.start) :]
 
 
@@ -91,27 +94,39 @@ def ngram_losses(tables, codes, part, K):
     return -np.log(ngram_probabilities(tables, codes[begin : part.stop], K)[:, part.start - begin :])
 
 
+def _zstd(data):
+    parameters = zstandard.ZstdCompressionParameters.from_level(22, window_log=27)
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+
+
 COMPRESSORS = {
-    "zstd, level 22": zstandard.ZstdCompressor(
-        compression_params=zstandard.ZstdCompressionParameters.from_level(22, window_log=27)
-    ).compress,
+    "zstd, level 22": _zstd,
     "xz, preset 9e": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
     "PPMd, order 6": lambda data: pyppmd.compress(data, max_order=6, mem_size=1 << 28),
 }
 
 
-def compressed_nats(compress, primed_with, text):
-    """Return the nats per character that a text adds to the size of `primed_with` when both are compressed as one."""
-    before, both = (len(compress(data.encode())) for data in (primed_with, primed_with + text))
-    return 8 * (both - before) / len(text) * np.log(2)
+def compressed_nats(compress, primed_with, stretches):
+    """Return the nats per character of each of `stretches` (texts): what it adds to the compressed size of all before.
+
+    What comes before the first of them is `primed_with`.
+    """
+    texts = [primed_with + "".join(stretches[:n]) for n in range(len(stretches) + 1)]
+    with ThreadPoolExecutor() as pool:
+        sizes = list(pool.map(lambda text: len(compress(text.encode())), texts))
+    return 8 * np.log(2) * np.diff(sizes) / [len(stretch) for stretch in stretches]
 
 
 def interval(values):
-    """Return the mean and the half width of its 95 per cent confidence interval by Student's t, independent values."""
+    """Return the mean and the half width of its 95 per cent confidence interval by Student's t, independent values.
+
+    The half width of fewer than two values is NaN.
+    """
     values = np.asarray(values, float)
-    return values.mean(), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else np.nan
+    return (values.mean() if len(values) else np.nan), half
 
 
-def blocks(losses, n=50):
-    """Return the means (n,) of n stretches of the losses of a text, long enough to be nearly independent."""
-    return np.array([stretch.mean() for stretch in np.array_split(losses, n)])
+def stretches(held_out):
+    """Return losses or codes (n,) in ten parts of equal length, long enough to be nearly independent of one another."""
+    return np.array_split(held_out, 10)

@@ -2,7 +2,7 @@
 
 runs/<text>/<run>/run.json          what the run was made from: the configuration, the text's hash, the vocabulary
                   losses.f64        the loss of every step, as plain 8-byte floats
-                  snapshots/<n>.npz the weights after n steps
+                  snapshots/<n>.npz the weights after n steps, and the states
                   checkpoint.npz    all that the run needs to go on
 """
 
@@ -77,8 +77,15 @@ class Run(NamedTuple):
 
     def params(self, step=None):
         """The weights after `step` steps, one of `snapshots`; the last of them for None."""
-        step = self.snapshots[-1] if step is None else step
-        return Params(**load_arrays(self.directory / "snapshots" / f"{step}.npz"))
+        arrays = self._snapshot(step)
+        return Params(*(arrays[name] for name in Params._fields))
+
+    def states(self, step=None):
+        """The states (B, m) that training carried on after `step` steps, one of `snapshots`; the last for None."""
+        return self._snapshot(step)["h"]
+
+    def _snapshot(self, step):
+        return load_arrays(self.directory / "snapshots" / f"{self.snapshots[-1] if step is None else step}.npz")
 
 
 def read_run(directory):

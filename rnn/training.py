@@ -146,7 +146,7 @@ def _train_in(directory, corpus, config, start, steps, watch, show):
     with bar, losses_file.open("ab") as losses_out, _interrupt_remembered() as interrupted:
         while step < steps and not interrupted.is_set():
             if step % config.snapshot_every == 0:
-                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict())
+                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict(), h=h)
             began = time.monotonic()
             to_snapshot = config.snapshot_every - step % config.snapshot_every
             losses = np.full(min(chunk, to_snapshot, steps - step), np.nan)
@@ -168,7 +168,7 @@ def _train_in(directory, corpus, config, start, steps, watch, show):
             if watch:
                 watch(first_step + step, losses.copy())
             if step == steps:
-                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict())
+                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict(), h=h)
             if step == steps or interrupted.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 losses_out.flush()
                 os.fsync(losses_out.fileno())

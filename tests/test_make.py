@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,7 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 def test_make_alone_explains_the_targets():
     said = make().stdout
-    for target in ("setup", "data", "report", "train", "test", "lab", "bench", "check", "clean"):
+    for target in ("setup", "data", "report", "train", "sweep", "test", "lab", "bench", "check", "clean"):
         assert re.search(rf"^  {target} +\S", said, re.MULTILINE)
 
 
@@ -120,8 +121,37 @@ def test_a_changed_hyper_parameter_trains_what_it_changes_and_nothing_else(proje
     assert all((run / "checkpoint.npz").stat().st_mtime_ns == time for run, time in runs.items())
 
 
+def test_after_a_sweep_the_fifth_notebook_shows_what_it_trained(project, report):
+    """The rehearsal's sweep trains what its notebook trains, so that everything is found; the notebook is run again."""
+    (folder,) = (project.folder / "runs").glob("*-0-27000-*")
+    runs = {run: (run / "checkpoint.npz").stat().st_mtime_ns for run in folder.glob("m*")}
+    assert len(runs) > 70
+    result = project.make("sweep", "QUICK=1")
+    assert result.returncode == 0, result.stderr
+    assert f"{len(runs)} runs are in" in result.stdout
+    assert "05_evaluation.ipynb ..." in project.report().said
+    assert {run: (run / "checkpoint.npz").stat().st_mtime_ns for run in folder.glob("m*")} == runs
+
+
+def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, report):
+    shutil.rmtree(next((project.folder / "runs").glob("*-0-27000-*")))
+    on_the_line = project.make("sweep", "QUICK=1", "SCHEDULER=tcp://127.0.0.1:9")
+    in_the_environment = make(
+        "sweep",
+        "QUICK=1",
+        f"ENV={sys.prefix}",
+        cwd=project.folder,
+        PYTHONPATH=str(project.folder),
+        SCHEDULER="tcp://127.0.0.1:7",
+    )
+    for result, address in ((on_the_line, "tcp://127.0.0.1:9"), (in_the_environment, "tcp://127.0.0.1:7")):
+        assert result.returncode != 0
+        assert f"No scheduler of Dask answers at {address}" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
 def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
-    path = project.folder / "notebooks" / "05_mine.ipynb"
+    path = project.folder / "notebooks" / "06_mine.ipynb"
     cells = [
         nbformat.v4.new_markdown_cell("# Is this mine?\n\nA section of my own."),
         nbformat.v4.new_code_cell("CORPUS = None\nQUICK = False", metadata={"tags": ["parameters"]}),

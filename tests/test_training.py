@@ -143,6 +143,15 @@ def test_a_run_has_the_loss_of_every_step_and_its_snapshots(tmp_path):
     assert np.array_equal(run.params(0).W, start(TEXT.K, SMALL)[0].W)
 
 
+def test_snapshots_have_the_states_that_training_carried_on(tmp_path):
+    run = train(TEXT, SMALL._replace(B=2), runs=tmp_path)
+    params, memory, h = start(TEXT.K, SMALL._replace(B=2))
+    advance(params, memory, h, TEXT.codes, 0, np.empty(100), SMALL._replace(B=2))
+    assert np.array_equal(run.states(100), h)
+    assert run.states(0).shape == run.states().shape == (2, 12)
+    assert not run.states(0).any()
+
+
 def test_a_finished_run_is_read_and_not_trained_again(tmp_path, monkeypatch):
     run = train(TEXT, SMALL, runs=tmp_path)
     monkeypatch.setattr(training, "advance", None)
