@@ -17,6 +17,7 @@ CODES = ROOT / "build" / "codes"  # of the texts that are too large for memory
 LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from disk
 PIECE = 4_000_000  # bytes that are read at a time
 SHORTEST = 26  # characters: one sequence of 25 and its last target
+SHORTEST_TO_HOLD_OUT = 1_000  # of less a twentieth is nothing to judge by
 
 
 class CorpusError(ValueError):
@@ -191,6 +192,14 @@ def _read_codes(path, sha256, vocabulary, N):
     return np.asarray(codes)
 
 
+def check_length(corpus):
+    """Raise CorpusError if a corpus is too short to train on a part of it and hold out others."""
+    if len(corpus.codes) < SHORTEST_TO_HOLD_OUT:
+        raise CorpusError(
+            f"{corpus.name} has {len(corpus.codes)} characters; {SHORTEST_TO_HOLD_OUT:,} are needed to hold some out."
+        )
+
+
 def describe(corpus):
     """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
     sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
@@ -201,6 +210,7 @@ def main():
     """Say what the text is, for the Makefile; end with one sentence where it cannot be used."""
     try:
         corpus = read_corpus(sys.argv[1] if len(sys.argv) > 1 else None)
+        check_length(corpus)
     except CorpusError as error:
         sys.exit(f"The text cannot be used. {error}")
     print(describe(corpus))

@@ -10,7 +10,7 @@ import zstandard
 from scipy import stats
 
 from rnn import kernel
-from rnn.corpus import Corpus
+from rnn.corpus import Corpus, check_length
 
 CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
 RECENT = 20_000_000  # characters at the end of the training part that n-grams and compressors are given, at most
@@ -25,9 +25,13 @@ class Split(NamedTuple):
 
 
 def split(corpus, held_out=0.05):
-    """Return the `Split` whose last two parts have the share `held_out` of the text each, the last of them its end."""
+    """Return the `Split` whose last two parts have the share `held_out` of the text each, the last of them its end.
+
+    Raises CorpusError for a text that is too short.
+    """
+    check_length(corpus)
     N = len(corpus.codes)
-    n = max(1, int(held_out * N))
+    n = int(held_out * N)
     return Split(corpus.part(0, N - 2 * n), slice(N - 2 * n, N - n), slice(N - n, N))
 
 

@@ -114,7 +114,7 @@ def plot_values(ax, values, intervals, colors):
         mean, half = intervals[label]
         ax.plot(np.full(len(of_label), place), of_label, ".", color=colors[label], alpha=0.35, markersize=5, mew=0)
         ax.errorbar(place + 0.25, mean, half, color=colors[label], marker="_", markersize=8, capsize=2, linewidth=1)
-    ax.set_xticks(range(len(values)), list(values))
+    ax.set_xticks(range(len(values)), [label.replace(", ", ",\n") for label in values])
     ax.set_xlim(-0.5, len(values) - 0.25)
     ax.tick_params(axis="x", length=0)
 

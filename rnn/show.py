@@ -17,7 +17,7 @@ from rnn.words import agreement
 
 def prose(markdown):
     """Show a paragraph of Markdown; numbers come into the text this way, measured and not typed."""
-    display(Markdown(markdown))
+    display(Markdown(_unbroken(markdown)))
 
 
 def figure(fig, corpus, name, caption, alt):
@@ -29,13 +29,13 @@ def figure(fig, corpus, name, caption, alt):
     svg = path.read_text("utf-8")
     svg = svg[svg.index("<svg") :]
     markdown = f'![{caption}]({path.relative_to(ROOT)}){{#fig-{name} alt="{_attribute(alt)}"}}'
-    _display(name, "Figure", f"<div style='background: white'>{svg}</div>", caption, markdown)
+    _display(name, "Figure", f"<div style='background: white'>{svg}</div>", caption, _unbroken(markdown))
 
 
 def table(rows, headers, name, caption, align=None):
     """Show a table of strings under a caption; `align` has a word for each column, right or left."""
     align = align or ["left"] + ["right"] * (len(headers) - 1)
-    rows = [[str(cell) for cell in row] for row in rows]
+    rows = [[_unbroken(str(cell)) for cell in row] for row in rows]
     settings = {"headers": headers, "disable_numparse": True, "colalign": align}
     in_pipes = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     markdown = f"{tabulate(in_pipes, tablefmt='pipe', **settings)}\n\n: {caption} {{#tbl-{name}}}"
@@ -118,6 +118,11 @@ def scientific(x, digits=0):
 def inline(text):
     """Return a short text for the middle of a sentence of Markdown, every character of it literal."""
     return re.sub(f"([{re.escape(string.punctuation)}])", r"\\\1", text.replace("\n", "↵"))
+
+
+def _unbroken(markdown):
+    """Keep a number and its interval in one line."""
+    return markdown.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
 
 
 def _attribute(text):

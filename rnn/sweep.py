@@ -43,7 +43,6 @@ SEARCHED = [
     )
 ]
 SNAPSHOTS = 7  # of each run, at equal distances, besides the first weights
-PATIENCE = 20  # seconds for a scheduler to answer
 
 
 class Budget(NamedTuple):
@@ -113,7 +112,7 @@ def _client(scheduler, workers):
             if not address:  # one thread a process: two runs in one process would wait for each other's Python
                 local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")
                 address = stack.enter_context(local)
-            client = Client(address, timeout=PATIENCE)
+            client = Client(address)
         except (OSError, ValueError) as error:
             raise RunError(f"No scheduler of Dask answers at {address}: {error}") from None
         yield stack.enter_context(client)
@@ -123,10 +122,13 @@ def _train_all(client, corpus, configs, runs):
     print(f"{len(configs)} runs to train. Dask's dashboard is at {client.dashboard_link}", file=sys.stderr, flush=True)
     N, failed = len(corpus.codes), []
     text = client.submit(Corpus._make, tuple(corpus), key=corpus.id)  # a task: what a dead worker held is made again
-    futures = {}
-    for config in configs:  # the longest first, so that no worker is left alone with one at the end
-        work = config.steps(N) * config.B * config.T * config.m
-        futures[client.submit(_train, text, config, runs, priority=work, pure=False)] = config
+
+    def work(config):
+        return config.steps(N) * config.B * config.T * config.m
+
+    # the longest first, so that no worker is left alone with one at the end
+    by_work = sorted(configs, key=work, reverse=True)
+    futures = {client.submit(_train, text, config, runs, pure=False): config for config in by_work}
     for future in tqdm(as_completed(futures), total=len(futures), unit=" runs", ncols=100):
         try:
             _bring_home(corpus, futures[future], runs, future.result())

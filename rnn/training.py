@@ -90,8 +90,9 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
     the text is too short, if a loss is not finite, if files of the run are damaged, or if another process trains it.
     """
     steps = config.steps(len(corpus.codes))
-    if config.optimizer not in ("adagrad", "adam") or config.order not in ("carried", "reset", "random"):
-        raise RunError(f"There is no optimizer {config.optimizer!r} with sequences in the order {config.order!r}.")
+    for setting, known in (("optimizer", ("adagrad", "adam")), ("order", ("carried", "reset", "random"))):
+        if getattr(config, setting) not in known:
+            raise RunError(f"There is no {setting} {getattr(config, setting)!r}: choose {' or '.join(known)}.")
     if steps < 1:
         needed = config.B * config.T + 1
         sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")

@@ -21,7 +21,7 @@ class Project(NamedTuple):
 
     folder: Path
 
-    def make(self, *arguments):
+    def make(self, *arguments, **environment):
         """Run make in the copy, on the copy's own code."""
         return make(
             *arguments,
@@ -29,6 +29,7 @@ class Project(NamedTuple):
             cwd=self.folder,
             PYTHONPATH=str(self.folder),
             SOURCE_DATE_EPOCH="1790000000",
+            **environment,
         )
 
     def report(self, *arguments):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn import model
-from rnn.corpus import decode, read_corpus
+from rnn.corpus import CorpusError, decode, read_corpus
 from rnn.heldout import (
     COMPRESSORS,
     compressed_nats,
@@ -30,6 +30,12 @@ def test_the_parts_follow_one_another_and_are_the_whole_text():
     assert np.array_equal(np.concatenate((parts.train.codes, validation, test)), CORPUS.codes)
     assert len(validation) == len(test) == int(0.05 * len(CORPUS.codes))
     assert parts.train.vocabulary == CORPUS.vocabulary
+
+
+def test_a_text_of_which_nothing_can_be_held_out_is_refused():
+    with pytest.raises(CorpusError, match="has 999 characters; 1,000 are needed"):
+        split(CORPUS.part(0, 999))
+    assert len(split(CORPUS.part(0, 1_000)).train.codes) == 900
 
 
 def test_what_is_held_out_changes_nothing_that_is_trained_or_counted(tmp_path):

@@ -135,15 +135,9 @@ def test_after_a_sweep_the_fifth_notebook_shows_what_it_trained(project, report)
 
 def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, report):
     shutil.rmtree(next((project.folder / "runs").glob("*-0-27000-*")))
-    on_the_line = project.make("sweep", "QUICK=1", "SCHEDULER=tcp://127.0.0.1:9")
-    in_the_environment = make(
-        "sweep",
-        "QUICK=1",
-        f"ENV={sys.prefix}",
-        cwd=project.folder,
-        PYTHONPATH=str(project.folder),
-        SCHEDULER="tcp://127.0.0.1:7",
-    )
+    soon = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
+    on_the_line = project.make("sweep", "QUICK=1", "SCHEDULER=tcp://127.0.0.1:9", **soon)
+    in_the_environment = project.make("sweep", "QUICK=1", SCHEDULER="tcp://127.0.0.1:7", **soon)
     for result, address in ((on_the_line, "tcp://127.0.0.1:9"), (in_the_environment, "tcp://127.0.0.1:7")):
         assert result.returncode != 0
         assert f"No scheduler of Dask answers at {address}" in result.stderr
@@ -172,7 +166,8 @@ def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
 BAD = {
     "empty.txt": (b"", "is empty"),
     "short.txt": (b"abc", "has 3 characters"),
-    "same.txt": (b"a" * 99, "a single distinct character"),
+    "too_short_to_split.txt": (b"abc" * 333, "999 characters; 1,000 are needed"),
+    "same.txt": (b"a" * 9999, "a single distinct character"),
     "latin.txt": ("é" * 50).encode("latin-1"),
     "missing.txt": (None, "does not exist"),
 }

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 
+import dask
 import numpy as np
 import pytest
 
@@ -135,9 +136,11 @@ def test_a_run_that_fails_is_named_when_all_others_are_done(tmp_path):
     assert all(finished(TEXT, config, runs=tmp_path) for config in TABLE)
 
 
-def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep_module, "PATIENCE", 1)
-    with pytest.raises(RunError, match=r"No scheduler of Dask answers at tcp://127\.0\.0\.1:9"):
+def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(RunError, match=r"No scheduler of Dask answers at tcp://127\.0\.0\.1:9"),
+    ):
         sweep(TEXT, TABLE, scheduler="tcp://127.0.0.1:9", runs=tmp_path)
 
 

@@ -14,7 +14,7 @@ from rnn import model, runs, training
 from rnn.corpus import ROOT, read_corpus
 from rnn.model import Params
 from rnn.runs import Config, RunError, publish, published, read_run
-from rnn.training import advance, plan, smooth, train
+from rnn.training import advance, finished, plan, smooth, train
 
 TEXT = read_corpus().part(0, 2_000)
 SMALL = Config(m=12, T=10, epochs=3, snapshot_every=100)
@@ -159,6 +159,73 @@ def test_a_finished_run_is_read_and_not_trained_again(tmp_path, monkeypatch):
     assert np.array_equal(again.losses, run.losses)
     assert again.vocabulary == TEXT.vocabulary
     assert all(np.array_equal(a, b) for a, b in zip(read_run(run.directory).params(), run.params(), strict=True))
+
+
+def test_looking_whether_a_run_is_finished_writes_nothing(tmp_path):
+    assert finished(TEXT, SMALL, runs=tmp_path) is None
+    assert not list(tmp_path.iterdir())
+    run = train(TEXT, SMALL, runs=tmp_path)
+    assert finished(TEXT, SMALL, runs=tmp_path).directory == run.directory
+    checkpoint = runs.Checkpoint.load(run.directory)
+    checkpoint._replace(step=300).save(run.directory)
+    assert finished(TEXT, SMALL, runs=tmp_path) is None
+
+
+@pytest.mark.parametrize("setting", ["optimizer", "order"])
+def test_an_unknown_optimizer_or_order_is_refused(tmp_path, setting):
+    with pytest.raises(RunError, match=f"There is no {setting} 'strange': choose (adagrad|carried) or"):
+        train(TEXT, SMALL._replace(**{setting: "strange"}), runs=tmp_path)
+
+
+def test_what_steps_see():
+    """Worked by hand: 21 characters, two strands of ten, sequences of four."""
+    config = Config(T=4, B=2, epochs=2, learning_rate=1.0, dtype="float64")
+    starts, lengths, fresh, rates = plan(config, 21, 0, 4)
+    assert starts.tolist() == [[0, 10], [4, 14], [0, 10], [4, 14]]
+    assert lengths.tolist() == [4, 4, 4, 4]
+    assert fresh.tolist() == [True, False, True, False]
+    assert rates.tolist() == [1, 1, 1, 1]
+    with_remainder = plan(config._replace(remainder=True), 21, 1, 2)
+    assert with_remainder.starts.tolist() == [[4, 14], [8, 18]]
+    assert with_remainder.lengths.tolist() == [4, 2]
+    assert plan(config._replace(order="reset"), 21, 0, 4).fresh.all()
+    assert plan(config._replace(decay=True), 21, 0, 4).rates.tolist() == [1, 0.75, 0.5, 0.25]
+
+
+def test_random_places_are_everywhere_and_follow_from_the_number_of_the_step():
+    config = Config(T=4, B=3, order="random", seed=5)
+    whole = plan(config, 21, 0, 2_000)
+    assert whole.fresh.all()
+    assert set(whole.starts.ravel()) == set(range(17))  # the last target is character 20
+    pieces = [plan(config, 21, begin, end - begin).starts for begin, end in ((0, 1), (1, 700), (700, 2_000))]
+    assert np.array_equal(np.concatenate(pieces), whole.starts)
+    assert not np.array_equal(plan(config._replace(seed=6), 21, 0, 2_000).starts, whole.starts)
+
+
+def test_adam_is_its_definition():
+    """Kingma and Ba's means with their bias removed are weighted means over all gradients so far."""
+    rng = np.random.default_rng(0)
+    gradients, theta = rng.normal(0, 1, (30, 4)), np.zeros(4)
+    squares, means, expected = np.zeros(4), np.zeros(4), np.zeros(4)
+    for n in range(1, 31):
+        model.adam(theta, squares, means, gradients[n - 1], 0.01, n)
+        weights = [np.array([decay ** (n - i) for i in range(1, n + 1)]) for decay in (0.9, 0.999)]
+        mean = weights[0] @ gradients[:n] / weights[0].sum()
+        square = weights[1] @ gradients[:n] ** 2 / weights[1].sum()
+        expected -= 0.01 * mean / (np.sqrt(square) + 1e-8)
+        np.testing.assert_allclose(theta, expected, rtol=1e-10)
+
+
+def test_a_batch_is_the_mean_of_its_sequences():
+    """A batch of the same sequence thrice is that sequence once."""
+    config = Config(8, 5, dtype="float64")
+    once, thrice = start(6, config), start(6, config._replace(B=3))
+    codes = np.random.default_rng(0).integers(0, 6, 6)
+    for params, memory, h in (once, thrice):
+        x, y = (np.stack([codes[shift : shift + 5]] * len(h)) for shift in (0, 1))
+        model.train_step(params, memory, x, y, h, 0.1, 5.0)
+    for a, b in zip(once[0], thrice[0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 def test_another_text_or_setting_is_another_run(tmp_path):
