@@ -1,6 +1,8 @@
 """Runs by the dozen: a table of configurations, trained by Dask on this machine's cores or on any cluster.
 
-make sweep [SCHEDULER=tcp://host:port] [CORPUS=path] [QUICK=1]
+    make sweep [SCHEDULER=tcp://host:port] [CORPUS=path] [QUICK=1]
+
+trains the whole grid; notebook 5 calls `sweep` for as much of it as its budget has.
 """
 
 import contextlib
