@@ -84,8 +84,8 @@ report: $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and wr
 train: $(filter %/03_training.ipynb,$(EXECUTED)) ## train, without the report
 
 sweep: setup data $(BUILD)/text ## train all that notebook 5 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
+	@rm -f $(BUILD)/05_*.ipynb # the next report shows what was trained, even if this is stopped
 	@$(BIN)/python -m rnn.sweep $(SETTINGS)
-	@rm -f $(BUILD)/05_*.ipynb # the next report shows it
 
 test: setup data ## run the tests
 	@$(BIN)/python -m pytest

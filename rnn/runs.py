@@ -27,6 +27,10 @@ class RunError(RuntimeError):
     """A run that cannot start, go on or be read; the message says in a sentence why, and what to do."""
 
 
+class LockedError(RunError):
+    """A run that another process trains at this moment."""
+
+
 class Config(NamedTuple):
     """What decides a run, together with the text and the run it goes on from. The defaults are the assignment's."""
 

@@ -8,6 +8,7 @@ trains the whole grid; notebook 5 calls `sweep` for as much of it as its budget 
 import contextlib
 import os
 import sys
+import time
 from typing import NamedTuple
 
 import dask
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from rnn.corpus import Corpus, CorpusError, read_corpus
 from rnn.heldout import split
-from rnn.runs import RUNS, Config, RunError, run_directory, write_atomically
+from rnn.runs import RUNS, Config, LockedError, RunError, run_directory, write_atomically
 from rnn.training import finished, train
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.001, "sigma": None}  # as the assignment has it since 2025
@@ -28,7 +29,7 @@ CHOICES = {
     "sequence length": {f"{T}": {"T": T} for T in (10, 25, 50)},
     "clip": {"1": {"clip": 1.0}, "5": {}, "none": {"clip": float("inf")}},
     "sigma": {f"{sigma:g}": {"sigma": sigma} for sigma in (0.001, 0.01, 0.1)},
-    "optimiser": {"AdaGrad": {}, "AdaGrad, scaled": {"sigma": None}, "Adam, scaled": ADAM},
+    "optimiser": {"AdaGrad, scaled": {"sigma": None}, "AdaGrad": {}, "Adam, scaled": ADAM},
     "state": {"carried": {}, "reset": {"order": "reset"}},
     "order": {"in order": {"order": "reset"}, "random": {"order": "random"}},
     "batch size": {f"{B}": {"B": B} for B in (1, 4, 16)},
@@ -63,7 +64,7 @@ SEEDS = 8  # of the assignment's own configuration, in both
 def configurations(changes, N, epochs, seeds):
     """Return a `Config` for each seed: the assignment's with `changes`, for so many epochs over N characters."""
     config = Config(epochs=epochs)._replace(**changes)
-    every = max(1, config.steps(N) // SNAPSHOTS)
+    every = max(1, -(-config.steps(N) // SNAPSHOTS))
     return [config._replace(snapshot_every=every, seed=seed) for seed in range(seeds)]
 
 
@@ -143,7 +144,16 @@ def _train_all(client, corpus, configs, runs):
 
 def _train(corpus, config, runs):
     """Train a run, on a worker, and return its files, {name: bytes}, the checkpoint last."""
-    directory = train(corpus, config, runs=runs, show=False).directory
+    try:
+        run_directory(corpus, config, runs=runs)
+    except OSError:  # a machine that has no such folder
+        runs = RUNS
+    while True:
+        try:
+            directory = train(corpus, config, runs=runs, show=False).directory
+            break
+        except LockedError:  # by a worker that the scheduler has given up and that is alive still
+            time.sleep(1)
     paths = [directory / "losses.f64", *directory.glob("snapshots/*.npz"), directory / "checkpoint.npz"]
     return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
 
@@ -167,6 +177,8 @@ def main():
         runs = sweep(text, grid(len(text.codes), SHORT if "QUICK" in arguments else FULL))
     except (CorpusError, RunError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("Stopped. What was trained is kept: the same command goes on from there.")
     print(f"{len(runs)} runs are in {runs[0].directory.parent}; make report shows what came of them.")
 
 

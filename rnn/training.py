@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 from tqdm import tqdm
 
 from rnn import kernel, model
-from rnn.runs import RUNS, Checkpoint, Config, RunError, read_losses, read_run, run_directory, save_arrays
+from rnn.runs import RUNS, Checkpoint, Config, LockedError, RunError, read_losses, read_run, run_directory, save_arrays
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
 CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
@@ -93,6 +93,11 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
     for setting, known in (("optimizer", ("adagrad", "adam")), ("order", ("carried", "reset", "random"))):
         if getattr(config, setting) not in known:
             raise RunError(f"There is no {setting} {getattr(config, setting)!r}: choose {' or '.join(known)}.")
+    if start and (start.config.m, start.config.dtype) != (config.m, config.dtype):
+        raise RunError(
+            f"A run with m = {config.m} in {config.dtype} cannot go on from one with m = {start.config.m} in "
+            f"{start.config.dtype}."
+        )
     if steps < 1:
         needed = config.B * config.T + 1
         sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
@@ -104,16 +109,16 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
         with FileLock(directory / "lock", timeout=0):
             _train_in(directory, corpus, config, start, steps, watch, show)
     except Timeout:
-        raise RunError(f"Another process is training {directory}: wait for it, or stop it.") from None
+        raise LockedError(f"Another process is training {directory}: wait for it, or stop it.") from None
     return read_run(directory)
 
 
 def _first_checkpoint(corpus, config, start):
+    h = np.zeros((config.B, config.m), config.dtype)
     if start:
-        return Checkpoint.load(start.directory)._replace(step=0, checksum=0)
+        return Checkpoint.load(start.directory)._replace(h=h, step=0, checksum=0)
     rng = np.random.default_rng(config.seed)
     params = model.init_params(corpus.K, config.m, rng, config.sigma, config.dtype)
-    h = np.zeros((config.B, config.m), config.dtype)
     return Checkpoint(params, model.init_memory(params), h, step=0, checksum=0)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from rnn import model
 from rnn.corpus import CorpusError, decode, read_corpus
@@ -16,6 +17,7 @@ from rnn.heldout import (
     network_losses,
     ngram_losses,
     ngram_probabilities,
+    shift_interval,
     split,
 )
 from rnn.runs import Config
@@ -168,6 +170,25 @@ def test_an_interval_covers_the_mean_as_often_as_it_says():
     rng = np.random.default_rng(0)
     covered = [abs(mean - 3) < half for mean, half in (interval(rng.normal(3, 2, 5)) for _ in range(2_000))]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
+
+
+def test_a_shift_is_found_just_where_the_rank_test_finds_it():
+    rng = np.random.default_rng(0)
+    found = []
+    for n, others in ((4, 4), (8, 8), (4, 6)) * 60:
+        a, b = rng.normal(rng.choice([0, 2]), 1, n), rng.normal(0, 1, others)
+        estimate, low, high = shift_interval(a, b)
+        assert low <= estimate <= high
+        found.append(low > 0 or high < 0)
+        assert found[-1] == (stats.mannwhitneyu(a, b, method="exact").pvalue <= 0.05)
+    assert 0.2 < np.mean(found) < 0.8
+
+
+def test_a_shift_worked_by_hand():
+    assert shift_interval([1, 2, 3, 4], [0, 0, 0, 0]) == (2.5, 1, 4)
+    estimate, low, _ = shift_interval([5, 5.1, 5.2, 90], [4, 4.1, 4.2, 4.3])  # one astray
+    assert low == pytest.approx(0.7)
+    assert estimate == pytest.approx(1.0)
 
 
 def test_an_interval_of_one_value_or_none_is_not_a_number():

@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +11,12 @@ import urllib.request
 import dask
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from rnn import sweep as sweep_module
-from rnn.corpus import read_corpus
-from rnn.runs import Config, RunError, run_directory
+from rnn.corpus import ROOT, read_corpus
+from rnn.heldout import split
+from rnn.runs import RUNS, Config, RunError, run_directory
 from rnn.sweep import CHOICES, FULL, SHORT, grid, repeated, searched, sweep
 from rnn.training import finished, train
 
@@ -42,8 +45,8 @@ def worker(scheduler):
     """A function that starts a worker process with one thread."""
     processes = []
 
-    def start_worker():
-        arguments = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--preload", FAST_CHECKPOINTS)
+    def start_worker(preload=FAST_CHECKPOINTS):
+        arguments = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--preload", preload)
         processes.append(start("worker", scheduler, *arguments))
         return processes[-1]
 
@@ -113,20 +116,61 @@ def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_p
     assert len(ended) == 1, "the run that was killed was gone on with, not begun again"
 
 
-def test_runs_come_home_from_workers_that_have_another_folder(tmp_path, scheduler, worker, monkeypatch):
-    worker()
+@pytest.mark.parametrize("theirs", ["a folder of the same name", "a name that cannot be a folder"])
+def test_runs_come_home_from_workers_that_have_another_folder(tmp_path, scheduler, worker, theirs):
+    worker(f"import pathlib; from rnn import sweep; sweep.RUNS = pathlib.Path({str(tmp_path / 'own')!r})")
+    (tmp_path / "file").touch()
+    seen = {"a folder of the same name": "elsewhere", "a name that cannot be a folder": "file/in/a/file"}[theirs]
     home = tmp_path / "home"
 
     class Elsewhere(type(home)):
         """Pickled as another folder: what a worker on another machine sees under the same name."""
 
         def __reduce__(self):
-            return type(home), (str(tmp_path / "elsewhere"),)
+            return type(home), (str(tmp_path / seen),)
 
     runs = sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=Elsewhere(home))
     assert runs[0].directory.is_relative_to(home)
-    assert list((tmp_path / "elsewhere").glob("*/m*/checkpoint.npz"))
+    trained_in = tmp_path / ("elsewhere" if seen == "elsewhere" else "own")
+    assert list(trained_in.glob("*/m*/checkpoint.npz"))
     assert same(runs[0], train(TEXT, TABLE[0], runs=tmp_path / "alone", show=False))
+
+
+def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
+    lock = FileLock(run_directory(TEXT, TABLE[0], runs=tmp_path) / "lock", thread_local=False)
+    lock.acquire()
+    threading.Timer(1.5, lock.release).start()
+    files = sweep_module._train(TEXT, TABLE[0], tmp_path)
+    assert not lock.is_locked
+    assert set(files) >= {"losses.f64", "checkpoint.npz"}
+
+
+def test_an_interrupt_says_a_sentence_and_the_same_command_goes_on(tmp_path):
+    """Ctrl-C reaches every process of the command at once."""
+    command = [sys.executable, "-m", "rnn.sweep", f"CORPUS={tmp_path / 'text.txt'}"]
+    (tmp_path / "text.txt").write_text(read_corpus().part(0, 20_000).text, "utf-8")
+    preload = {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command,
+        env=os.environ | preload,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    folder = split(read_corpus(tmp_path / "text.txt")).train.id
+    try:
+        deadline = time.monotonic() + 60
+        while not list((RUNS / folder).glob("*/checkpoint.npz")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "Stopped. What was trained is kept" in said
+        assert list((RUNS / folder).glob("*/checkpoint.npz"))
+    finally:
+        process.kill()
+        shutil.rmtree(RUNS / folder, ignore_errors=True)
 
 
 def test_a_run_that_fails_is_named_when_all_others_are_done(tmp_path):

@@ -245,6 +245,16 @@ def test_a_run_that_goes_on_from_another_is_one_long_run(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(second.params(), long.params(), strict=True))
 
 
+def test_a_run_can_go_on_with_another_batch_size_but_not_with_another_network(tmp_path):
+    first = train(TEXT, SMALL._replace(B=4, epochs=1), runs=tmp_path)
+    second = train(TEXT, SMALL._replace(epochs=1), start=first, runs=tmp_path)
+    assert second.states().shape == (1, 12)
+    assert second.losses.mean() < first.losses.mean()
+    for other in (SMALL._replace(m=13), SMALL._replace(dtype="float64")):
+        with pytest.raises(RunError, match="cannot go on from one with m = 12 in float32"):
+            train(TEXT, other, start=first, runs=tmp_path)
+
+
 def test_the_last_short_sequence_is_dropped_unless_asked_for(tmp_path):
     assert Config(T=25).steps_per_epoch(100) == 3
     assert Config(T=25, remainder=True).steps_per_epoch(100) == 4
