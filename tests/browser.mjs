@@ -25,14 +25,15 @@ async function open(width, colorScheme) {
   return tab;
 }
 
-for (const [width, scheme] of [[1400, "light"], [1400, "dark"], [390, "light"]]) {
+await Promise.all([[1400, "light"], [1400, "dark"], [390, "light"]].map(async ([width, scheme]) => {
   const tab = await open(width, scheme);
   await tab.evaluate(axe);
   const { violations } = await tab.evaluate(() => axe.run());
   seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${scheme} ${id}: ${nodes[0].html.slice(0, 200)}`));
   if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
   seen.shift.push(await tab.evaluate(() => globalThis.shifted));
-}
+  await tab.close();
+}));
 
 const tab = await open(1400, "light");
 const sampler = tab.locator(".sampler");

@@ -1,6 +1,5 @@
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -133,11 +132,12 @@ def test_after_a_sweep_the_fifth_notebook_shows_what_it_trained(project, report)
     assert {run: (run / "checkpoint.npz").stat().st_mtime_ns for run in folder.glob("m*")} == runs
 
 
-def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, report):
-    shutil.rmtree(next((project.folder / "runs").glob("*-0-27000-*")))
+def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp_path):
+    (tmp_path / "untrained.txt").write_text("no run of this text is on disk\n" * 99, "utf-8")
+    sweep = ("sweep", "QUICK=1", f"CORPUS={tmp_path / 'untrained.txt'}")
     soon = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
-    on_the_line = project.make("sweep", "QUICK=1", "SCHEDULER=tcp://127.0.0.1:9", **soon)
-    in_the_environment = project.make("sweep", "QUICK=1", SCHEDULER="tcp://127.0.0.1:7", **soon)
+    on_the_line = project.make(*sweep, "SCHEDULER=tcp://127.0.0.1:9", **soon)
+    in_the_environment = project.make(*sweep, SCHEDULER="tcp://127.0.0.1:7", **soon)
     for result, address in ((on_the_line, "tcp://127.0.0.1:9"), (in_the_environment, "tcp://127.0.0.1:7")):
         assert result.returncode != 0
         assert f"No scheduler of Dask answers at {address}" in result.stderr
