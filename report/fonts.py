@@ -18,8 +18,8 @@ WHOLE = {"Unifont": "unifont/files/unifont-latin", "NotoEmoji": "noto-emoji/file
 
 
 def unpack(source, path):
-    """Write a web font as TrueType."""
-    font = TTFont(WEB_FONTS / f"{source}.woff2")
+    """Write a web font as TrueType; from WOFF, since to unpack the glyphs of a large WOFF2 takes Python a minute."""
+    font = TTFont(WEB_FONTS / f"{source}.woff")
     font.flavor = None
     font.save(path)
 
