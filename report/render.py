@@ -137,12 +137,6 @@ def pandoc(markdown, to, meta, template, *arguments):
     )
 
 
-def fill(page, tag, content):
-    """Return the page with `content` in the one empty element that begins with `tag`."""
-    before, found, after = page.partition(f"{tag}</")
-    return f"{before}{tag}\n{content}\n</{after}" if found else page
-
-
 def write(path, data):
     """Put `data` in the place of the file at once."""
     part = path.with_name(path.name + ".part")
@@ -163,8 +157,9 @@ def main():
 
     page = pandoc(markdown, "html5", meta, "template.html", "--toc", "--toc-depth=2", "--section-divs")
     # into empty elements, which no text in the page can look like: its < is escaped
-    page = fill(page, '<script type="module">', (HERE / "sampler.mjs").read_text("utf-8"))
-    page = fill(page, "<style>", fonts(page) + katex_css(page) + (HERE / "style.css").read_text("utf-8"))
+    sampler, style = ((HERE / name).read_text("utf-8") for name in ("sampler.mjs", "style.css"))
+    page = page.replace('<script type="module"></script>', f'<script type="module">\n{sampler}</script>', 1)
+    page = page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1)
     write(folder / "report.html", page.encode())
 
     source = pandoc(markdown, "typst-smart", meta, "template.typ")

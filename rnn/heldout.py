@@ -46,7 +46,7 @@ def network_losses(params, codes, part, h=None):
     h = np.zeros_like(params.b) if h is None else h.copy()
     losses = np.empty(len(x) - 1)
     kernel.evaluate(params._replace(U=params.U.T), h, x, losses)
-    return losses[len(x) - 1 - (part.stop - part.start) :]
+    return losses[part.start - part.stop :]
 
 
 class NGrams(NamedTuple):

@@ -128,12 +128,12 @@ def plot_scores(ax, scores, colors):
     ax.tick_params(axis="y", length=0)
 
 
-def plot_against(ax, x, measured, yardstick, color=BLUE):
+def plot_against(ax, x, measured, yardstick):
     """Draw means with intervals [(mean, half width)] against x, and one of the text itself as a line with a band."""
     means, halves = np.transpose(measured)
     ax.axhspan(yardstick[0] - yardstick[1], yardstick[0] + yardstick[1], color=GREY, alpha=0.25, linewidth=0)
     ax.axhline(yardstick[0], color=GREY, linewidth=0.8)
-    ax.errorbar(x, means, halves, color=color, marker="o", markersize=3, capsize=2, linewidth=1)
+    ax.errorbar(x, means, halves, color=BLUE, marker="o", markersize=3, capsize=2, linewidth=1)
 
 
 def plot_distributions(axes, distributions, labels):

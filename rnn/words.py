@@ -9,7 +9,7 @@ import numpy as np
 
 from rnn.corpus import ROOT
 
-ENGLISH = ROOT / "node_modules" / "word-list" / "words.txt"  # 274,137 words, lower case, of two letters or more
+ENGLISH = ROOT / "node_modules" / "word-list" / "words.txt"  # in lower case, of two letters or more
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _AFTER_A_WORD = re.compile(r"(?<=[\w,;] )" + _WORD.pattern)
@@ -44,8 +44,9 @@ def copied_lengths(samples, book, K):
 
     All are codes. Strings are found one character longer at a time; what no sample has is forgotten.
     """
-    sample, ends = np.concatenate(samples), np.cumsum([len(codes) for codes in samples])
-    ends_of = np.repeat(ends, [len(codes) for codes in samples])
+    sizes = [len(codes) for codes in samples]
+    sample, ends = np.concatenate(samples), np.cumsum(sizes)
+    ends_of = np.repeat(ends, sizes)
     lengths, of_sample, of_book = np.zeros(len(sample), int), np.arange(len(sample)), np.arange(len(book))
     ids, book_ids = np.zeros(len(sample), np.int64), np.zeros(len(book), np.int64)  # of the strings one shorter
     for n in count(1):

@@ -149,10 +149,9 @@ def test_an_interrupt_says_a_sentence_and_the_same_command_goes_on(tmp_path):
     """Ctrl-C reaches every process of the command at once."""
     command = [sys.executable, "-m", "rnn.sweep", f"CORPUS={tmp_path / 'text.txt'}"]
     (tmp_path / "text.txt").write_text(read_corpus().part(0, 20_000).text, "utf-8")
-    preload = {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         command,
-        env=os.environ | preload,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
