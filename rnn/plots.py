@@ -122,8 +122,8 @@ def plot_values(ax, values, intervals, colors):
 def plot_scores(ax, scores, colors):
     """Draw scores {label: (bits per character, half width of the interval)} as horizontal bars, the best at the top."""
     for label, (score, half) in sorted(scores.items(), key=lambda item: -item[1][0]):
-        ax.barh(label, score, xerr=half or None, color=colors[label], height=0.7, error_kw={"lw": 0.8, "capsize": 2})
-        ax.annotate(f"{score:.2f} ", (score - (half or 0), label), va="center", ha="right", color="white", fontsize=8)
+        ax.barh(label, score, xerr=half, color=colors[label], height=0.7, error_kw={"lw": 0.8, "capsize": 2})
+        ax.annotate(f"  {score:.2f}", (score + half, label), va="center", fontsize=9)
     ax.set_xlabel("bits per character")
     ax.tick_params(axis="y", length=0)
 
