@@ -2,9 +2,9 @@
 
 import codecs
 import hashlib
-import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,25 +13,33 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder, wherever Jupyter was started
 MOBY_DICK = ROOT / "data" / "moby-dick.txt"
 MOBY_DICK_SHA256 = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
-CODES = ROOT / "build" / "codes"  # of the texts that are too large for memory
 LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from disk
 PIECE = 4_000_000  # bytes that are read at a time
 SHORTEST = 26  # characters: one sequence of 25 and its last target
-SHORTEST_TO_HOLD_OUT = 1_000  # of less a twentieth is nothing to judge by
+SHORTEST_TO_HOLD_OUT = 1_000  # a twentieth of less is too little to judge by
+REHEARSAL = 30_000  # characters of the text that a rehearsal takes
 
 
-class CorpusError(ValueError):
+class Sentence(Exception):  # noqa: N818  (what is raised are its children)
+    """An error whose message says all there is to say: a notebook shows it alone, without a traceback."""
+
+    def _render_traceback_(self):  # what IPython asks for
+        return [str(self)]
+
+
+class CorpusError(Sentence, ValueError):
     """A text that cannot be used; the message is one sentence for the person who chose it."""
 
 
 class Corpus(NamedTuple):
-    """A text as integer codes into its own sorted vocabulary."""
+    """A text, or a part of one, as integer codes into the text's own sorted vocabulary."""
 
     name: str  # the file's name without its ending; the folders of what is made from the text are called after it
-    sha256: str  # of the file's bytes, before anything is dropped
-    vocabulary: str  # the K distinct characters, sorted by code point
+    sha256: str  # of the whole file's bytes, before anything is dropped
+    vocabulary: str  # the K distinct characters of the whole text, sorted by code point
     codes: np.ndarray  # (N,), the smallest unsigned integers that hold K; mapped from disk for a large text
     notes: tuple[str, ...] = ()  # what was changed while reading, in sentences
+    span: tuple[int, int] | None = None  # of a part: its first character's number, and its last one's plus 1
 
     @property
     def K(self):
@@ -40,13 +48,14 @@ class Corpus(NamedTuple):
 
     @property
     def id(self):
-        """A folder's name for what is made from this text, different for different texts."""
-        return re.sub(r"[^A-Za-z0-9._-]", "_", self.name) + f"-{self.sha256[:8]}"
+        """A folder's name for what is made from this text, different for different texts and parts."""
+        part = f"-{self.span[0]}-{self.span[1]}" if self.span else ""
+        return re.sub(r"[^A-Za-z0-9._-]", "_", self.name)[:80] + part + f"-{self.sha256[:8]}"
 
     @property
     def is_moby_dick(self):
         """Whether this is the whole default text, which the measured claims are about."""
-        return self.sha256 == MOBY_DICK_SHA256
+        return self.sha256 == MOBY_DICK_SHA256 and self.span is None
 
     @property
     def text(self):
@@ -65,8 +74,27 @@ class Corpus(NamedTuple):
 
     def part(self, begin, end):
         """Return the corpus of the characters from number `begin` up to but not `end`, in the same vocabulary."""
-        sha256 = hashlib.sha256(f"{self.sha256} {begin} {end}".encode()).hexdigest()
-        return self._replace(name=f"{self.name}-{begin}-{end}", sha256=sha256, codes=self.codes[begin:end])
+        codes, before = self.codes[begin:end], self.span[0] if self.span else 0
+        return self._replace(codes=codes, span=(before + begin, before + begin + len(codes)))
+
+
+class Split(NamedTuple):
+    """A text in three contiguous parts: to train on, to choose by, to report."""
+
+    train: Corpus
+    validation: slice  # of the codes of the whole text
+    test: slice
+
+
+def split(corpus, held_out=0.05):
+    """Return the `Split` whose last two parts have the share `held_out` of the text each, the last of them its end.
+
+    Raises CorpusError for a text that is too short.
+    """
+    check_length(corpus)
+    N = len(corpus.codes)
+    n = int(held_out * N)
+    return Split(corpus.part(0, N - 2 * n), slice(N - 2 * n, N - n), slice(N - n, N))
 
 
 def encode(text, vocabulary):
@@ -85,22 +113,15 @@ def decode(codes, vocabulary):
     return _points(vocabulary)[codes].tobytes().decode("utf-32-le")
 
 
-def read_corpus(path=None):
-    """Return the `Corpus` of a UTF-8 text file, the default text for None.
+def read_corpus(path=None, quick=False):
+    """Return the `Corpus` of a UTF-8 text file, the default text for None; its beginning alone if `quick`.
 
     A byte-order mark is dropped and CRLF or CR becomes LF; `notes` says so. Raises CorpusError with one sentence for
     what is no text to train on.
     """
-    path = MOBY_DICK if path is None else Path(path).expanduser()
-    if not path.is_absolute() and not path.exists():
-        path = ROOT / path
+    path = _existing(MOBY_DICK if path is None else path)
     try:
         sha256, vocabulary, N, notes = _survey(path)
-    except IsADirectoryError:
-        raise CorpusError(f"{path} is a folder: name a text file.") from None
-    except FileNotFoundError:
-        get_it = "run `make data` to fetch it" if path == MOBY_DICK else "check the path"
-        raise CorpusError(f"{path} does not exist: {get_it}.") from None
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{path} is not UTF-8: byte {error.start:,} (counted from 0) is no part of a character; save it as UTF-8."
@@ -114,11 +135,34 @@ def read_corpus(path=None):
         )
     if not N:
         raise CorpusError(f"{path} is empty.")
+    if "\0" in vocabulary:
+        raise CorpusError(f"{path} has NUL characters, as a text in UTF-16 or a binary file has: save it as UTF-8.")
     if N < SHORTEST:
         raise CorpusError(f"{path} has {N} characters; one sequence and its target take {SHORTEST}.")
     if len(vocabulary) == 1:
         raise CorpusError(f"{path} has a single distinct character, {vocabulary!r}: there is nothing to predict.")
-    return Corpus(path.stem, sha256, vocabulary, _read_codes(path, sha256, vocabulary, N), notes)
+    corpus = Corpus(path.stem, sha256, vocabulary, _read_codes(path, sha256, vocabulary, N), notes)
+    return corpus.part(0, REHEARSAL) if quick else corpus
+
+
+def _existing(path):
+    """Return the path of a file that can be read as often as one likes."""
+    try:
+        path = Path(path).expanduser()
+        if not path.is_absolute() and not path.exists():
+            path = ROOT / path
+        if path.is_dir():
+            raise CorpusError(f"{path} is a folder: name a text file.")
+        if not path.exists():
+            get_it = "run `make data` to fetch it" if path == MOBY_DICK else "check the path"
+            raise CorpusError(f"{path} does not exist: {get_it}.")
+        if not path.is_file():
+            raise CorpusError(f"{path} is a device or a pipe: name a text file.")
+    except CorpusError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, no home, a NUL in the name
+        raise CorpusError(f"{str(path)!r} cannot be a text's path: {error}.") from None
+    return path
 
 
 def _pieces(path, seen=lambda data: None):
@@ -169,34 +213,29 @@ def _survey(path):
 
 
 def _read_codes(path, sha256, vocabulary, N):
-    """Return the codes (N,) of a text, in memory, or in a file of their own if the text is large."""
+    """Return the codes (N,) of a text, in memory, or mapped from a file without a name if the text is large."""
     dtype = np.min_scalar_type(len(vocabulary) - 1)
-    stored = CODES / f"{sha256}.{dtype}"
     if path.stat().st_size < LARGE:
         codes = np.empty(N, dtype)
-    elif stored.exists() and stored.stat().st_size == N * dtype.itemsize:
-        return np.asarray(np.memmap(stored, dtype, "c"))
     else:
-        CODES.mkdir(parents=True, exist_ok=True)
-        codes = np.memmap(part := stored.with_suffix(f".{os.getpid()}"), dtype, "w+", shape=N)
-    table, n = np.zeros(sys.maxunicode + 1, dtype), 0
+        with tempfile.TemporaryFile() as file:
+            codes = np.asarray(np.memmap(file, dtype, "w+", shape=N))
+    table, digest, n = np.zeros(sys.maxunicode + 1, dtype), hashlib.sha256(), 0
     table[_points(vocabulary)] = np.arange(len(vocabulary))
-    for text in _pieces(path):
-        points = _points(_with_plain_ends(text))
+    for text in _pieces(path, digest.update):
+        points = _points(_with_plain_ends(text))[: N - n]
         codes[n : n + len(points)] = table[points]
         n += len(points)
-    if isinstance(codes, np.memmap):
-        codes.flush()
-        part.replace(stored)
-        codes = np.memmap(stored, dtype, "c")
-    return np.asarray(codes)
+    if digest.hexdigest() != sha256:
+        raise CorpusError(f"{path} has changed while it was read: try again when nothing writes to it.")
+    return codes
 
 
 def check_length(corpus):
     """Raise CorpusError if a corpus is too short to train on a part of it and hold out others."""
     if len(corpus.codes) < SHORTEST_TO_HOLD_OUT:
         raise CorpusError(
-            f"{corpus.name} has {len(corpus.codes)} characters; {SHORTEST_TO_HOLD_OUT:,} are needed to hold some out."
+            f"{corpus.name} has {len(corpus.codes)} characters; {SHORTEST_TO_HOLD_OUT:,} are needed, to hold some out."
         )
 
 

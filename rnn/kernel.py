@@ -3,18 +3,22 @@
 Numba makes machine code of these loops. Four things make them fast: the products with matrices go to the BLAS library,
 those over a whole sequence at once; every loop of our own runs along a row, which feeds the processor's vector units;
 tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and AdaGrad updates only
-those columns of U that the sequences touched. U comes transposed everywhere, (K, m), so that such a column is a row.
+those columns of U that the sequences touched. In here U lies transposed, (K, m), so that such a column is a row.
 
 B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
+
+`advance`, `evaluate` and `sample` are the doors: what they let through is in bounds, contiguous and of one type.
 """
+
+import contextlib
+import threading
 
 import numpy as np
 import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, so that the limit below reaches it
 from numba import njit
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-# these matrices are too small for more than one thread, and a second one would change the rounding
-threadpool_limits(1, user_api="blas")
+from rnn.model import OPTIMIZERS, Memory, Params
 
 # sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
@@ -89,6 +93,15 @@ def adam(theta, squares, means, gradient, rate, clip, n):
 
 
 @inlined
+def update(rule, theta, squares, means, gradient, rate, clip, n):
+    """Step number n, in place, of the optimiser that is number `rule` of `model.OPTIMIZERS`."""
+    if rule == 0:
+        adagrad(theta, squares, gradient, rate, clip)
+    elif rule == 1:
+        adam(theta, squares, means, gradient, rate, clip, n)
+
+
+@inlined
 def forward(params, x, y, h, p, loss, rows, B):
     """From the states in the first B rows of h, fill the next `rows` of h, and `rows` of p and of the loss in nats."""
     W, U, V, b, c = params
@@ -111,8 +124,7 @@ def forward(params, x, y, h, p, loss, rows, B):
 
 
 @compiled
-def advance(params, memory, h0, codes, losses, plan, T, clip, use_adam):
-    """Take len(losses) steps in place; `plan` is a `training.Plan`, the rest the arguments of `training.advance`."""
+def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
     W, U, V, b, c = params
     squares, means, updates = memory
     (K, m), B = V.shape, len(h0)
@@ -165,31 +177,22 @@ def advance(params, memory, h0, codes, losses, plan, T, clip, use_adam):
 
         h0[:] = h[rows : rows + B]
         updates[0] += 1
-        if use_adam:
-            for i in range(m):
-                adam(W[i], squares.W[i], means.W[i], dW[i], rate, clip, updates[0])
-            for k in range(K):
-                adam(V[k], squares.V[k], means.V[k], dV[k], rate, clip, updates[0])
-                adam(U[k], squares.U[k], means.U[k], dU[k], rate, clip, updates[0])
-            adam(b, squares.b, means.b, db, rate, clip, updates[0])
-            adam(c, squares.c, means.c, dc, rate, clip, updates[0])
-        else:
-            for i in range(m):
-                adagrad(W[i], squares.W[i], dW[i], rate, clip)
-            for k in range(K):
-                adagrad(V[k], squares.V[k], dV[k], rate, clip)
-                if touched[k]:
-                    adagrad(U[k], squares.U[k], dU[k], rate, clip)
-            adagrad(b, squares.b, db, rate, clip)
-            adagrad(c, squares.c, dc, rate, clip)
+        n_update = updates[0]
+        for i in range(m):
+            update(rule, W[i], squares.W[i], means.W[i], dW[i], rate, clip, n_update)
+        for k in range(K):
+            update(rule, V[k], squares.V[k], means.V[k], dV[k], rate, clip, n_update)
+            if touched[k] or rule != 0:  # AdaGrad alone does nothing where the gradient is zero
+                update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, n_update)
+        update(rule, b, squares.b, means.b, db, rate, clip, n_update)
+        update(rule, c, squares.c, means.c, dc, rate, clip, n_update)
         for r in range(rows):
             dU[x[r]] = real(0)
             touched[x[r]] = False
 
 
 @compiled
-def evaluate(params, h, codes, losses):
-    """Fill losses[n] with -log p(codes[n + 1]) in nats, given all codes before it, from the state h (m,), in place."""
+def _evaluate(params, h, codes, losses):
     _, _, V, _, _ = params
     (K, m), T = V.shape, 64
     states, p = np.zeros((T + 1, m), V.dtype), np.zeros((T, K), V.dtype)
@@ -201,11 +204,7 @@ def evaluate(params, h, codes, losses):
 
 
 @compiled
-def sample(params, h, uniforms, temperature, top_p, codes):
-    """Draw codes[n] for each of the `uniforms` in [0, 1), in place, from the state h (m,), which is changed too.
-
-    `params` has U transposed. The distribution is that of `sampling.next_distribution`, and in its type, float64.
-    """
+def _sample(params, h, uniforms, temperature, top_p, codes):
     W, U, V, b, c = params
     K, m = V.shape
     o, p, a = np.empty(K, W.dtype), np.empty(K), np.empty(m, W.dtype)
@@ -232,3 +231,87 @@ def sample(params, h, uniforms, temperature, top_p, codes):
             a[i] += U[code, i] + b[i]
         tanh(a)
         h[:] = a
+
+
+def advance(params, memory, h, codes, losses, plan, T, clip, optimizer):
+    """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
+
+    `plan` is a `training.Plan` of as many steps on the text `codes` (N,), which follows each sequence of T characters
+    at most. `params`, `memory` and the carried states `h` (B, m) change in place. Ends at the first loss that is not
+    finite. Raises ValueError for what would lead out of an array.
+    """
+    ends = plan.starts + plan.lengths[:, None]  # of each sequence, and the number of its last target
+    if len(plan.starts) != len(losses) or plan.starts.shape[1] != len(h):
+        raise ValueError(f"a plan of {plan.starts.shape} sequences does not fit {len(losses)} steps of {len(h)}")
+    if len(losses) and not (plan.starts.min() >= 0 and ends.max() < len(codes) and 0 < plan.lengths.max() <= T):
+        raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
+    seen = codes if plan.starts.size * T > len(codes) else codes[plan.starts.min(initial=0) : ends.max(initial=0) + 1]
+    outside = (params, memory.squares, memory.means)
+    for of in outside:
+        _check(of, seen, h)
+    inside = [_transposed(of) for of in outside]
+    with _one_thread():
+        rule, clip = list(OPTIMIZERS).index(optimizer), params.W.dtype.type(clip)
+        remembered = Memory(inside[1], inside[2], memory.updates)
+        _advance(inside[0], remembered, h, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
+    for ours, theirs in zip(outside, inside, strict=True):
+        for theta, changed in zip(ours, theirs._replace(U=theirs.U.T), strict=True):
+            theta[:] = changed
+
+
+def evaluate(params, h, codes):
+    """Return -log p(codes[n + 1]) in nats, (N - 1,) of them, given the state h (m,) and all codes (N,) up to n."""
+    _check(params, codes, h)
+    losses, h = np.empty(max(0, len(codes) - 1)), h.copy()
+    with _one_thread():
+        _evaluate(_transposed(params), h, np.ascontiguousarray(codes), losses)
+    return losses
+
+
+def sample(params, h, uniforms, temperature, top_p):
+    """Return the codes drawn with each of the `uniforms` (n,) in [0, 1), from the state h (m,).
+
+    The distribution is that of `sampling.next_distribution`, and in its type, float64.
+    """
+    _check(params, np.zeros(0, np.intp), h)
+    codes = np.empty(len(uniforms), np.intp)
+    with _one_thread():
+        _sample(_transposed(params), h.copy(), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
+    return codes
+
+
+def _check(params, codes, h):
+    (K, m), dtype = params.V.shape, params.W.dtype
+    shapes = Params((m, m), (m, K), (K, m), (m,), (K,))
+    if any(theta.shape != shape or theta.dtype != dtype for theta, shape in zip(params, shapes, strict=True)):
+        raise ValueError(f"parameters of one network were expected, got {[(t.shape, t.dtype.name) for t in params]}")
+    if dtype not in (np.float32, np.float64) or h.dtype != dtype or h.shape[-1] != m:
+        raise ValueError(f"states of {m} units in {dtype} were expected, got {h.shape} in {h.dtype}")
+    if len(codes) and not (codes.dtype.kind in "ui" and codes.min() >= 0 and codes.max() < K):
+        raise ValueError(f"codes from 0 to {K - 1} were expected, got {codes.min()} to {codes.max()}")
+
+
+def _transposed(params):
+    W, U, V, b, c = map(np.ascontiguousarray, params)
+    return Params(W, np.ascontiguousarray(U.T), V, b, c)
+
+
+_blas, _lock, _inside = ThreadpoolController(), threading.Lock(), 0
+
+
+@contextlib.contextmanager
+def _one_thread():
+    """Keep BLAS to one thread: these matrices are too small for two, and a second one would change the rounding."""
+    global _inside, _limit
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            _limit = _blas.limit(limits=1, user_api="blas")
+            _limit.__enter__()
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                _limit.__exit__(None, None, None)

@@ -38,9 +38,7 @@ def init_params(K, m, rng, sigma=0.01, dtype=np.float32):
     and 1/sqrt(m) for V.
     """
     of_W, of_U, of_V = (sigma,) * 3 if sigma is not None else ((2 * m) ** -0.5, (2 * K) ** -0.5, m**-0.5)
-    W = rng.normal(0, of_W, (m, m))
-    U = rng.normal(0, of_U, (K, m)).T  # the transpose, so that a column, which is what a step reads, is contiguous
-    V = rng.normal(0, of_V, (K, m))
+    W, U, V = rng.normal(0, of_W, (m, m)), rng.normal(0, of_U, (m, K)), rng.normal(0, of_V, (K, m))
     return Params(*(theta.astype(dtype) for theta in (W, U, V, np.zeros(m), np.zeros(K))))
 
 
@@ -62,10 +60,11 @@ def forward(params, x, h0):
     T = len(x)
     h = np.empty((T + 1, len(b)), np.result_type(W, h0))
     h[0] = h0
-    u = U.T[x] + b  # (T, m)
     for t in range(T):
-        h[t + 1] = np.tanh(W @ h[t] + u[t])
-    p = softmax(h[1:] @ V.T + c)
+        a = W @ h[t] + U[:, x[t]] + b
+        h[t + 1] = np.tanh(a)
+    o = h[1:] @ V.T + c  # (T, K), all times at once
+    p = softmax(o)
     return h, p
 
 
@@ -84,53 +83,59 @@ def backward(params, x, y, h, p):
     """Return dL/dparams and dL/dh_0 (m,), from the h and p of `forward`."""
     W, U, V, b, _ = params
     T = len(x)
-    do = p.copy()  # dL/do_t = p_t - one-hot(y_t)
-    do[np.arange(T), y] -= 1  # (T, K)
-    dh = do @ V  # (T, m), what reaches h_t from o_t
-    da = np.empty_like(dh)
-    from_next = np.zeros_like(b)  # W^T dL/da_{t+1}, what reaches h_t from h_{t+1}
+    do = p.copy()
+    do[np.arange(T), y] -= 1  # dL/do_t = p_t - y_t, y_t one-hot; (T, K)
+    da = np.empty((T, len(b)), p.dtype)
+    from_next = np.zeros_like(b)  # W^T dL/da_{t+1}, nothing at the last character
     for t in reversed(range(T)):
-        da[t] = (dh[t] + from_next) * (1 - h[t + 1] ** 2)
+        dh = V.T @ do[t] + from_next
+        da[t] = dh * (1 - h[t + 1] ** 2)
         from_next = W.T @ da[t]
+    dW = da.T @ h[:-1]
     dU = np.zeros_like(U)
-    np.add.at(dU.T, x, da)
-    dW, dV, db, dc = da.T @ h[:-1], do.T @ h[1:], da.sum(axis=0), do.sum(axis=0)
-    return Params(dW, dU, dV, db, dc), from_next
+    np.add.at(dU.T, x, da)  # da_t x_t^T adds da_t to column x[t]
+    dV = do.T @ h[1:]
+    db = da.sum(axis=0)
+    dc = do.sum(axis=0)
+    dh0 = from_next
+    return Params(dW, dU, dV, db, dc), dh0
 
 
-def adagrad(theta, squares, gradient, learning_rate):
+def adagrad(theta, squares, means, g, learning_rate, n):
     """One step of AdaGrad (Duchi et al., 2011), in place."""
-    squares += gradient * gradient
-    theta -= learning_rate * gradient / np.sqrt(squares + 1e-8)
+    squares += g * g
+    theta -= learning_rate * g / np.sqrt(squares + 1e-8)
 
 
-def adam(theta, squares, means, gradient, learning_rate, n):
+def adam(theta, squares, means, g, learning_rate, n):
     """Step number n, from 1, of Adam (Kingma and Ba, 2015), in place, with the decay rates 0.9 and 0.999."""
-    means += (1 - 0.9) * (gradient - means)
-    squares += (1 - 0.999) * (gradient * gradient - squares)
+    means += (1 - 0.9) * (g - means)
+    squares += (1 - 0.999) * (g * g - squares)
     theta -= learning_rate * (means / (1 - 0.9**n)) / (np.sqrt(squares / (1 - 0.999**n)) + 1e-8)
 
 
-def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad"):
-    """One step of training on B sequences x and y (B, T), from the states h0 (B, m); all but x and y change in place.
+# a new one stands at the end: `kernel.update` knows them by their place
+OPTIMIZERS = {"adagrad": adagrad, "adam": adam}
 
-    The loss is the mean over the B sequences, and is returned, in nats per sequence. Each component of its gradient is
-    clipped to [-clip, clip]. h0 becomes h_T.
-    The readable reference: `kernel.advance` does the same for many steps, compiled, and a test holds one to the other.
+
+def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad"):
+    """Take one step of training on B sequences x and y (B, T), from the states h0 (B, m); return (loss, gradient).
+
+    The loss is the mean over the B sequences, in nats per sequence, and the gradient (`Params`) is of that mean, before
+    it is clipped. In the update each component of it is clipped to [-clip, clip]. `params`, `memory` and h0, which
+    becomes h_T, change in place. The readable reference: `kernel.advance` does the same for many steps, compiled, and a
+    test holds one to the other.
     """
-    B, mean_loss, mean = len(x), 0.0, [np.zeros_like(theta) for theta in params]
+    B, mean_loss, gradient = len(x), 0.0, Params(*(np.zeros_like(theta) for theta in params))
     for s in range(B):
         h, p = forward(params, x[s], h0[s])
-        gradient, _ = backward(params, x[s], y[s], h, p)
+        of_sequence, _ = backward(params, x[s], y[s], h, p)
         mean_loss += cross_entropy(p, y[s]) / B
-        for total, d_theta in zip(mean, gradient, strict=True):
-            total += d_theta / B
+        for mean, d_theta in zip(gradient, of_sequence, strict=True):
+            mean += d_theta / B
         h0[s] = h[-1]
     memory.updates[0] += 1
-    for theta, squares, means, d_theta in zip(params, memory.squares, memory.means, mean, strict=True):
+    for theta, squares, means, d_theta in zip(params, memory.squares, memory.means, gradient, strict=True):
         g = np.clip(d_theta, -clip, clip)
-        if optimizer == "adam":
-            adam(theta, squares, means, g, learning_rate, memory.updates[0])
-        else:
-            adagrad(theta, squares, g, learning_rate)
-    return mean_loss
+        OPTIMIZERS[optimizer](theta, squares, means, g, learning_rate, memory.updates[0])
+    return mean_loss, gradient

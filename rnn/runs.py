@@ -1,29 +1,40 @@
 """What a training run is, and how it lies on disk.
 
-runs/<text>/<run>/run.json          what the run was made from: the configuration, the text's hash, the vocabulary
+runs/<text>/<run>/run.json          what the run was made from: the settings, the text's hash, the vocabulary
                   losses.f64        the loss of every step, as plain 8-byte floats
-                  snapshots/<n>.npz the weights after n steps, and the states
-                  checkpoint.npz    all that the run needs to go on
+                  snapshots/<n>     all that the run needs to go on from step n, at every epoch's end and more often
+                  checkpoint        the same of the last step taken
+
+Snapshots are safetensors inside gzip, whose checksum finds damage; each names its run and its step.
 """
 
+import dataclasses
+import gzip
 import hashlib
-import io
 import json
+import math
+import operator
 import os
 import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import safetensors.numpy
 
-from rnn.corpus import ROOT
-from rnn.model import Memory, Params
+from rnn.corpus import ROOT, Sentence
+from rnn.model import OPTIMIZERS, Memory, Params
 
 RUNS = ROOT / "runs"
-FORMAT = 2  # of these files; a run of another format is another run
+FORMAT = 3  # of these files; a run of another format is another run
 
 
-class RunError(RuntimeError):
+class ConfigError(Sentence, ValueError):
+    """A setting that means nothing; the message says which, and what would."""
+
+
+class RunError(Sentence, RuntimeError):
     """A run that cannot start, go on or be read; the message says in a sentence why, and what to do."""
 
 
@@ -31,23 +42,84 @@ class LockedError(RunError):
     """A run that another process trains at this moment."""
 
 
-class Config(NamedTuple):
-    """What decides a run, together with the text and the run it goes on from. The defaults are the assignment's."""
+def _real(value):
+    return float(operator.pos(value)) if not isinstance(value, bool | np.bool_) else _refuse()
+
+
+def _whole(value):
+    return operator.index(value) if not isinstance(value, bool | np.bool_) else _refuse()
+
+
+def _flag(value):
+    return bool(value) if isinstance(value, bool | np.bool_) else _refuse()
+
+
+def _refuse():
+    raise TypeError("another type is needed")
+
+
+def _one_of(*words):
+    return str, lambda value: value in words, " or ".join(map(repr, words))
+
+
+RULES = {  # field of `Config`: its type, whether a value fits, what it must be
+    **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), (_whole, lambda n: n > 0, "a whole number from 1 on")),
+    "seed": (_whole, lambda n: n >= 0, "a whole number from 0 on"),
+    "learning_rate": (_real, lambda rate: 0 < rate < math.inf, "a finite number above 0"),
+    "clip": (_real, lambda bound: bound > 0, "a number above 0"),
+    "sigma": (
+        lambda sigma: sigma if sigma is None else _real(sigma),
+        lambda sigma: sigma is None or 0 <= sigma < math.inf,
+        "a finite number from 0 on, or None",
+    ),
+    **dict.fromkeys(("remainder", "decay"), (_flag, lambda _: True, "True or False")),
+    "dtype": _one_of("float32", "float64"),
+    "optimizer": _one_of(*OPTIMIZERS),
+    "order": _one_of("carried", "reset", "random"),
+    "engine": _one_of("kernel", "numpy"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What decides a run, together with the text and the run it goes on from. The defaults are the assignment's.
+
+    Raises ConfigError for a setting that means nothing.
+    """
 
     m: int = 100  # hidden units
     T: int = 25  # characters in a sequence
     learning_rate: float = 0.1
     sigma: float | None = 0.01  # standard deviation of the initial weights; None: scaled, see `model.init_params`
     clip: float = 5.0  # each component of the gradient is clipped to [-clip, clip] before the update
-    epochs: int = 7
+    epochs: int = (
+        7  # how far to train; unless the rate decays, fewer epochs are the beginning of more, and no other run
+    )
     remainder: bool = False  # whether to train on the shorter sequence at the end of the text too
-    snapshot_every: int = 10_000  # steps between the weights that are kept
     seed: int = 0
     dtype: str = "float32"
-    optimizer: str = "adagrad"  # or "adam"
+    optimizer: str = "adagrad"  # one of `model.OPTIMIZERS`
     B: int = 1  # sequences in a step; the text is cut into B strands of equal length, and each gives one of them
     order: str = "carried"  # sequences in order, the state carried on; or in order, "reset"; or from places at "random"
     decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
+    engine: str = "kernel"  # what takes the steps: the compiled "kernel", or "numpy", the functions of `model`
+    snapshot_every: int = field(default=10_000, compare=False)  # steps; looking more often makes no other run
+
+    def __post_init__(self):
+        for name, (kind, fits, what) in RULES.items():
+            given = getattr(self, name)
+            try:
+                value = kind(given)
+                right = fits(value)
+            except (TypeError, ValueError, OverflowError):
+                right = False
+            if not right:
+                raise ConfigError(f"{name} must be {what}, got {given!r}.")
+            object.__setattr__(self, name, value)  # NumPy's numbers become Python's
+
+    def replace(self, **changes):
+        """Return this configuration with some settings changed."""
+        return dataclasses.replace(self, **changes)
 
     def steps_per_epoch(self, N):
         """The number of steps in an epoch over N characters."""
@@ -59,8 +131,18 @@ class Config(NamedTuple):
         return self.epochs * self.steps_per_epoch(N)
 
 
+class State(NamedTuple):
+    """All that training needs to go on from a step as if it had never stopped."""
+
+    params: Params
+    memory: Memory
+    h: np.ndarray  # (B, m), the states carried into the next step
+    step: int  # steps taken
+    checksum: int  # CRC-32 of their losses in `losses.f64`
+
+
 class Run(NamedTuple):
-    """A run as it lies on disk, up to its last checkpoint: finished, or as far as it came."""
+    """A run as it lies on disk, or its beginning: finished, or as far as it came."""
 
     directory: Path
     config: Config
@@ -76,71 +158,112 @@ class Run(NamedTuple):
     @property
     def snapshots(self):
         """The steps whose weights are on disk, ascending; the last is `last_step` if the run is finished."""
-        steps = (int(path.stem) for path in self.directory.glob("snapshots/*.npz"))
-        return sorted(step for step in steps if step <= self.last_step)
+        names = (path.name for path in self.directory.glob("snapshots/*"))
+        steps = (int(name) for name in names if name.isascii() and name.isdigit() and name == str(int(name)))
+        return sorted(step for step in steps if self.first_step <= step <= self.last_step)
 
     def params(self, step=None):
-        """The weights after `step` steps, one of `snapshots`; the last of them for None."""
-        arrays = self._snapshot(step)
-        return Params(*(arrays[name] for name in Params._fields))
+        """The weights after `step` steps, one of `snapshots`; those after the last step for None."""
+        return self.state(step).params
 
     def states(self, step=None):
         """The states (B, m) that training carried on after `step` steps, one of `snapshots`; the last for None."""
-        return self._snapshot(step)["h"]
+        return self.state(step).h
 
-    def _snapshot(self, step):
-        return load_arrays(self.directory / "snapshots" / f"{self.snapshots[-1] if step is None else step}.npz")
+    def state(self, step=None):
+        """The `State` after `step` steps, one of `snapshots`; after the last step for None.
+
+        Raises RunError if its file is missing, damaged, or of another run or step.
+        """
+        step = self.last_step if step is None else step
+        path = self.directory / "snapshots" / str(step)
+        if not path.exists():
+            last = load_state(self.directory / "checkpoint")
+            if self.first_step + last.step == step:
+                return last
+            raise RunError(f"{path} is missing. Delete {self.directory} to train anew.")
+        state = load_state(path)
+        if self.first_step + state.step != step:
+            raise RunError(f"{path} is of another step. Delete {self.directory} to train anew.")
+        return state
+
+
+def made_from(corpus, config, start=None):
+    """Return what decides a run, as the bytes of its `run.json`."""
+    settings = dataclasses.asdict(config)
+    del settings["snapshot_every"]
+    if not config.decay:
+        del settings["epochs"]  # how far it is trained, not what it is
+    described = {
+        "format": FORMAT,
+        "text": corpus.sha256,
+        "part": corpus.span,
+        "characters": len(corpus.codes),
+        "vocabulary": corpus.vocabulary,
+        "start": start and [start.directory.name, start.last_step],
+        "first_step": start.last_step if start else 0,
+        "config": settings,
+    }
+    return json.dumps(described, ensure_ascii=False, indent=1).encode()
+
+
+def run_directory(corpus, config, start=None, runs=RUNS):
+    """Return the folder of a run; what decides the run decides the name. Nothing is written."""
+    digest = hashlib.sha256(made_from(corpus, config, start)).hexdigest()[:12]
+    return Path(runs) / corpus.id / f"m{config.m}-T{config.T}-rate{config.learning_rate:g}-{digest}"
+
+
+def make_run_directory(corpus, config, start=None, runs=RUNS):
+    """Return the folder of a run, made, with its `run.json`, if need be; raise RunError if that is another run's."""
+    directory, described = run_directory(corpus, config, start, runs), made_from(corpus, config, start)
+    (directory / "snapshots").mkdir(parents=True, exist_ok=True)
+    path = directory / "run.json"
+    if not path.exists():
+        write_atomically(path, described)
+    elif path.read_bytes() != described:
+        raise RunError(f"{path} is damaged, or of another run. Delete {directory} to train anew.")
+    return directory
+
+
+def finished(corpus, config=Config(), start=None, runs=RUNS):
+    """Return the `Run` of `config` on `corpus` if it is on disk to its last step, or None; nothing is written.
+
+    A run that went on further is read up to that step. Raises RunError if its files are damaged.
+    """
+    directory, steps = run_directory(corpus, config, start, runs), config.steps(len(corpus.codes))
+    if not (directory / "checkpoint").exists():
+        return None
+    run = read_run(directory)
+    if len(run.losses) < steps:
+        return None
+    return run._replace(config=config, losses=run.losses[:steps])
 
 
 def read_run(directory):
-    """Return the `Run` in a directory; raise RunError if its files are damaged."""
-    made_from = json.loads((directory / "run.json").read_text("utf-8"))
-    config = Config(**made_from["config"])
-    losses = read_losses(directory, Checkpoint.load(directory))
-    return Run(directory, config, made_from["vocabulary"], made_from["first_step"], losses)
+    """Return the `Run` in a folder, as far as it came; raise RunError if its files are missing or damaged."""
+    directory = Path(directory)
+    state = load_state(directory / "checkpoint")  # which names the hash of run.json
+    described = json.loads((directory / "run.json").read_bytes())
+    settings = described["config"]
+    config = Config(**settings)
+    if not config.decay:
+        config = config.replace(epochs=max(1, -(-state.step // config.steps_per_epoch(described["characters"]))))
+    return Run(directory, config, described["vocabulary"], described["first_step"], read_losses(directory, state))
 
 
-def read_losses(directory, checkpoint):
-    """Return the losses (checkpoint.step,) of the steps before a checkpoint; raise RunError if they are damaged."""
+def read_losses(directory, state):
+    """Return the losses (state.step,) of the steps before a `State`; raise RunError if they are damaged."""
     path = directory / "losses.f64"
-    steps = min(path.stat().st_size // 8, checkpoint.step) if path.exists() else 0
-    losses = np.asarray(np.memmap(path, np.float64, "r", shape=steps)) if steps else np.empty(0)  # not in memory
-    if len(losses) < checkpoint.step or zlib.crc32(losses) != checkpoint.checksum:
-        raise RunError(f"{path} is damaged: it is not what checkpoint.npz says. Delete {directory} to train anew.")
+    try:
+        steps = min(path.stat().st_size // 8, state.step)
+        losses = np.asarray(np.memmap(path, np.float64, "r", shape=steps)) if steps else np.empty(0)  # not in memory
+    except OSError:
+        losses = np.empty(0)
+    if len(losses) < state.step or zlib.crc32(losses) != state.checksum:
+        raise RunError(
+            f"{path} is damaged: it is not what the run's checkpoint says. Delete {directory} to train anew."
+        )
     return losses
-
-
-def publish(run):
-    """Make `run` the one that the notebooks after this one sample from."""
-    write_atomically(run.directory.parent / "published.txt", run.directory.name.encode())
-
-
-def published(corpus, runs=RUNS):
-    """Return the `Run` on this text that was last published, or None."""
-    pointer = Path(runs) / corpus.id / "published.txt"
-    return read_run(pointer.parent / pointer.read_text("utf-8")) if pointer.exists() else None
-
-
-def run_directory(corpus, config, start=None, runs=RUNS, make=True):
-    """Return the folder of a run; what decides the run decides the name. Make it, with its `run.json`, if need be."""
-    made_from = {
-        "format": FORMAT,
-        "text": corpus.sha256,
-        "vocabulary": corpus.vocabulary,
-        "start": start and start.directory.name,
-        "first_step": start.last_step if start else 0,
-        "config": config._asdict(),
-    }
-    described = json.dumps(made_from, ensure_ascii=False, indent=1).encode()
-    digest = hashlib.sha256(described).hexdigest()[:8]
-    name = f"m{config.m}-T{config.T}-rate{config.learning_rate:g}-epochs{config.epochs}-{digest}"
-    directory = Path(runs) / corpus.id / name
-    if not make:
-        return directory
-    (directory / "snapshots").mkdir(parents=True, exist_ok=True)
-    if not (directory / "run.json").exists():
-        write_atomically(directory / "run.json", described)
-    return directory
 
 
 def write_atomically(path, data):
@@ -153,61 +276,44 @@ def write_atomically(path, data):
     part.replace(path)
 
 
-def save_arrays(path, **arrays):
-    """Write arrays as an .npz file, with the SHA-256 of its bytes behind them."""
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    write_atomically(path, file.getvalue() + hashlib.sha256(file.getvalue()).digest())
+def save_state(path, state):
+    """Write the `State` of the run whose folder has the file `path`."""
+    squares, means, updates = state.memory
+    kinds = {"": state.params, "squares_": squares, "means_": means}
+    arrays = {kind + name: theta for kind, params in kinds.items() for name, theta in params._asdict().items()}
+    numbers = {"updates": updates, "step": np.array([state.step]), "checksum": np.array([state.checksum])}
+    arrays |= numbers | {"h": state.h, "run": _fingerprint(path)}
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_atomically(path, gzip.compress(safetensors.numpy.save(arrays), 1, mtime=0))
 
 
-def load_arrays(path):
-    """Return {name: array} of a file that `save_arrays` wrote; raise RunError if one bit of it has changed."""
-    data = path.read_bytes()
-    if hashlib.sha256(data[:-32]).digest() != data[-32:]:
-        raise RunError(f"{path} is damaged: its checksum is wrong. Delete {_run_of(path)} to train anew.")
-    with np.load(io.BytesIO(data[:-32]), allow_pickle=False) as arrays:
-        return dict(arrays)
+def load_state(path):
+    """Return the `State` in a file; raise RunError if it is missing, damaged by one bit, or of another run."""
+    directory = _directory_of(path)
+    try:
+        arrays = safetensors.numpy.load(gzip.decompress(path.read_bytes()))
+        arrays = {name: array.copy() for name, array in arrays.items()}
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing. Delete {directory} to train anew.") from None
+    except Exception as error:  # whatever a damaged file makes of gzip and safetensors
+        raise RunError(f"{path} is damaged ({error}). Delete {directory} to train anew.") from None
+    try:
+        ours = np.array_equal(arrays["run"], _fingerprint(path))
+    except OSError as error:
+        raise RunError(f"{directory / 'run.json'} cannot be read: {error.strerror}.") from None
+    if not ours:
+        raise RunError(f"{path} is of another run, or run.json is damaged. Delete {directory} to train anew.")
+    params, squares, means = (
+        Params(*(arrays[kind + name] for name in Params._fields)) for kind in ("", "squares_", "means_")
+    )
+    memory = Memory(squares, means, arrays["updates"])
+    return State(params, memory, arrays["h"], int(arrays["step"][0]), int(arrays["checksum"][0]))
 
 
-def _run_of(path):
+def _directory_of(path):
     return path.parent.parent if path.parent.name == "snapshots" else path.parent
 
 
-class Checkpoint(NamedTuple):
-    """All that a run needs to go on as if it had never stopped."""
-
-    params: Params
-    memory: Memory
-    h: np.ndarray  # (B, m), the states carried into the next step
-    step: int  # steps taken
-    checksum: int  # CRC-32 of their losses in `losses.f64`
-
-    def save(self, directory):
-        """Write the checkpoint of the run in a directory, and in it what the run was made from."""
-        squares, means, updates = self.memory
-        kinds = {"": self.params, "squares_": squares, "means_": means}
-        thetas = {kind + name: theta for kind, params in kinds.items() for name, theta in params._asdict().items()}
-        made_from = (directory / "run.json").read_text("utf-8")
-        rest = {"updates": updates, "h": self.h, "step": self.step, "checksum": self.checksum, "made_from": made_from}
-        save_arrays(directory / "checkpoint.npz", **thetas, **rest)
-
-    @classmethod
-    def load(cls, directory):
-        """Return the checkpoint of the run in a directory; raise RunError if it is damaged or another run's."""
-        path = directory / "checkpoint.npz"
-        arrays = load_arrays(path)
-        theirs, ours = json.loads(str(arrays["made_from"])), json.loads((directory / "run.json").read_text("utf-8"))
-        for name in ours:
-            if theirs.get(name) != ours[name]:
-                raise RunError(f"{path} is of another run: its {_difference(name, theirs.get(name), ours[name])}.")
-        kinds = ("", "squares_", "means_")
-        params, squares, means = (Params(*(arrays[kind + name] for name in Params._fields)) for kind in kinds)
-        memory = Memory(squares, means, arrays["updates"])
-        return cls(params, memory, arrays["h"], int(arrays["step"]), int(arrays["checksum"]))
-
-
-def _difference(name, theirs, ours):
-    if name == "config" and theirs:
-        name = next(key for key in ours if theirs.get(key) != ours[key])
-        theirs, ours = theirs.get(name), ours[name]
-    return f"{name} is {theirs!r}, not {ours!r}"
+def _fingerprint(path):
+    """Return the SHA-256 of the `run.json` that a snapshot belongs to, as bytes (32,)."""
+    return np.frombuffer(hashlib.sha256((_directory_of(path) / "run.json").read_bytes()).digest(), np.uint8)

@@ -54,10 +54,7 @@ def sample(params, prime, length, rng, temperature=1.0, top_p=1.0):
     check_settings(temperature, top_p, length)
     if len(prime) == 0:
         raise ValueError("the priming text must have at least one character")
-    codes = np.empty(length, np.intp)
-    with_columns = params._replace(U=params.U.T)
-    kernel.sample(with_columns, read(params, prime), rng.random(length), float(temperature), float(top_p), codes)
-    return codes
+    return kernel.sample(params, read(params, prime), rng.random(length), temperature, top_p)
 
 
 def sample_text(params, vocabulary, prime, length, seed, temperature=1.0, top_p=1.0):

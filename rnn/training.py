@@ -1,8 +1,9 @@
-"""Training: a run is started, gone on with, or read from disk. The steps themselves are `kernel.advance`."""
+"""Training: a run is started, gone on with, watched. The steps are those of `kernel.advance` or `model.train_step`."""
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 import zlib
@@ -14,10 +15,28 @@ from scipy.signal import lfilter
 from tqdm import tqdm
 
 from rnn import kernel, model
-from rnn.runs import RUNS, Checkpoint, Config, LockedError, RunError, read_losses, read_run, run_directory, save_arrays
+from rnn.corpus import Sentence
+from rnn.model import Params
+from rnn.runs import (
+    RUNS,
+    Config,
+    LockedError,
+    RunError,
+    State,
+    finished,
+    load_state,
+    make_run_directory,
+    read_losses,
+    save_state,
+)
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
 CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
+ABSURD = 1_000  # times the loss of a network that knows nothing: what diverges need not become infinite
+
+
+class Interrupted(Sentence, KeyboardInterrupt):
+    """Training that was stopped by the user; the message says how it goes on."""
 
 
 def smooth(losses, alpha):
@@ -45,10 +64,16 @@ def plan(config, N, step, n):
         fresh[:] = True
     if config.order == "random":
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
-        starts = (np.random.Generator(random).random((n, config.B)) * (N - config.T)).astype(np.intp)
-        lengths[:] = config.T
+        lengths[:] = min(config.T, N - 1)
+        starts = (np.random.Generator(random).random((n, config.B)) * (N - lengths[:, None])).astype(np.intp)
     left = 1 - steps / config.steps(N) if config.decay else np.ones(n)
     return Plan(starts, lengths, fresh, (config.learning_rate * left).astype(config.dtype))
+
+
+def first_state(K, config):
+    """Return the `State` before the first step of a run with K characters."""
+    params = model.init_params(K, config.m, np.random.default_rng(config.seed), config.sigma, config.dtype)
+    return State(params, model.init_memory(params), np.zeros((config.B, config.m), config.dtype), step=0, checksum=0)
 
 
 def advance(params, memory, h, codes, step, losses, config):
@@ -57,69 +82,175 @@ def advance(params, memory, h, codes, step, losses, config):
     `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` are changed in place. Ends at
     the first loss that is not finite.
     """
-    with_columns = [of._replace(U=of.U.T) for of in (params, memory.squares, memory.means)]
-    kernel.advance(
-        with_columns[0],
-        memory._replace(squares=with_columns[1], means=with_columns[2]),
-        h,
-        codes,
-        losses,
-        plan(config, len(codes), step, len(losses)),
-        config.T,
-        np.dtype(config.dtype).type(config.clip),
-        config.optimizer == "adam",
-    )
+    of_steps = plan(config, len(codes), step, len(losses))
+    if config.engine == "kernel":
+        kernel.advance(params, memory, h, codes, losses, of_steps, config.T, config.clip, config.optimizer)
+        return
+    for n, (starts, length, fresh, rate) in enumerate(zip(*of_steps, strict=True)):
+        losses[n], _ = _numpy_step(params, memory, h, codes, starts, length, fresh, rate, config)
+        if not np.isfinite(losses[n]):
+            return
 
 
-def finished(corpus, config=Config(), start=None, runs=RUNS):
-    """Return the `Run` of `config` on `corpus` if it is on disk to its last step, or None; nothing is written."""
-    directory = run_directory(corpus, config, start, runs, make=False)
-    if not (directory / "checkpoint.npz").exists():
-        return None
-    steps = Checkpoint.load(directory).step
-    return read_run(directory) if steps >= config.steps(len(corpus.codes)) else None
+def _numpy_step(params, memory, h, codes, starts, length, fresh, rate, config):
+    if fresh:
+        h[:] = 0
+    x, y = (np.stack([codes[at : at + length] for at in starts + shift]) for shift in (0, 1))
+    return model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
+
+
+class Step(NamedTuple):
+    """One step of training, as `numpy_steps` shows it; `params` and `h` change in place with the next one."""
+
+    number: int  # from 0
+    loss: float  # in nats per sequence, before the update
+    gradient: Params  # before it is clipped
+    params: Params  # after the update
+    h: np.ndarray  # (B, m), the states after the sequence
+
+
+def numpy_steps(corpus, config=Config(), n=None):
+    """Yield the first n steps of a run (all of them for None), each a `Step`, taken with the functions of `model`.
+
+    It is for looking closely and for trying what the compiled code does not have; nothing is written.
+    """
+    n = config.steps(len(corpus.codes)) if n is None else n
+    params, memory, h, *_ = first_state(corpus.K, config)
+    for number in range(n):
+        ((starts, length, fresh, rate),) = zip(*plan(config, len(corpus.codes), number, 1), strict=True)
+        loss, gradient = _numpy_step(params, memory, h, corpus.codes, starts, length, fresh, rate, config)
+        yield Step(number, loss, gradient, params, h)
 
 
 def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
     """Return the `Run` of `config` on `corpus`, trained now as far as it is not on disk yet.
 
-    With `start`, a finished `Run`, training goes on from its last weights and memories instead of from new ones.
-    A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an interrupt
-    leaves a checkpoint of the last step taken. `watch(step, losses)` is called a few times a second with the number
-    of steps taken and the losses of the latest; a bar shows the progress unless `show` is false. Raises RunError if
-    the text is too short, if a loss is not finite, if files of the run are damaged, or if another process trains it.
+    With `start`, a finished `Run` on the same text, training goes on from its last weights and memories instead of from
+    new ones. A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an
+    interrupt leaves a checkpoint of the last step taken. `watch(step, losses)` is called a few times a second with the
+    number of steps taken and the losses of the latest, the first time with those that were on disk; a bar shows the
+    progress unless `show` is false. Raises RunError if the text is too short, if a loss is not finite or absurdly
+    large, if files of the run are damaged, if `start` does not fit, or if another process trains the run.
     """
-    steps = config.steps(len(corpus.codes))
-    for setting, known in (("optimizer", ("adagrad", "adam")), ("order", ("carried", "reset", "random"))):
-        if getattr(config, setting) not in known:
-            raise RunError(f"There is no {setting} {getattr(config, setting)!r}: choose {' or '.join(known)}.")
-    if start and (start.config.m, start.config.dtype) != (config.m, config.dtype):
+    _check(corpus, config, start)
+    if run := finished(corpus, config, start, runs):
+        return run
+    directory = make_run_directory(corpus, config, start, runs)
+    try:
+        with FileLock(directory / "lock", timeout=0):
+            recorder = Recorder(directory, corpus, config, start)
+            _take_steps(recorder, corpus, config, watch, show)
+    except Timeout:
+        raise LockedError(f"Another process is training {directory}: wait for it, or stop it.") from None
+    return finished(corpus, config, start, runs)
+
+
+def _check(corpus, config, start):
+    if config.steps(len(corpus.codes)) < 1:
+        needed = config.B * config.T + 1
+        sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
+        raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
+    if start is None:
+        return
+    if start.vocabulary != corpus.vocabulary:
+        raise RunError("A run cannot go on from one on a text with other characters: their codes mean other letters.")
+    if (start.config.m, start.config.dtype) != (config.m, config.dtype):
         raise RunError(
             f"A run with m = {config.m} in {config.dtype} cannot go on from one with m = {start.config.m} in "
             f"{start.config.dtype}."
         )
-    if steps < 1:
-        needed = config.B * config.T + 1
-        sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
-        raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
-    if run := finished(corpus, config, start, runs):
-        return run
-    directory = run_directory(corpus, config, start, runs)
-    try:
-        with FileLock(directory / "lock", timeout=0):
-            _train_in(directory, corpus, config, start, steps, watch, show)
-    except Timeout:
-        raise LockedError(f"Another process is training {directory}: wait for it, or stop it.") from None
-    return read_run(directory)
+    if len(start.losses) < start.config.steps(len(corpus.codes)):
+        raise RunError(f"The run in {start.directory} is not finished: train it to its end, then go on from it.")
 
 
-def _first_checkpoint(corpus, config, start):
-    h = np.zeros((config.B, config.m), config.dtype)
-    if start:
-        return Checkpoint.load(start.directory)._replace(h=h, step=0, checksum=0)
-    rng = np.random.default_rng(config.seed)
-    params = model.init_params(corpus.K, config.m, rng, config.sigma, config.dtype)
-    return Checkpoint(params, model.init_memory(params), h, step=0, checksum=0)
+class Recorder:
+    """Where a run stands, and what is written of it while it trains."""
+
+    def __init__(self, directory, corpus, config, start=None):
+        """Read where the run in `directory` stands, or begin it."""
+        self.directory, self.N, self.config = directory, len(corpus.codes), config
+        self.first_step = start.last_step if start else 0
+        if (directory / "checkpoint").exists():
+            self.state = load_state(directory / "checkpoint")
+        else:
+            self.state = first_state(corpus.K, config)
+            if start:
+                before = start.state()
+                self.state = self.state._replace(params=before.params, memory=before.memory)
+        self.losses = read_losses(directory, self.state) if self.state.step else np.empty(0)
+        self.file = (directory / "losses.f64").open("ab")
+        os.truncate(self.file.fileno(), 8 * self.state.step)  # what stands behind the checkpoint is computed again
+        self.saved_at = time.monotonic()
+        if self.state.step == 0:
+            self._snapshot()
+
+    def until_snapshot(self):
+        """Return the number of steps to the next snapshot: an epoch's end, or what `snapshot_every` asks for."""
+        step, every = self.state.step, (self.config.snapshot_every, self.config.steps_per_epoch(self.N))
+        return min(n - step % n for n in every)
+
+    def record(self, losses):
+        """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""
+        self.file.write(losses.tobytes())
+        due = len(losses) == self.until_snapshot()
+        step, checksum = self.state.step + len(losses), zlib.crc32(losses.tobytes(), self.state.checksum)
+        self.state = self.state._replace(step=step, checksum=checksum)
+        if due:
+            self._snapshot()
+        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+            self.checkpoint()
+
+    def _snapshot(self):
+        save_state(self.directory / "snapshots" / str(self.first_step + self.state.step), self.state)
+
+    def checkpoint(self):
+        """Write all that the run needs to go on from here."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        save_state(self.directory / "checkpoint", self.state)
+        self.saved_at = time.monotonic()
+
+
+def _take_steps(recorder, corpus, config, watch, show):
+    steps, chunk, absurd = config.steps(len(corpus.codes)), 100, ABSURD * config.T * np.log(corpus.K)
+    average = None
+    if watch and len(recorder.losses):
+        watch(recorder.first_step + len(recorder.losses), recorder.losses.copy())
+    with recorder.file, _progress(recorder.state.step, steps, show) as bar, _interrupt_remembered() as interrupted:
+        while recorder.state.step < steps and not interrupted.is_set():
+            params, memory, h, step, _ = recorder.state
+            began = time.monotonic()
+            losses = np.full(min(chunk, recorder.until_snapshot(), steps - step), np.nan)
+            advance(params, memory, h, corpus.codes, step, losses, config)
+            if not (losses < absurd).all():
+                bad = int(np.argmin(losses < absurd))
+                raise RunError(
+                    f"The loss of step {recorder.first_step + step + bad:,} is {losses[bad]:g}, at learning rate "
+                    f"{config.learning_rate:g}: try a smaller one. What was reached before stays in "
+                    f"{recorder.directory}."
+                )
+            chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
+            recorder.record(losses)
+            average = losses.mean() if average is None else 0.9 * average + 0.1 * losses.mean()
+            bar.set_description(f"epoch {step * config.epochs // steps + 1} of {config.epochs}", refresh=False)
+            bar.set_postfix_str(f"loss {average:.1f}", refresh=False)
+            bar.update(len(losses))
+            if watch:
+                watch(recorder.first_step + recorder.state.step, losses.copy())
+        recorder.checkpoint()
+    if recorder.state.step < steps:
+        at, end = (recorder.first_step + n for n in (recorder.state.step, steps))
+        raise Interrupted(
+            f"Stopped after {at:,} of {end:,} steps. The same call goes on from there: run the cell again. To look at "
+            f"the run as far as it came:\nfrom rnn.runs import read_run; run = read_run({str(recorder.directory)!r})"
+        )
+
+
+def _progress(step, steps, show):
+    in_notebook = "ipykernel" in sys.modules  # whose standard error is pink
+    starting = "starting; the first time, the kernel is compiled"
+    settings = {"unit": " steps", "ncols": 100, "mininterval": 0.5, "desc": starting, "disable": not show}
+    return tqdm(total=steps, initial=step, file=sys.stdout if in_notebook else sys.stderr, leave=False, **settings)
 
 
 @contextlib.contextmanager
@@ -134,54 +265,3 @@ def _interrupt_remembered():
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _train_in(directory, corpus, config, start, steps, watch, show):
-    found = (directory / "checkpoint.npz").exists()
-    params, memory, h, step, checksum = state = (
-        Checkpoint.load(directory) if found else _first_checkpoint(corpus, config, start)
-    )
-    losses_file, snapshots = directory / "losses.f64", directory / "snapshots"
-    read_losses(directory, state)  # or say that they are damaged
-    losses_file.touch()
-    os.truncate(losses_file, 8 * step)  # what stands behind the checkpoint will be computed again
-    first_step = start.last_step if start else 0
-    chunk, saved_at, average = 100, time.monotonic(), None
-    starting = "starting; the first time, the kernel is compiled"
-    bar = tqdm(total=steps, initial=step, unit=" steps", ncols=100, mininterval=0.5, desc=starting, disable=not show)
-    with bar, losses_file.open("ab") as losses_out, _interrupt_remembered() as interrupted:
-        while step < steps and not interrupted.is_set():
-            if step % config.snapshot_every == 0:
-                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict(), h=h)
-            began = time.monotonic()
-            to_snapshot = config.snapshot_every - step % config.snapshot_every
-            losses = np.full(min(chunk, to_snapshot, steps - step), np.nan)
-            advance(params, memory, h, corpus.codes, step, losses, config)
-            if not np.isfinite(losses).all():
-                bad = int(np.argmin(np.isfinite(losses)))
-                raise RunError(
-                    f"The loss of step {first_step + step + bad:,} is {losses[bad]}, at learning rate "
-                    f"{config.learning_rate:g}: try a smaller one. What was reached before stays in {directory}."
-                )
-            chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
-            step += len(losses)
-            losses_out.write(losses.tobytes())
-            checksum = zlib.crc32(losses.tobytes(), checksum)
-            average = losses[-1] if average is None else 0.9 * average + 0.1 * losses.mean()
-            bar.set_description(f"epoch {(step - 1) * config.epochs // steps + 1} of {config.epochs}", refresh=False)
-            bar.set_postfix_str(f"loss {average:.1f}", refresh=False)
-            bar.update(len(losses))
-            if watch:
-                watch(first_step + step, losses.copy())
-            if step == steps:
-                save_arrays(snapshots / f"{first_step + step}.npz", **params._asdict(), h=h)
-            if step == steps or interrupted.is_set() or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                losses_out.flush()
-                os.fsync(losses_out.fileno())
-                Checkpoint(params, memory, h, step, checksum).save(directory)
-                saved_at = time.monotonic()
-    if interrupted.is_set():
-        raise KeyboardInterrupt(
-            f"Stopped after {first_step + step:,} steps. The same call goes on from there; "
-            f"read_run({str(directory)!r}) is the run as far as it came."
-        )

@@ -1,0 +1,51 @@
+"""Held-out text: how many bits a network with frozen weights needs for a character that it has not seen."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from rnn import kernel, model
+from rnn.measure.statistics import stretches
+
+CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
+
+
+def network_losses(params, codes, part, h=None):
+    """Return -log p (n,), in nats, of each of the n characters codes[part], from frozen weights.
+
+    The state is carried through from character to character. It begins as `h` (m,), or zero, and the network reads the
+    `CONTEXT` characters before the part first.
+    """
+    h = np.zeros_like(params.b) if h is None else h
+    losses = kernel.evaluate(params, h, codes[max(0, part.start - CONTEXT) : part.stop])
+    return losses[part.start - part.stop :]
+
+
+def bits(run, codes, part, step=None):
+    """Return the bits (n,) that the network of a `Run` needs for each character of codes[part].
+
+    Its weights are frozen after `step` steps, the last for None, and it reads on from the state that training left.
+    """
+    state = run.state(step)
+    return network_losses(state.params, codes, part, state.h[-1]) / np.log(2)
+
+
+def learning_curve(run, codes, part, steps=None):
+    """Return the mean bits per character of codes[part] at each of `steps`, all snapshots for None, weights frozen."""
+    states = [run.state(step) for step in (run.snapshots if steps is None else steps)]  # files are read in one thread
+    with ThreadPoolExecutor() as pool:
+        losses = pool.map(lambda state: network_losses(state.params, codes, part, state.h[-1]).mean(), states)
+        return np.array(list(losses)) / np.log(2)
+
+
+def saturation(run, codes, part):
+    """Return the share of the states' components beyond ±0.99 while the network reads the part's first characters."""
+    state = run.state()
+    h, _ = model.forward(state.params, codes[part][:2_000], state.h[-1])
+    return float((np.abs(h[1:]) > 0.99).mean())
+
+
+def from_zero(run, codes, part):
+    """Return the mean bits per character of codes[part], and those of its last tenth, read from a state of zero."""
+    losses = network_losses(run.params(), codes, part) / np.log(2)
+    return losses.mean(), stretches(losses)[-1].mean()

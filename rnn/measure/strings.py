@@ -1,0 +1,36 @@
+"""Strings that two texts have in common: how much a sample has copied, how far it agrees."""
+
+import os
+from itertools import count
+
+import numpy as np
+
+
+def copied_lengths(samples, book, K):
+    """Return, for each place in each of the samples, how long a string that begins there stands in `book` too.
+
+    All are codes. Strings are found one character longer at a time; what no sample has is forgotten.
+    """
+    sizes = [len(codes) for codes in samples]
+    sample, ends = np.concatenate(samples), np.cumsum(sizes)
+    ends_of = np.repeat(ends, sizes)
+    lengths, of_sample, of_book = np.zeros(len(sample), int), np.arange(len(sample)), np.arange(len(book))
+    ids, book_ids = np.zeros(len(sample), np.int64), np.zeros(len(book), np.int64)  # of the strings one shorter
+    for n in count(1):
+        inside, book_inside = of_sample + n <= ends_of[of_sample], of_book + n <= len(book)
+        of_sample, of_book = of_sample[inside], of_book[book_inside]
+        ids = ids[inside] * K + sample[of_sample + n - 1]
+        book_ids = book_ids[book_inside] * K + book[of_book + n - 1]
+        common = np.intersect1d(ids, book_ids)
+        if not len(common):
+            break
+        kept, book_kept = np.isin(ids, common), np.isin(book_ids, common)
+        of_sample, of_book = of_sample[kept], of_book[book_kept]
+        ids, book_ids = np.searchsorted(common, ids[kept]), np.searchsorted(common, book_ids[book_kept])
+        lengths[of_sample] = n
+    return np.split(lengths, ends[:-1])
+
+
+def agreement(text, truth):
+    """Return the number of characters before the first in which two texts differ."""
+    return len(os.path.commonprefix((text, truth)))
