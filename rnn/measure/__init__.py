@@ -4,6 +4,8 @@ held_out     the bits of networks on text held out
 ngrams       those of n-grams
 compressors  those of compressors
 statistics   intervals, of means and of differences
-words        words of the book, and of English, in a sample
-strings      what a sample has copied
+words        the words of a text, the book's and English ones
+strings      what two texts have in common
+samples      what drawn texts are like, by all of these
+bugs         wrong gradients, for the check of gradients to find
 """

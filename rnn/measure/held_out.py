@@ -1,11 +1,11 @@
 """Held-out text: how many bits a network with frozen weights needs for a character that it has not seen."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from rnn import kernel, model
-from rnn.measure.statistics import stretches
 
 CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
 
@@ -30,10 +30,21 @@ def bits(run, codes, part, step=None):
     return network_losses(state.params, codes, part, state.h[-1]) / np.log(2)
 
 
+def bits_of_all(runs, codes, part, from_zero=False):
+    """Return `bits` of each of several runs after the last step, on all cores; from a state of zero if asked."""
+    states = [run.state() for run in runs]  # files are read in one thread
+
+    def of_one(state):
+        return network_losses(state.params, codes, part, None if from_zero else state.h[-1]) / np.log(2)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(of_one, states))
+
+
 def learning_curve(run, codes, part, steps=None):
     """Return the mean bits per character of codes[part] at each of `steps`, all snapshots for None, weights frozen."""
     states = [run.state(step) for step in (run.snapshots if steps is None else steps)]  # files are read in one thread
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         losses = pool.map(lambda state: network_losses(state.params, codes, part, state.h[-1]).mean(), states)
         return np.array(list(losses)) / np.log(2)
 
@@ -43,9 +54,3 @@ def saturation(run, codes, part):
     state = run.state()
     h, _ = model.forward(state.params, codes[part][:2_000], state.h[-1])
     return float((np.abs(h[1:]) > 0.99).mean())
-
-
-def from_zero(run, codes, part):
-    """Return the mean bits per character of codes[part], and those of its last tenth, read from a state of zero."""
-    losses = network_losses(run.params(), codes, part) / np.log(2)
-    return losses.mean(), stretches(losses)[-1].mean()

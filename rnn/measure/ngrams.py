@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+RECENT = 20_000_000  # characters at the end of the training part that are counted, at most
+
 
 class NGrams(NamedTuple):
     """The n-grams of one length that a text has, and how often."""

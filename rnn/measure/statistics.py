@@ -83,13 +83,13 @@ def shift_interval(values, others):
     return Shift(np.median(differences), differences[max(0, cut - 1)], differences[-max(1, cut)])
 
 
-def smallest_difference(sd, n, freedom=None):
-    """Return the smallest difference between the means of n and n values that a t-test at 5 per cent finds.
+def smallest_difference(sd, n, others, freedom=None):
+    """Return the smallest difference between the means of n values and `others` that a t-test at 5 per cent finds.
 
-    `sd` is the standard deviation of one value, known with `freedom` degrees of freedom, 2n - 2 for None.
+    `sd` is the standard deviation of one value, known with `freedom` degrees of freedom, n + others - 2 for None.
     """
-    freedom = 2 * n - 2 if freedom is None else freedom
-    return stats.t.ppf(0.975, freedom) * sd * np.sqrt(2 / n)
+    freedom = n + others - 2 if freedom is None else freedom
+    return stats.t.ppf(0.975, freedom) * sd * np.sqrt(1 / n + 1 / others)
 
 
 def stretches(values):
@@ -97,7 +97,7 @@ def stretches(values):
     return np.array_split(values, 10)
 
 
-def over_stretches(losses):
-    """Return the `Estimate` of the mean of losses (n,), its interval over ten stretches, some harder than others."""
-    means = [of.mean() for of in stretches(losses)]
-    return Estimate(np.mean(losses), interval(means).half)
+def of_stretches(means, half=0.0):
+    """Return the `Estimate` of a mean over stretches, given that of each; `half` is the half width of what else varies."""
+    mean = interval(means)
+    return Estimate(mean.value, np.hypot(mean.half, half))

@@ -36,6 +36,20 @@ def english_words():
     return set(ENGLISH.read_text("utf-8").split()) if ENGLISH.exists() else set()
 
 
+def first_with(texts, among):
+    """Return (step, word) of the first of `texts` {step: text} that has a whole word of the set `among`; or (nan, "")."""
+    for step, text in texts.items():
+        for word in words(text)[1:-1]:
+            if word in among:
+                return step, word
+    return float("nan"), ""
+
+
+def first_above(shares, bound):
+    """Return (step, share) of the first of {step: `Estimate`} above a bound, the share in per cent; or (nan, "")."""
+    return next(((step, f"{share:.0%}") for step, share in shares.items() if share.value > bound), (float("nan"), ""))
+
+
 def proper_nouns(text, at_least=5):
     """Return the names in a text, as a set.
 
