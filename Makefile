@@ -19,6 +19,9 @@ endif
 BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
 SETTINGS := $(if $(CORPUS),CORPUS="$(CORPUS)") $(if $(QUICK),QUICK=1)
 
+# What git keeps of a notebook (.gitattributes): no outputs, nothing that JupyterLab adds when it saves
+STRIP := --keep-id --extra-keys metadata.language_info
+
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 EXECUTED := $(NOTEBOOKS:notebooks/%=$(BUILD)/%)
 READY := $(if $(filter .venv,$(ENV)),.venv/ready)
@@ -32,7 +35,7 @@ define stage
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help setup data report train sweep test lab bench check lock clean
+.PHONY: help setup data report train sweep test lab bench check number lock clean
 
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
@@ -40,6 +43,9 @@ help: ## explain the targets
 	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own."
 
 setup: $(READY) node_modules/ready ## install everything, into .venv and node_modules
+	@git rev-parse --git-dir > /dev/null 2>&1 || exit 0; \
+	git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout $(STRIP)' && \
+	git config diff.ipynb.textconv '"$(abspath $(BIN))/python" -m nbstripout -t $(STRIP)'
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -88,8 +94,8 @@ sweep: setup data $(BUILD)/text ## train all that notebook 6 can show, on all co
 test: setup data ## run the tests
 	@$(BIN)/python -m pytest
 
-lab: setup data build/fonts/ready ## open JupyterLab
-	@$(BIN)/jupyter lab --notebook-dir=. notebooks
+lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start page
+	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/README.md
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
 bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure the speed against what people would use instead
@@ -101,8 +107,12 @@ bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure t
 	@.venv-bench/bin/pip install -q $$(.venv-bench/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench"])')
 	@touch $@
 
-check: $(READY) ## check style, and that no notebook has outputs in git
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
+check: $(READY) ## check style, the notebooks' too, and that none has outputs
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify $(STRIP) $(NOTEBOOKS)
+	@$(BIN)/python report/check.py $(NOTEBOOKS) && $(BIN)/python report/number.py --check $(NOTEBOOKS)
+
+number: $(READY) ## number figures, tables and equations of the notebooks anew
+	@$(BIN)/python report/number.py $(NOTEBOOKS)
 
 lock: ## write the lock files anew (for developers; needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev --quiet pyproject.toml -o requirements.lock

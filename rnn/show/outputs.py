@@ -27,13 +27,7 @@ def figure(fig, name, alt):
     """Show a figure; `alt` says what is to be seen in it, in a sentence for readers who cannot see it."""
     outlines, letters = (svg_of(fig, fonttype) for fonttype in ("path", "none"))
     plt.close(fig)
-    outlines = outlines.replace(INK, "currentColor").replace(
-        "<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1
-    )
-    in_jupyter = (
-        f'<div style="overflow-x: auto; color: var(--jp-content-font-color1, inherit)">'
-        f'<div style="min-width: 30em; max-width: 48em">{outlines}</div></div>'
-    )
+    in_jupyter = themed(outlines).replace("<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1)
     markdown = f'![caption](figures/{name}.svg){{#fig-{name} alt="{_attribute(alt)}"}}'
     bundle = {"text/html": in_jupyter, "image/svg+xml": letters, "text/markdown": markdown, "text/plain": alt}
     display(bundle, raw=True)
@@ -45,11 +39,16 @@ def svg_of(fig, fonttype):
     with plt.rc_context({"svg.fonttype": fonttype, "svg.hashsalt": "rnn"}):
         fig.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
-    svg = svg[svg.index("<svg") :]
-    # its own size would not shrink: the box around it decides
-    return re.sub(
-        r'(<svg[^>]*?) width="[\d.]+pt" height="[\d.]+pt"', r'\1 style="width: 100%; height: auto"', svg, count=1
-    )
+    return svg[svg.index("<svg") :]
+
+
+def themed(svg):
+    """Return SVG in HTML whose ink has the colour of the text around, and which shrinks as far as one can read it."""
+    size = re.search(r' width="([\d.]+)pt" height="[\d.]+pt"', svg)
+    svg = svg.replace(size[0], ' style="width: 100%; height: auto"', 1).replace(INK, "currentColor")
+    box = f"min-width: 30em; max-width: {1.6 * float(size[1]):.0f}px"
+    colour = "color: var(--jp-content-font-color1, inherit)"
+    return f'<div style="overflow-x: auto; {colour}"><div style="{box}">{svg}</div></div>'
 
 
 def table(frame, name, formats=None, bold=None):

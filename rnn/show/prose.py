@@ -52,14 +52,14 @@ def evaluate(body, namespace):
         inside = match[1].strip()
         line = body[: match.start()].count("\n") + 2  # the magic's own is the first
         try:
-            expression, spec = _divided(inside)
+            expression, spec = divided(inside)
             values[inside] = text(eval(expression, namespace), spec)
         except Exception as error:
             raise ProseError(f"Line {line}: {{{{ {inside} }}}} fails, {type(error).__name__}: {error}") from None
     return values
 
 
-def _divided(inside):
+def divided(inside):
     """Return (expression, format): the format begins at the first colon with a whole expression before it."""
     ends = [len(inside), *(at for at, character in enumerate(inside) if character == ":")]
     for end in ends:
