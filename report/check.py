@@ -80,7 +80,7 @@ def main():
         all_functions += functions
     if all_functions > FUNCTIONS:
         faults.append(f"The notebooks define {all_functions} functions, more than {FUNCTIONS}.")
-    sys.exit("\n".join(faults))
+    sys.exit("\n".join(faults) or 0)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def main():
             else:
                 nbformat.write(notebook, path)
                 print(f"{path.name}: numbered anew")
-    sys.exit("\n".join(faults))
+    sys.exit("\n".join(faults) or 0)
 
 
 if __name__ == "__main__":

@@ -72,9 +72,16 @@ def table(frame, name, formats=None, bold=None):
     piped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     settings = {"headers": headers, "disable_numparse": True, "colalign": align}
     markdown = f"{tabulate(piped, tablefmt='pipe', **settings)}\n\n: caption {{#tbl-{name}}}"
-    in_jupyter = tabulate([[_in_html(cell) for cell in line] for line in lines], tablefmt="unsafehtml", **settings)
-    in_jupyter = in_jupyter.replace("<table>", '<table style="font-variant-numeric: tabular-nums">')
-    in_jupyter = re.sub(r'style="text-align: (left|right);"', r'style="text-align: \1 !important"', in_jupyter)
+    in_jupyter = "".join(
+        "<tr>"
+        + "".join(
+            f'<{tag} style="text-align: {side}">{_in_html(cell)}</{tag}>'
+            for side, cell in zip(align, line, strict=True)
+        )
+        + "</tr>"
+        for tag, line in (("th", headers), *(("td", line) for line in lines))
+    )
+    in_jupyter = f'<table style="font-variant-numeric: tabular-nums">{in_jupyter}</table>'
     display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": tabulate(lines, headers)}, raw=True)
 
 
@@ -91,7 +98,8 @@ def _cell(value, spec):
 
 
 def _in_html(markdown):
-    shown = re.sub(r"\\([^\w\s])", r"\1", html.escape(markdown, quote=False))
+    shown = re.sub(f"\\\\([{re.escape(string.punctuation)}])", r"\1", markdown)
+    shown = html.escape(shown, quote=False)
     return re.sub(r"^\*\*(.*)\*\*$", r"<b>\1</b>", shown)
 
 

@@ -37,7 +37,8 @@ def text(value, spec=""):
     """Return a value as a sentence has it: with a true minus, and a dash for what is not a number."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "—"
-    return re.sub(r"(?<![\w$^{])-(?=\d)", "−", format(value, spec)) if not isinstance(value, str) else value
+    shown = format(value, spec)
+    return shown if isinstance(value, str) else re.sub(r"(?<![\w$^{])-(?=\d)", "−", shown)
 
 
 def unbroken(markdown):
@@ -74,5 +75,5 @@ def divided(inside):
 def prose(line, body):
     """Show the body of a cell as Markdown, with the values of its expressions (the magic `%%prose`)."""
     values = evaluate(body, get_ipython().user_ns)
-    markdown = fill(body, values)
+    markdown = fill(body.strip("\n"), values)
     display({"text/markdown": markdown, "text/plain": markdown, KEPT: values}, raw=True)
