@@ -64,10 +64,8 @@ $(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
 	@$(BIN)/python -m rnn.corpus $(if $(CORPUS),"$(CORPUS)")
 	@mkdir -p $(BUILD) && touch $@
 
-# A notebook is executed after the ones before it; execute.py keeps the outputs where only sentences have changed
-before = $(filter-out $@,$(shell echo "$(EXECUTED)" | sed 's|$@.*|$@|'))
-.SECONDEXPANSION:
-$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py) report/execute.py $(BUILD)/text build/fonts/ready $$(before) | $(READY)
+# execute.py keeps the outputs where only sentences have changed
+$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY)
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
 REPORT := report.yaml notebooks $(wildcard report/*) # the folder too: a notebook may have gone
@@ -83,8 +81,8 @@ report: $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and wr
 
 train: $(filter %/03_training.ipynb,$(EXECUTED)) ## train, without the report
 
-sweep: setup data $(BUILD)/text ## train all that notebook 5 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
-	@rm -f $(BUILD)/05_*.ipynb # the next report shows what was trained, even if this is stopped
+sweep: setup data $(BUILD)/text ## train all that notebook 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
+	@rm -f $(BUILD)/06_*.ipynb # the next report shows what was trained, even if this is stopped
 	@$(BIN)/python -m rnn.sweep $(SETTINGS)
 
 test: setup data ## run the tests

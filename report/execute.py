@@ -2,7 +2,8 @@
 
     python report/execute.py notebooks/01_x.ipynb build/01_x.ipynb [CORPUS=path] [QUICK=1]
 
-Where only sentences have changed since the last time, the outputs are kept and nothing is executed.
+Where only sentences have changed since the last time, the outputs are kept and nothing is executed; new sentences of
+`%%prose` cells get the values that were kept.
 """
 
 import hashlib
@@ -14,6 +15,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 
+from rnn.show import prose
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -21,31 +24,42 @@ class Client(NotebookClient):
     """A client that shows what cells say of their progress, as they say it, and keeps it out of the notebook."""
 
     def process_message(self, msg, cell, cell_index):
-        """Pass the standard error on to the terminal; the rest is output."""
-        if msg["msg_type"] == "stream" and msg["content"]["name"] == "stderr":
-            sys.stderr.write(msg["content"]["text"])
+        """Pass progress on to the terminal: the standard error, and lines that are written over; the rest is output."""
+        content = msg["content"]
+        if msg["msg_type"] == "stream" and (content["name"] == "stderr" or "\r" in content["text"]):
+            sys.stderr.write(content["text"])
             sys.stderr.flush()
             return None
         return super().process_message(msg, cell, cell_index)
 
 
+def code_of(notebook):
+    """Return the code cells of a notebook."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
 def fingerprint(source, parameters):
-    """Return a hash of what decides the outputs: the code of this notebook and those before it, and the package."""
+    """Return a hash of what decides the outputs: the package, and the notebook's code without the words of prose."""
     digest = hashlib.sha256(repr(sorted(parameters.items())).encode())
-    for path in sorted((ROOT / "rnn").glob("*.py")):
+    for path in sorted((ROOT / "rnn").rglob("*.py")):
         digest.update(path.read_bytes())
-    for path in sorted(source.parent.glob("[0-9]*.ipynb")):
-        if path.name <= source.name:
-            code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-            digest.update(repr(code).encode())
+    for cell in code_of(nbformat.read(source, as_version=4)):
+        digest.update(repr(prose.expressions(cell.source) if is_prose(cell) else cell.source).encode())
     return digest.hexdigest()
 
 
+def is_prose(cell):
+    """Whether a cell is Markdown with numbers in it."""
+    return cell.source.startswith("%%prose")
+
+
 def keep_outputs(notebook, executed):
-    """Give the code cells of `notebook` the outputs of those of `executed`, which have the same code in order."""
-    code, before = ([cell for cell in cells if cell.cell_type == "code"] for cells in (notebook.cells, executed.cells))
-    for cell, old in zip(code, before, strict=True):
+    """Give the code cells of `notebook` the outputs of `executed`, which differs in words alone; fill prose anew."""
+    for cell, old in zip(code_of(notebook), code_of(executed), strict=True):
         cell.outputs, cell.execution_count = old.outputs, old.execution_count
+        if is_prose(cell):
+            data = cell.outputs[0].data
+            data["text/markdown"] = prose.fill(cell.source.partition("\n")[2], data[prose.KEPT])
 
 
 def with_parameters(notebook, parameters):

@@ -3,25 +3,29 @@
 
 local html = FORMAT:match 'html' ~= nil
 local typst = FORMAT == 'typst'
-local numbers = {} -- identifier -> number
-local count = { fig = 0, tbl = 0 }
+local captions = {} -- identifier -> inlines, the label first
+local known = {} -- identifiers that a reference may lead to
 
-local function numbered(kind, identifier)
-  count[kind] = count[kind] + 1
-  if identifier ~= '' then
-    if numbers[identifier] then error('two things are called ' .. identifier) end
-    numbers[identifier] = count[kind]
-  end
-  return count[kind]
+-- <a id="fig-x"></a>**Figure 1.2.** … at the beginning of a paragraph is the caption of the figure x
+local function caption_of(para)
+  local first = para.content[1]
+  local identifier = first and first.t == 'RawInline' and first.text:match '^<a id="([ft][ib][gl]%-[^"]+)">$'
+  if not identifier then return nil end
+  local label = para.content[3]
+  if not (label and label.t == 'Strong') then error('the caption of ' .. identifier .. ' begins without its number in bold') end
+  if captions[identifier] then error('two captions are called ' .. identifier) end
+  para.content:remove(1)
+  para.content:remove(1)
+  if html then para.content[1] = pandoc.Span(label.content, { class = 'label' }) end
+  captions[identifier] = para.content
+  return {}
 end
 
-local function prefixed(caption, word, number)
-  if #caption.long == 0 then caption.long = { pandoc.Plain {} } end
-  local first = caption.long[1].content
-  if html then -- Typst counts for itself, and in the same order
-    first:insert(1, pandoc.Span({ pandoc.Str(word .. '\u{a0}' .. number .. '.') }, { class = 'label' }))
-    first:insert(2, pandoc.Space())
-  end
+local function captioned(identifier)
+  if identifier == '' then return nil end
+  if known[identifier] then error('two things are called ' .. identifier) end
+  known[identifier] = true
+  return captions[identifier] and pandoc.Caption { pandoc.Plain(captions[identifier]) }
 end
 
 local function read(path)
@@ -45,7 +49,7 @@ local function inline_svg(image, identifier)
 end
 
 local function Figure(figure)
-  prefixed(figure.caption, 'Figure', numbered('fig', figure.identifier))
+  figure.caption = captioned(figure.identifier) or pandoc.Caption {}
   local inlined = figure:walk {
     Image = function(image)
       if html and image.src:match '%.svg$' then return inline_svg(image, figure.identifier) end
@@ -55,30 +59,26 @@ local function Figure(figure)
 end
 
 local function Table(tbl)
-  local label = 'Table'
-  if #tbl.caption.long > 0 then
-    label = label .. ' ' .. numbered('tbl', tbl.identifier)
-    prefixed(tbl.caption, 'Table', count.tbl)
-  end
+  if tbl.identifier == '' then return nil end
+  tbl.caption = captioned(tbl.identifier) or pandoc.Caption {}
+  local label = captions[tbl.identifier] and pandoc.utils.stringify(captions[tbl.identifier][1]) or 'Table'
   if html then return pandoc.Div({ tbl }, pandoc.Attr('', { 'wide' }, { { 'role', 'region' }, { 'aria-label', label } })), false end
   return tbl, false
 end
 
--- ::: {#fig-x .texts} blocks ::: caption … ::: :::  is a figure whose content is text
+-- ::: {#fig-x .texts} blocks :::  is a figure whose content is text
 local function texts(div)
-  local caption = table.remove(div.content).content[1].content
-  local figure = pandoc.Figure(div.content, { pandoc.Plain(caption) }, pandoc.Attr(div.identifier, { 'texts' }))
-  prefixed(figure.caption, 'Figure', numbered('fig', div.identifier))
+  local caption = captioned(div.identifier) or pandoc.Caption {}
   if typst then
-    return {
-      pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, caption: ['),
-      pandoc.Plain(caption),
-      pandoc.RawBlock('typst', '])['),
-      pandoc.Div(div.content),
-      pandoc.RawBlock('typst', ']'),
-    }
+    local content = div:walk { Span = function(span) if span.classes:includes 'labels' then return pandoc.Emph(span.content) end end }
+    local shown = { pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, caption: [') }
+    for _, block in ipairs(caption.long) do table.insert(shown, block) end
+    table.insert(shown, pandoc.RawBlock('typst', '])['))
+    table.insert(shown, pandoc.Div(content.content))
+    table.insert(shown, pandoc.RawBlock('typst', ']'))
+    return shown
   end
-  return figure
+  return pandoc.Figure(div.content, caption, pandoc.Attr(div.identifier, { 'texts' }))
 end
 
 local function folded(div)
@@ -124,7 +124,7 @@ end
 local function Math(math)
   local n = math.text:match '\\tag{(%w+)}'
   if not n or math.mathtype ~= 'DisplayMath' then return nil end
-  numbers['eq-' .. n] = n
+  known['eq-' .. n] = true
   if typst then
     math.text = math.text:gsub('%s*\\tag{%w+}%s*$', '')
     return { pandoc.RawInline('typst', '#tagged("' .. n .. '", '), math, pandoc.RawInline('typst', ') <eq-' .. n .. '>') }
@@ -132,12 +132,22 @@ local function Math(math)
   return pandoc.Span({ math }, { id = 'eq-' .. n })
 end
 
+-- Within the report a link to another notebook, or to something in it, is a link to that chapter, or that thing
 local function Link(link)
-  local identifier = link.target:match '^#(%a+%-.+)$'
-  if not identifier or not identifier:match '^fig%-' and not identifier:match '^tbl%-' then return nil end
-  if not numbers[identifier] then error('nothing is called ' .. identifier) end
-  link.content:insert(pandoc.Str('\u{a0}' .. numbers[identifier]))
+  local notebook, place = link.target:match '^([%w_]+)%.ipynb#?(.*)$'
+  if notebook then link.target = '#' .. (place ~= '' and place or 'chapter-' .. notebook) end
+  local identifier = link.target:match '^#(.+)$'
+  if identifier and not known[identifier] then error('a reference leads nowhere: ' .. link.target) end
   return link
+end
+
+local function Header(header)
+  known[header.identifier] = true
+end
+
+-- the anchors are for Jupyter; here what they stand for has the identifier itself
+local function RawInline(raw)
+  if raw.format == 'html' and (raw.text:match '^<a id="' or raw.text == '</a>') then return {} end
 end
 
 -- A comma or a full stop stays on the line of the formula before it
@@ -167,9 +177,11 @@ local function in_katex(doc)
 end
 
 return {
-  { Blocks = Blocks },
+  { Para = caption_of },
+  { Blocks = Blocks, RawInline = RawInline },
   { traverse = 'topdown', Figure = Figure, Table = Table, Div = Div }, -- in the order of the document
-  { Math = Math, Link = Link },
+  { Math = Math, Header = Header },
+  { Link = Link },
   html and { Inlines = Inlines } or {},
   { Pandoc = function(doc) if html then return in_katex(doc) end end },
 }

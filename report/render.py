@@ -21,6 +21,8 @@ from fontTools import subset
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
+from rnn.measure.statistics import Estimate
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
 KATEX = ROOT / "node_modules" / "katex" / "dist"
@@ -30,8 +32,8 @@ MONO = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 MARKDOWN = "markdown-smart-raw_tex-tex_math_single_backslash+lists_without_preceding_blankline"
 
 
-def notebook_to_markdown(path, media):
-    """Return an executed notebook as Markdown; pictures that are not files yet are written to the folder `media`."""
+def notebook_to_markdown(path, media, figures):
+    """Return an executed notebook as Markdown, its figures in the folder `figures`, other pictures in `media`."""
     settings = Config()
     settings.TagRemovePreprocessor.enabled = True
     settings.TagRemovePreprocessor.remove_cell_tags = ("live-only",)
@@ -40,20 +42,30 @@ def notebook_to_markdown(path, media):
     settings.NbConvertBase.display_data_priority = order
     exporter = MarkdownExporter(config=settings, template_file=str(HERE / "notebook.md.j2"))
     resources = {"unique_key": path.stem, "output_files_dir": str(media.relative_to(ROOT))}
-    markdown, resources = exporter.from_filename(str(path), resources)
+    notebook = nbformat.read(path, 4)
+    for data in outputs_of(notebook):
+        if name := re.match(r"!\[caption\]\(figures/([\w-]+)\.svg\)", data.get("text/markdown", "")):
+            write(figures / f"{name[1]}.svg", data["image/svg+xml"].encode())
+            there = (figures / f"{name[1]}.svg").relative_to(ROOT)
+            data["text/markdown"] = data["text/markdown"].replace(f"figures/{name[1]}.svg", str(there), 1)
+    markdown, resources = exporter.from_notebook_node(notebook, resources)
     for name, data in resources["outputs"].items():
         (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / name).write_bytes(data)
-    return markdown
+    return re.sub(r"^(# .*)$", rf"\1 {{#chapter-{path.stem}}}", markdown, count=1, flags=re.MULTILINE)
+
+
+def outputs_of(notebook):
+    """Return what the cells of a notebook show, {kind: data} of each output."""
+    return [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
 def results_of(paths):
-    """Return the values that the notebooks gave with `show.results`."""
-    outputs = (o for path in paths for cell in nbformat.read(path, 4).cells for o in cell.get("outputs", []))
+    """Return the values that the notebooks gave with `show.results`, those with an interval as they format it."""
     results = {}
-    for output in outputs:
-        results |= output.get("data", {}).get("application/vnd.rnn.results+json", {})
-    return results
+    for data in (data for path in paths for data in outputs_of(nbformat.read(path, 4))):
+        results |= data.get("application/vnd.rnn.results+json", {})
+    return {name: Estimate(*value) if isinstance(value, list) else value for name, value in results.items()}
 
 
 def metadata(results, quick):
@@ -67,7 +79,7 @@ def metadata(results, quick):
     filled.setdefault("date", time.strftime("%d %B %Y", made_on))
     filled["date"] = filled["date"].lstrip("0")
     in_paper = f"year: {made_on.tm_year}, month: {made_on.tm_mon}, day: {made_on.tm_mday}"
-    return filled | {"made-from": results.get("made_from", ""), "quick": quick, "made-on": in_paper}
+    return filled | {"quick": quick, "made-on": in_paper}
 
 
 def build_time():
@@ -150,8 +162,11 @@ def main():
     folder = Path(sys.argv[1]).resolve()
     quick = "QUICK" in sys.argv[2:]
     paths = [folder / path.name for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
-    markdown = "\n\n".join(notebook_to_markdown(path, folder / "media") for path in paths)
-    meta = metadata(results_of(paths), quick)
+    results = results_of(paths)
+    figures = ROOT / "figures" / results.get("text_id", "report")
+    figures.mkdir(parents=True, exist_ok=True)
+    markdown = "\n\n".join(notebook_to_markdown(path, folder / "media", figures) for path in paths)
+    meta = metadata(results, quick)
     if meta["author"] == "Your name":
         print("The author is “Your name”: put yours into report.yaml.")
 

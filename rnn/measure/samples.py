@@ -1,4 +1,4 @@
-"""What drawn texts are like: how many of their words are the book's, whether they make words up well, what they copy."""
+"""What drawn texts are like: how many words are the book's, how well they make words up, what they copy."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ RECENT = 20_000_000  # characters at the end of the training part in which copie
 
 
 def draw(run, corpus, length, n, step=None, **settings):
-    """Return n samples (codes) of `length` characters with seeds of their own, after the first characters of the text."""
+    """Return n samples (codes) of `length` characters, with a seed each, after the first characters of the text."""
     params, prime = run.params(step), encode(corpus.start, corpus.vocabulary)
     return [sample(params, prime, length, np.random.default_rng(seed), **settings) for seed in range(n)]
 

@@ -1,13 +1,14 @@
 """Intervals: how sure a mean is, and how sure a difference."""
 
 import itertools
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Estimate:
     """A value and the half width of its 95 per cent confidence interval; `format(x, ".2f")` is 2.71 ± 0.06."""
 
     value: float
@@ -19,14 +20,9 @@ class Estimate(NamedTuple):
         value = format(self.value, spec)
         return f"{value} ± {format(self.half, spec.lstrip('+'))}" if np.isfinite(self.half) else value
 
-    def __truediv__(self, divisor):
-        return Estimate(self.value / divisor, self.half / divisor)
 
-    def __mul__(self, factor):
-        return Estimate(self.value * factor, self.half * factor)
-
-
-class Shift(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Shift:
     """By how much values are larger than others, with the ends of the 95 per cent interval."""
 
     value: float
@@ -98,6 +94,6 @@ def stretches(values):
 
 
 def of_stretches(means, half=0.0):
-    """Return the `Estimate` of a mean over stretches, given that of each; `half` is the half width of what else varies."""
+    """Return the `Estimate` of the mean of stretches, given each one's; `half` is that of what else varies."""
     mean = interval(means)
     return Estimate(mean.value, np.hypot(mean.half, half))

@@ -37,7 +37,7 @@ def english_words():
 
 
 def first_with(texts, among):
-    """Return (step, word) of the first of `texts` {step: text} that has a whole word of the set `among`; or (nan, "")."""
+    """Return (step, word) of the first of {step: text} with a whole word of the set `among`; or (nan, "")."""
     for step, text in texts.items():
         for word in words(text)[1:-1]:
             if word in among:
@@ -46,7 +46,7 @@ def first_with(texts, among):
 
 
 def first_above(shares, bound):
-    """Return (step, share) of the first of {step: `Estimate`} above a bound, the share in per cent; or (nan, "")."""
+    """Return (step, share in per cent) of the first of {step: `Estimate`} above a bound; or (nan, "")."""
     return next(((step, f"{share:.0%}") for step, share in shares.items() if share.value > bound), (float("nan"), ""))
 
 

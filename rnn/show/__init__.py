@@ -1,0 +1,49 @@
+"""How notebooks show things: `%load_ext rnn.show` gives figures their style and a cell the magic `%%prose`.
+
+prose    sentences with measured numbers in them
+outputs  figures, tables, texts, code, and results for the abstract
+plots    the figures
+live     a loss curve that grows
+widget   the sliders of notebook 4
+"""
+
+import dataclasses
+
+from rnn.show.live import live_loss
+from rnn.show.outputs import figure, inline, results, scientific, side_by_side, source, table, texts
+
+__all__ = [
+    "figure",
+    "inline",
+    "live_loss",
+    "results",
+    "scientific",
+    "settings",
+    "side_by_side",
+    "source",
+    "table",
+    "texts",
+]
+
+
+def load_ipython_extension(ipython):
+    """Register `%%prose` and set the style of figures (`%load_ext rnn.show`)."""
+    from rnn.show.plots import use_style
+    from rnn.show.prose import prose
+
+    ipython.register_magic_function(prose, "cell", "prose")
+    use_style()
+
+
+def settings(config, network):
+    """Return in words what a configuration changes in that of the network."""
+    words = []
+    for field in dataclasses.fields(config):
+        name, value = field.name, getattr(config, field.name)
+        if name not in ("epochs", "seed", "snapshot_every") and value != getattr(network, name):
+            words.append(_WORDS.get((name, value), f"{_NAMES.get(name, name)} {value}"))
+    return ", ".join(words) or "the assignment's"
+
+
+_NAMES = {"learning_rate": "η", "sigma": "σ", "clip": "clipped at"}
+_WORDS = {("optimizer", "adam"): "Adam", ("sigma", None): "σ scaled", ("decay", True): "η falls to 0"}

@@ -1,0 +1,164 @@
+"""Figures, tables, texts and code: one display each, as HTML in Jupyter and as Markdown in the report.
+
+Captions are not here: they stand in Markdown cells, see report/README.md.
+"""
+
+import dataclasses
+import html
+import inspect
+import io
+import re
+import string
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Code, display
+from tabulate import tabulate
+
+from rnn.show.characters import named
+from rnn.show.plots import INK
+from rnn.show.prose import text, unbroken
+
+RESULTS = "application/vnd.rnn.results+json"
+
+
+def figure(fig, name, alt):
+    """Show a figure; `alt` says what is to be seen in it, in a sentence for readers who cannot see it."""
+    outlines, letters = (svg_of(fig, fonttype) for fonttype in ("path", "none"))
+    plt.close(fig)
+    outlines = outlines.replace(INK, "currentColor").replace(
+        "<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1
+    )
+    in_jupyter = (
+        f'<div style="overflow-x: auto; color: var(--jp-content-font-color1, inherit)">'
+        f'<div style="min-width: 30em; max-width: 48em">{outlines}</div></div>'
+    )
+    markdown = f'![caption](figures/{name}.svg){{#fig-{name} alt="{_attribute(alt)}"}}'
+    bundle = {"text/html": in_jupyter, "image/svg+xml": letters, "text/markdown": markdown, "text/plain": alt}
+    display(bundle, raw=True)
+
+
+def svg_of(fig, fonttype):
+    """Return a figure as SVG, the same bytes each time: its letters as outlines ("path") or as text ("none")."""
+    file = io.StringIO()
+    with plt.rc_context({"svg.fonttype": fonttype, "svg.hashsalt": "rnn"}):
+        fig.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    # its own size would not shrink: the box around it decides
+    return re.sub(
+        r'(<svg[^>]*?) width="[\d.]+pt" height="[\d.]+pt"', r'\1 style="width: 100%; height: auto"', svg, count=1
+    )
+
+
+def table(frame, name, formats=None, bold=None):
+    """Show a DataFrame of values, with its index if that has a name.
+
+    `formats` is {column: format or function}, or one of these for all. Numbers stand on the right and text on the left;
+    what is missing is a dash. The row whose index is `bold` stands out.
+    """
+    named = [name for name in frame.index.names if name is not None]
+    rows = frame.reset_index() if named else frame
+    if formats is not None and not isinstance(formats, dict):
+        formats = dict.fromkeys(frame.columns, formats)
+    cells = {column: [_cell(value, (formats or {}).get(column, "")) for value in rows[column]] for column in rows}
+    left = {column: all(isinstance(value, str) for value in rows[column]) for column in rows}
+    lines = list(zip(*cells.values(), strict=True))
+    if bold is not None:
+        at = list(frame.index).index(bold)
+        lines[at] = tuple(cell and f"**{cell}**" for cell in lines[at])
+    align = ["left" if left[column] else "right" for column in rows]
+    headers = [str(column) for column in rows]
+    piped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    settings = {"headers": headers, "disable_numparse": True, "colalign": align}
+    markdown = f"{tabulate(piped, tablefmt='pipe', **settings)}\n\n: caption {{#tbl-{name}}}"
+    in_jupyter = tabulate([[_in_html(cell) for cell in line] for line in lines], tablefmt="unsafehtml", **settings)
+    in_jupyter = in_jupyter.replace("<table>", '<table style="font-variant-numeric: tabular-nums">')
+    in_jupyter = re.sub(r'style="text-align: (left|right);"', r'style="text-align: \1 !important"', in_jupyter)
+    display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": tabulate(lines, headers)}, raw=True)
+
+
+def _cell(value, spec):
+    if isinstance(value, str):
+        return inline(value)
+    if not isinstance(value, tuple) and np.ndim(value) == 0 and pd.isna(value):
+        return "—"
+    if callable(spec):
+        return unbroken(spec(value))
+    if isinstance(value, float) and value.is_integer() and spec in (",", "d"):  # a column with a gap has floats
+        value = int(value)
+    return unbroken(text(value, spec))
+
+
+def _in_html(markdown):
+    shown = re.sub(r"\\([^\w\s])", r"\1", html.escape(markdown, quote=False))
+    return re.sub(r"^\*\*(.*)\*\*$", r"<b>\1</b>", shown)
+
+
+def texts(labelled, name, wrap=True):
+    """Show texts, {label: text}, each as it is to the last character; `wrap` may break long lines."""
+    shown = "".join(
+        f'<p style="font-size: 90%; opacity: 0.75; margin: 0.8em 0 0.2em">{html.escape(label)}</p>'
+        f'<pre style="white-space: {"pre-wrap" if wrap else "pre"}">{html.escape(named(text))}</pre>'
+        for label, text in labelled.items()
+    )
+    blocks = "\n\n".join(
+        f"[{inline(label)}]{{.labels}}\n\n{verbatim(named(text), '' if wrap else 'lines')}"
+        for label, text in labelled.items()
+    )
+    fence = ":" * 4
+    markdown = f"{fence} {{#fig-{name} .texts}}\n{blocks}\n{fence}"
+    plain = "\n\n".join(f"{label}\n{text}" for label, text in labelled.items())
+    display({"text/html": shown, "text/markdown": markdown, "text/plain": plain}, raw=True)
+
+
+def source(function):
+    """Show the source of a function, where the code is the point."""
+    code = inspect.getsource(function).rstrip()
+    colours = Code(code, language="python")
+    bundle = {"text/html": colours._repr_html_(), "text/markdown": f"```python\n{code}\n```", "text/plain": code}
+    display(bundle, raw=True)
+
+
+def side_by_side(truth, text, width):
+    """Return both texts in lines of `width` characters, line breaks as ↵, a caret under the first wrong character."""
+    right = next((n for n, (a, b) in enumerate(zip(truth, text, strict=False)) if a != b), len(text))
+    lines = []
+    for begin in range(0, len(truth), width):
+        left, other = (named(whole[begin : begin + width].replace("\n", "↵")) for whole in (truth, text))
+        lines.append(f"{begin + 1:>4}  {left:<{width}}  {other}")
+        if begin <= right < begin + len(other):
+            lines.append(" " * (4 + 2 + width + 2 + right - begin) + f"^ {right + 1}")
+    return "\n".join(lines)
+
+
+def results(**values):
+    """Keep values for the report's abstract, which may name them in braces, with a format; nothing is shown."""
+    plain = {
+        name: dataclasses.astuple(value) if dataclasses.is_dataclass(value) else np.asarray(value).item()
+        for name, value in values.items()
+    }
+    display({RESULTS: plain, "text/plain": ""}, raw=True)
+
+
+def verbatim(text, kind=""):
+    """Return Markdown of a block that shows `text` as it is: the fence is longer than any run of backticks in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{kind}\n{text}\n{fence}"
+
+
+def scientific(x, digits=1):
+    """Return a small or large number as Markdown, 2.1 × 10^-9^."""
+    significand, exponent = f"{x:.{digits}e}".split("e")
+    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{significand} × 10{power}".replace(" ", "\N{NO-BREAK SPACE}") if float(x) else "0"
+
+
+def inline(text):
+    """Return a short text for the middle of a sentence of Markdown, every character of it literal."""
+    return re.sub(f"([{re.escape(string.punctuation)}])", r"\\\1", named(text.replace("\n", "↵")))
+
+
+def _attribute(text):
+    return html.escape(text).replace("\\", "\\\\")

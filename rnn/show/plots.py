@@ -1,0 +1,286 @@
+"""The figures: each function draws one idea and returns the figure, for `show.figure`."""
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from rnn.corpus import ROOT
+from rnn.show.characters import named
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; the lightness differs too, for print
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
+INK = "#000001"  # of letters and axes; in Jupyter the colour of the text around the figure takes its place
+WIDTH = 6.3  # inches: the measure of the text, so that type in a figure has the size of the type around it
+
+
+def use_style():
+    """Set matplotlib to the report's typeface, sizes and colours, and to SVG that is the same in every build."""
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # SVG has text as text: the reader's own fonts draw it
+    for font in (ROOT / "build" / "fonts").glob("*.ttf"):
+        font_manager.fontManager.addfont(font)
+    has_typeface = "Libertinus Serif" in font_manager.fontManager.get_font_names()
+    plt.rcParams.update(
+        {
+            "font.family": ["Libertinus Serif", "DejaVu Serif"] if has_typeface else ["DejaVu Serif"],
+            "mathtext.fontset": "custom" if has_typeface else "dejavuserif",
+            **{f"mathtext.{style}": "Libertinus Serif" for style in ("rm", "sf", "tt")},
+            **{f"mathtext.{style}": "Libertinus Serif:italic" for style in ("it", "cal", "bfit")},
+            "mathtext.bf": "Libertinus Serif:bold",
+            **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "legend.fontsize": 9,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.6,
+            "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, GREY]),
+            "lines.linewidth": 1.2,
+            "legend.frameon": False,
+            "figure.figsize": (WIDTH, 2.6),
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def thinned(n, at_most=1500):
+    """Return at most `at_most` evenly spaced indices into n steps: what a figure can show, for a small file."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(int))
+
+
+def in_thousands(ax):
+    """Label the x axis in thousands of steps."""
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step / 1000:g}"))
+    ax.set_xlabel("training step (thousands)")
+
+
+def mark_epochs(ax, ends):
+    """Draw a dashed line where an epoch ends, at each of the steps `ends`."""
+    for end in ends:
+        ax.axvline(end, color=GREY, linewidth=0.4, linestyle="--")
+
+
+def error_against_step(steps, errors):
+    """Draw largest relative errors {method: one for each step} against the step of a numerical derivative."""
+    fig, ax = plt.subplots()
+    for (method, of_method), color, marker in zip(errors.items(), (ORANGE, BLUE), "os", strict=True):
+        ax.loglog(steps, np.maximum(of_method, 1e-17), color=color, marker=marker, markersize=4, label=method)
+    ax.set(xlabel="step δ of the numerical derivative", ylabel="largest relative error")
+    ax.legend()
+    return fig
+
+
+def overfit(losses, uniform):
+    """Draw the loss of every step, and as a dashed line that of a network that knows nothing, in nats per sequence."""
+    fig, ax = plt.subplots()
+    ax.loglog(np.arange(1, len(losses) + 1), losses, color=BLUE, linewidth=0.8)
+    ax.axhline(uniform, color=GREY, linewidth=0.8, linestyle="--")
+    ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
+    return fig
+
+
+def training(run, smoothed, validation, per_epoch):
+    """Draw a run's losses, twice, in nats per sequence.
+
+    They are those of every step as a band, the smoothed ones {alpha: curve}, and the validation loss at each snapshot.
+    """
+    fig, (whole, close) = plt.subplots(1, 2, width_ratios=(3, 2))
+    pieces = np.array_split(run.losses, min(600, len(run.losses)))
+    at = run.first_step + np.linspace(0, len(run.losses), len(pieces))
+    lowest, highest = [piece.min() for piece in pieces], [piece.max() for piece in pieces]
+    whole.fill_between(at, lowest, highest, color=GREY, alpha=0.35, linewidth=0, label="every step, range")
+    shown = thinned(len(run.losses))
+    for ax in (whole, close):
+        for alpha, color, width in zip(sorted(smoothed), (ORANGE, BLUE), (0.7, 1.4), strict=False):
+            curve, label = smoothed[alpha][shown], f"smoothed, α = {alpha}"
+            ax.plot(run.first_step + shown, curve, color=color, linewidth=width, label=label)
+        ax.plot(run.snapshots, validation, color=GREEN, marker="o", markersize=2.5, linewidth=0.8, label="validation")
+        mark_epochs(ax, np.arange(per_epoch, len(run.losses) + 1, per_epoch))
+        in_thousands(ax)
+    seen = np.concatenate([curve[min(per_epoch, len(curve) - 1) :] for curve in (smoothed[max(smoothed)],)])
+    after = validation[1:] if len(validation) > 1 else validation
+    close.set_ylim(min(seen.min(), after.min()) - 3, max(seen.max(), after.max()) + 3)
+    whole.set_ylabel("loss (nats per sequence)")
+    fig.legend(*whole.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return fig
+
+
+def curves(lines, ylabel):
+    """Draw {label: (steps, values)} against the training step."""
+    fig, ax = plt.subplots()
+    for (label, (steps, values)), color in zip(lines.items(), (ORANGE, BLUE, GREEN, GREY), strict=False):
+        shown = thinned(len(values))
+        ax.plot(np.asarray(steps)[shown], np.asarray(values)[shown], color=color, label=label)
+    in_thousands(ax)
+    ax.set_ylabel(ylabel)
+    ax.legend()
+    return fig
+
+
+def estimates(by_step, ylabel):
+    """Draw shares with their intervals {step: `Estimate`} against the training step."""
+    fig, ax = plt.subplots(figsize=(WIDTH, 2.4))
+    values, halves = ([getattr(of, name) for of in by_step.values()] for name in ("value", "half"))
+    ax.errorbar(list(by_step), values, halves, color=BLUE, marker="o", markersize=3, linewidth=0.8, elinewidth=0.6)
+    ax.set(ylabel=ylabel, ylim=(0, 1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    in_thousands(ax)
+    return fig
+
+
+def extension(losses, per_epoch, first):
+    """Draw the mean of each epoch of {label: losses of all steps}; the second begins as the first, the rest as that."""
+    labels, means = list(losses), [of.reshape(-1, per_epoch).mean(axis=1) for of in losses.values()]
+    trunk = means[1]
+    fig, ax = plt.subplots()
+    ax.plot(1 + np.arange(len(trunk)), trunk, color=GREY, marker="o", markersize=3, label=labels[1])
+    for label, of_epochs, color, marker in zip(labels[2:], means[2:], (GREEN, BLUE, ORANGE), "^sD", strict=False):
+        epochs = np.arange(len(trunk), len(of_epochs) + 1)
+        ax.plot(epochs, of_epochs[len(trunk) - 1 :], color=color, marker=marker, markersize=3, label=label)
+    mark_epochs(ax, [first + 0.5])
+    ax.set(xlabel="epoch", ylabel="mean loss (nats per sequence)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend()
+    return fig
+
+
+def distributions(by_temperature, vocabulary, n):
+    """Draw next-character distributions {temperature: p (K,)} as bars, of the n most probable characters."""
+    first = next(iter(by_temperature.values()))
+    top = np.argsort(-first, kind="stable")[:n]
+    labels = [{" ": "␣", "\n": "↵", "\t": "⇥"}.get(vocabulary[k], named(vocabulary[k])) for k in top]
+    labels = [label.replace("$", "\\$") for label in labels]  # else matplotlib reads a formula
+    fig, axes = plt.subplots(1, len(by_temperature), sharey=True, figsize=(WIDTH, 2.2))
+    for ax, (tau, p) in zip(axes, by_temperature.items(), strict=True):
+        ax.bar(np.arange(len(top)), p[top], color=BLUE, width=0.75)
+        ax.set_title(f"τ = {tau:g}")
+        ax.set_xticks(np.arange(len(top)), labels)
+        ax.tick_params(axis="x", length=0)
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].set_ylabel("probability")
+    return fig
+
+
+def scores(score, kinds):
+    """Draw bits {predictor: `Estimate`} as bars, the best at the top, coloured by kind {kind: predictors}."""
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.2 * len(score)))
+    colors = dict(zip(kinds, (BLUE, GREEN, GREY), strict=True))
+    of = {name: kind for kind, names in kinds.items() for name in names}
+    for name, estimate in sorted(score.items(), key=lambda item: -item[1].value):
+        value, seen = estimate.value, np.nan_to_num(estimate.half)
+        ax.barh(
+            name,
+            value,
+            xerr=seen,
+            color=colors[of[name]],
+            height=0.7,
+            error_kw={"lw": 0.8, "capsize": 2, "ecolor": INK},
+        )
+        ax.annotate(f"  {value:.2f}", (value + seen, name), va="center", fontsize=9)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]
+    ax.legend(handles, colors, loc="upper right")
+    ax.set_xlabel("bits per character")
+    ax.tick_params(axis="y", length=0)
+    return fig
+
+
+def seeds(smoothed, validation, per_epoch):
+    """Draw what seeds have in common, mean and range, in bits per character.
+
+    Left the smoothed training loss of every step, right the validation loss at the end of each epoch.
+    """
+    fig, (left, right) = plt.subplots(1, 2, sharey=True)
+    shown = thinned(len(smoothed[0]))
+    ends = per_epoch * np.arange(1, len(validation[0]) + 1)
+    for ax, x, lines, title, color, marker in (
+        (left, shown, [curve[shown] for curve in smoothed], "smoothed training loss", ORANGE, None),
+        (right, ends, validation, "validation, frozen weights", BLUE, "o"),
+    ):
+        lines = np.asarray(lines)
+        ax.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.25, linewidth=0)
+        ax.plot(x, lines.mean(axis=0), color=color, marker=marker, markersize=3)
+        ax.set_title(title)
+        in_thousands(ax)
+    late = [curve[len(curve) // 20 :] for curve in smoothed]
+    left.set_ylim(min(map(np.min, [*late, *validation])) - 0.05, max(map(np.max, [*late, *validation])) + 0.05)
+    left.set_ylabel("bits per character")
+    return fig
+
+
+def shifts(table, detectable, frame=0.5):
+    """Draw a row for each setting of a DataFrame with choice, setting, against, difference (`Shift`) and verdict.
+
+    The band says what could have been found; what lies beyond ±`frame` is an arrow at the edge.
+    """
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.24 * len(table)))
+    colors = {"better": GREEN, "worse": ORANGE, "undecided": GREY}
+    markers = {"better": "<", "worse": ">", "undecided": "o"}
+    ax.axvspan(-detectable, detectable, color=GREY, alpha=0.18, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=0.6)
+    for y, row in enumerate(table.itertuples()):
+        shift = row.difference
+        value, low, high = np.clip((shift.value, shift.low, shift.high), -frame, frame)
+        color = colors[row.verdict]
+        ax.plot([low, high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
+        ax.plot(value, y, markers[row.verdict], color=color, markersize=5)
+        if abs(row.difference.value) > frame:
+            ax.annotate(
+                f"{row.difference.value:+.2f} →",
+                (frame, y),
+                (-6, 5),
+                textcoords="offset points",
+                ha="right",
+                fontsize=8,
+            )
+    labels = [f"{row.choice}: {row.setting} (not {row.against})" for row in table.itertuples()]
+    ax.set_yticks(range(len(table)), labels)
+    ax.set(xlim=(-frame, frame), ylim=(len(table) - 0.5, -0.5), xlabel="difference in bits per character")
+    handles = [plt.Line2D([], [], color=colors[word], marker=markers[word], linewidth=1.4) for word in colors]
+    fig.legend(handles, colors, loc="outside upper center", ncols=3)
+    ax.tick_params(axis="y", length=0)
+    return fig
+
+
+def learning_curves(by_setting):
+    """Draw {setting: [curve of each seed]}, mean and range, in bits per character against the snapshot."""
+    fig, ax = plt.subplots()
+    for (label, lines), color in zip(by_setting.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
+        lines = np.asarray([line[1:] for line in lines])
+        x = np.arange(1, lines.shape[1] + 1)
+        ax.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.25, linewidth=0)
+        ax.plot(x, lines.mean(axis=0), color=color, marker="o", markersize=3, label=label)
+    ax.set(xlabel="snapshot", ylabel="validation, bits per character")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend()
+    return fig
+
+
+def measures(panels, itself):
+    """Draw DataFrames of `Estimate` {x label: frame, its index the x values}: a row of panels for each measure.
+
+    `itself` has the measures of the text itself, which is a grey line with its interval.
+    """
+    names = list(itself.index)
+    fig, axes = plt.subplots(
+        len(names), len(panels), sharey="row", sharex="col", squeeze=False, figsize=(WIDTH, 1.5 * len(names))
+    )
+    for row, name in zip(axes, names, strict=True):
+        for ax, frame in zip(row, panels.values(), strict=True):
+            value, half = itself[name].value, np.nan_to_num(itself[name].half)
+            ax.axhspan(value - half, value + half, color=GREY, alpha=0.25, linewidth=0)
+            ax.axhline(value, color=GREY, linewidth=0.8)
+            values, halves = ([getattr(of, part) for of in frame[name]] for part in ("value", "half"))
+            ax.errorbar(list(frame.index), values, halves, color=BLUE, marker="o", markersize=3, capsize=2, linewidth=1)
+        if name != "longest copy":
+            row[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        row[0].set_ylabel(name)
+    for ax, label in zip(axes[-1], panels, strict=True):
+        ax.set_xlabel(label)
+        if "thousands" in label:
+            in_thousands(ax)
+    return fig

@@ -1,0 +1,78 @@
+"""`%%prose`: Markdown with measured numbers in it, which reads as a sentence before and after it has run.
+
+    %%prose
+    After {{ len(losses):, }} steps the loss is **{{ losses[-1]:.2f }}** nats.
+
+What stands in double braces is Python, with a format behind a colon if need be; LaTeX has single braces and stays as it
+is. The values are kept with the output, so that changed words need no new run.
+"""
+
+import math
+import re
+
+from IPython import get_ipython
+from IPython.display import display
+
+from rnn.corpus import Sentence
+
+KEPT = "application/vnd.rnn.prose+json"  # {what stands in braces: its value as text}
+_BRACES = re.compile(r"\{\{(.+?)\}\}(?!\})", re.DOTALL)
+
+
+class ProseError(Sentence, ValueError):
+    """An expression in prose that fails; the message says which, in which line, and why."""
+
+
+def expressions(body):
+    """Return what stands in double braces in a cell's body, in order, each once."""
+    return list(dict.fromkeys(match.strip() for match in _BRACES.findall(body)))
+
+
+def fill(body, values):
+    """Return the Markdown of a body, given its values {expression with format: text}."""
+    return unbroken(_BRACES.sub(lambda match: values[match[1].strip()], body))
+
+
+def text(value, spec=""):
+    """Return a value as a sentence has it: with a true minus, and a dash for what is not a number."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "—"
+    return re.sub(r"(?<![\w$^{])-(?=\d)", "−", format(value, spec)) if not isinstance(value, str) else value
+
+
+def unbroken(markdown):
+    """Keep a value and its interval in one line."""
+    return markdown.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+
+
+def evaluate(body, namespace):
+    """Return {expression with format: text} of a body; raise ProseError for the first that fails."""
+    values = {}
+    for match in _BRACES.finditer(body):
+        inside = match[1].strip()
+        line = body[: match.start()].count("\n") + 2  # the magic's own is the first
+        try:
+            expression, spec = _divided(inside)
+            values[inside] = text(eval(expression, namespace), spec)
+        except Exception as error:
+            raise ProseError(f"Line {line}: {{{{ {inside} }}}} fails, {type(error).__name__}: {error}") from None
+    return values
+
+
+def _divided(inside):
+    """Return (expression, format): the format begins at the first colon with a whole expression before it."""
+    ends = [len(inside), *(at for at, character in enumerate(inside) if character == ":")]
+    for end in ends:
+        try:
+            compile(inside[:end].strip(), "prose", "eval")
+        except SyntaxError:
+            continue
+        return inside[:end].strip(), inside[end + 1 :].strip()
+    raise SyntaxError("this is no Python expression")
+
+
+def prose(line, body):
+    """Show the body of a cell as Markdown, with the values of its expressions (the magic `%%prose`)."""
+    values = evaluate(body, get_ipython().user_ns)
+    markdown = fill(body, values)
+    display({"text/markdown": markdown, "text/plain": markdown, KEPT: values}, raw=True)
