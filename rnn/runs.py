@@ -182,10 +182,7 @@ class Run(NamedTuple):
             if self.first_step + last.step == step:
                 return last
             raise RunError(f"{path} is missing. Delete {self.directory} to train anew.")
-        state = load_state(path)
-        if self.first_step + state.step != step:
-            raise RunError(f"{path} is of another step. Delete {self.directory} to train anew.")
-        return state
+        return load_state(path)
 
 
 def made_from(corpus, config, start=None):
@@ -302,7 +299,7 @@ def load_state(path):
     except OSError as error:
         raise RunError(f"{directory / 'run.json'} cannot be read: {error.strerror}.") from None
     if not ours:
-        raise RunError(f"{path} is of another run, or run.json is damaged. Delete {directory} to train anew.")
+        raise RunError(f"{path} is of another run or step, or run.json is damaged. Delete {directory} to train anew.")
     params, squares, means = (
         Params(*(arrays[kind + name] for name in Params._fields)) for kind in ("", "squares_", "means_")
     )
@@ -315,5 +312,6 @@ def _directory_of(path):
 
 
 def _fingerprint(path):
-    """Return the SHA-256 of the `run.json` that a snapshot belongs to, as bytes (32,)."""
-    return np.frombuffer(hashlib.sha256((_directory_of(path) / "run.json").read_bytes()).digest(), np.uint8)
+    """Return the SHA-256 of the file's name and of the `run.json` that it belongs to, as bytes (32,)."""
+    belongs_to = path.name.encode() + (_directory_of(path) / "run.json").read_bytes()
+    return np.frombuffer(hashlib.sha256(belongs_to).digest(), np.uint8)

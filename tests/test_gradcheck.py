@@ -3,6 +3,7 @@ import pytest
 
 from rnn import gradcheck
 from rnn.corpus import read_corpus
+from rnn.measure.bugs import BUGS, drop_h0_term_of_W
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +35,16 @@ def test_centred_errors_are_of_the_order_of_the_originals(problems):
         assert theirs / 10 < errors[name].mean() < theirs * 10
 
 
-@pytest.mark.parametrize("bug", gradcheck.BUGS.values(), ids=lambda bug: bug.__name__)
+@pytest.mark.parametrize("bug", BUGS.values(), ids=lambda bug: bug.__name__)
 def test_every_bug_is_caught_at_large_weights(problems, bug):
     problem = problems["large weights"]
     assert max(worst(problem, gradcheck.complex_step_gradients(problem), bug).values()) > 1e-10
 
 
 def test_the_bug_of_the_original_passes_at_h0_zero_and_is_caught_at_random_h0(problems):
-    bug = gradcheck.drop_h0_term_of_W
-    at_zero, at_random = (worst(p, gradcheck.centred_gradients(p), bug) for p in list(problems.values())[:2])
+    at_zero, at_random = (
+        worst(p, gradcheck.centred_gradients(p), drop_h0_term_of_W) for p in list(problems.values())[:2]
+    )
     assert max(at_zero.values()) < 1e-5
     assert at_random["W"] > 0.1
     assert max(error for name, error in at_random.items() if name != "W") < 1e-5

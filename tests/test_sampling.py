@@ -8,8 +8,8 @@ from rnn import model
 from rnn.corpus import read_corpus
 from rnn.runs import Config
 from rnn.sampling import GREEDY, next_distribution, read, sample, sample_text
+from rnn.show.widget import sampler
 from rnn.training import train
-from rnn.widget import sampler
 
 SCORES = np.array([2.0, 1.0, 0.5, 0.0, -1.0, -3.0])
 
@@ -145,9 +145,14 @@ def test_the_widget_shows_markup_as_text(widget):
     assert "<b>&amp;</b>" in text.value
 
 
-def test_a_hundred_thousand_characters_take_about_a_second():
+def test_sampling_a_character_takes_as_long_at_the_end_of_a_long_text_as_at_its_beginning():
     params = network(83, 100, sigma=0.1)
-    sample(params, [0], 1, np.random.default_rng(0))  # compiled or loaded
-    began = time.perf_counter()
-    sample(params, [0], 100_000, np.random.default_rng(0), 0.8, 0.9)
-    assert time.perf_counter() - began < 5  # several times the promise: machines are shared
+    seconds = {}
+    for length in (10_000, 100_000):
+        times = []
+        for seed in range(3):
+            began = time.perf_counter()
+            sample(params, [0], length, np.random.default_rng(seed), 0.8, 0.9)
+            times.append(time.perf_counter() - began)
+        seconds[length] = min(times)
+    assert seconds[100_000] < 40 * seconds[10_000]

@@ -1,6 +1,5 @@
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,14 +14,22 @@ from filelock import FileLock
 
 from rnn import sweep as sweep_module
 from rnn.corpus import ROOT, read_corpus
-from rnn.heldout import split
-from rnn.runs import RUNS, Config, RunError, run_directory
-from rnn.sweep import CHOICES, FULL, SHORT, grid, repeated, searched, sweep
-from rnn.training import finished, train
+from rnn.runs import Config, RunError, finished, run_directory
+from rnn.sweep import sweep
+from rnn.training import train
+from tests.test_training import VERY_LONG
 
 TEXT = read_corpus().part(0, 2_000)
 TABLE = [Config(m=12, T=10, epochs=3, snapshot_every=100, seed=seed) for seed in range(3)]
 FAST_CHECKPOINTS = "from rnn import training; training.CHECKPOINT_SECONDS = 0.05"
+
+
+def wait_for(condition):
+    """Return when a condition holds."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < VERY_LONG
+        time.sleep(0.01)
 
 
 def start(*arguments):
@@ -58,8 +65,8 @@ def worker(scheduler):
 
 def same(run, other):
     return np.array_equal(run.losses, other.losses) and all(
-        (run.directory / "snapshots" / f"{step}.npz").read_bytes()
-        == (other.directory / "snapshots" / f"{step}.npz").read_bytes()
+        (run.directory / "snapshots" / str(step)).read_bytes()
+        == (other.directory / "snapshots" / str(step)).read_bytes()
         for step in other.snapshots
     )
 
@@ -68,8 +75,8 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(tmp_path):
     alone = [train(TEXT, config, runs=tmp_path / "alone", show=False) for config in TABLE]
     for workers in (1, 2):
         runs = sweep(TEXT, TABLE, workers=workers, runs=tmp_path / str(workers))
-        assert [run.config for run in runs] == TABLE
-        assert all(map(same, runs, alone))
+        assert list(runs) == [run.config for run in runs.values()] == TABLE
+        assert all(map(same, runs.values(), alone))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -87,32 +94,41 @@ def test_finished_runs_are_read_and_need_no_cluster(tmp_path, monkeypatch):
     runs = [train(TEXT, config, runs=tmp_path, show=False) for config in TABLE]
     monkeypatch.setattr(sweep_module, "_client", None)
     again = sweep(TEXT, [*TABLE, TABLE[0]], runs=tmp_path)
-    assert [run.directory for run in again] == [run.directory for run in (*runs, runs[0])]
+    assert [run.directory for run in again.values()] == [run.directory for run in runs]
+
+
+def test_of_runs_that_are_one_anothers_beginning_the_longest_alone_is_trained(tmp_path, capfd):
+    configs = [TABLE[0].replace(epochs=epochs) for epochs in (2, 3, 1)]
+    runs = sweep(TEXT, configs, workers=1, runs=tmp_path)
+    assert capfd.readouterr().err.startswith("1 runs to train")
+    assert [len(run.losses) for run in runs.values()] == [2 * 199, 3 * 199, 199]
+    assert len({run.directory for run in runs.values()}) == 1
+    for config in configs:
+        assert same(runs[config], train(TEXT, config, runs=tmp_path / "alone", show=False))
 
 
 def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_path, scheduler, worker, monkeypatch):
-    long = [TABLE[0]._replace(epochs=400, seed=seed) for seed in range(2)]
+    long = [TABLE[0].replace(epochs=400, seed=seed) for seed in range(2)]
     alone = [train(TEXT, config, runs=tmp_path / "alone", show=False) for config in long]
     victim, killed_at = worker(), None
     monkeypatch.setenv("SCHEDULER", scheduler)
     monkeypatch.setattr(sweep_module, "tqdm", lambda futures, **_: futures)
-    checkpoints = [run_directory(TEXT, config, runs=tmp_path / "swept") / "checkpoint.npz" for config in long]
+    checkpoints = [run_directory(TEXT, config, runs=tmp_path / "swept") / "checkpoint" for config in long]
 
     def kill():
         nonlocal killed_at
-        while not any(path.exists() for path in checkpoints):
-            time.sleep(0.01)
+        wait_for(lambda: any(path.exists() for path in checkpoints))
         worker()
         os.kill(victim.pid, signal.SIGKILL)
         killed_at = time.time_ns()
 
     thread = threading.Thread(target=kill)
     thread.start()
-    runs = sweep(TEXT, long, runs=tmp_path / "swept")
+    runs = sweep(TEXT, long, runs=tmp_path / "swept").values()
     thread.join()
     assert all(map(same, runs, alone))
-    begun = [run for run in runs if (run.directory / "snapshots" / "0.npz").stat().st_mtime_ns < killed_at]
-    ended = [run for run in begun if (run.directory / "checkpoint.npz").stat().st_mtime_ns > killed_at]
+    begun = [run for run in runs if (run.directory / "snapshots" / "0").stat().st_mtime_ns < killed_at]
+    ended = [run for run in begun if (run.directory / "checkpoint").stat().st_mtime_ns > killed_at]
     assert len(ended) == 1, "the run that was killed was gone on with, not begun again"
 
 
@@ -129,11 +145,11 @@ def test_runs_come_home_from_workers_that_have_another_folder(tmp_path, schedule
         def __reduce__(self):
             return type(home), (str(tmp_path / seen),)
 
-    runs = sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=Elsewhere(home))
-    assert runs[0].directory.is_relative_to(home)
+    (run,) = sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=Elsewhere(home)).values()
+    assert run.directory.is_relative_to(home)
     trained_in = tmp_path / ("elsewhere" if seen == "elsewhere" else "own")
-    assert list(trained_in.glob("*/m*/checkpoint.npz"))
-    assert same(runs[0], train(TEXT, TABLE[0], runs=tmp_path / "alone", show=False))
+    assert list(trained_in.glob("*/m*/checkpoint"))
+    assert same(run, train(TEXT, TABLE[0], runs=tmp_path / "alone", show=False))
 
 
 def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
@@ -142,38 +158,43 @@ def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
     threading.Timer(1.5, lock.release).start()
     files = sweep_module._train(TEXT, TABLE[0], tmp_path)
     assert not lock.is_locked
-    assert set(files) >= {"losses.f64", "checkpoint.npz"}
+    assert set(files) >= {"losses.f64", "checkpoint"}
+
+
+SWEEP = """
+import sys
+from pathlib import Path
+from rnn import runs
+runs.RUNS = Path(sys.argv.pop(1))
+from rnn.sweep import main
+main()
+"""
 
 
 def test_an_interrupt_says_a_sentence_and_the_same_command_goes_on(tmp_path):
     """Ctrl-C reaches every process of the command at once."""
-    command = [sys.executable, "-m", "rnn.sweep", f"CORPUS={tmp_path / 'text.txt'}"]
     (tmp_path / "text.txt").write_text(read_corpus().part(0, 20_000).text, "utf-8")
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", SWEEP, tmp_path / "runs", f"CORPUS={tmp_path / 'text.txt'}"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    folder = split(read_corpus(tmp_path / "text.txt")).train.id
     try:
-        deadline = time.monotonic() + 60
-        while not list((RUNS / folder).glob("*/checkpoint.npz")) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(lambda: list((tmp_path / "runs").glob("*/*/checkpoint")))
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 1
-        assert "Stopped. What was trained is kept" in said
-        assert list((RUNS / folder).glob("*/checkpoint.npz"))
+        _, said = process.communicate(timeout=VERY_LONG)
     finally:
         process.kill()
-        shutil.rmtree(RUNS / folder, ignore_errors=True)
+    assert process.returncode == 1
+    assert "Stopped. What was trained is kept" in said
+    assert list((tmp_path / "runs").glob("*/*/checkpoint"))
 
 
 def test_a_run_that_fails_is_named_when_all_others_are_done(tmp_path):
-    bad = TABLE[0]._replace(learning_rate=1e38)
+    bad = TABLE[0].replace(learning_rate=1e38)
     with pytest.raises(RunError, match=r"1 of 4 runs failed\. The first: RunError: The loss of step"):
         sweep(TEXT, [bad, *TABLE], workers=1, runs=tmp_path)
     assert all(finished(TEXT, config, runs=tmp_path) for config in TABLE)
@@ -185,22 +206,3 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
         pytest.raises(RunError, match=r"No scheduler of Dask answers at tcp://127\.0\.0\.1:9"),
     ):
         sweep(TEXT, TABLE, scheduler="tcp://127.0.0.1:9", runs=tmp_path)
-
-
-def test_the_grid_changes_one_thing_at_a_time_and_has_the_assignments_setting_everywhere():
-    N = 1_000_000
-    for question, of_question in CHOICES.items():
-        configs = [Config()._replace(**changes) for changes in of_question.values()]
-        assert Config() in configs or question == "order"
-    for budget in (SHORT, FULL):
-        configs = grid(N, budget)
-        assert len(configs) == len(set(configs))
-        assert set(repeated(N)) | set(searched(N, budget)) < set(configs)
-        assert all(6 <= config.steps(N) // config.snapshot_every <= 8 for config in configs)
-    assert len(repeated(N)) >= 8
-    assert all(config.m == 100 and config.steps(N) <= 1.001 * Config().steps(N) for config in searched(N, FULL))
-
-
-def test_a_short_text_has_a_grid_of_what_it_is_long_enough_for():
-    assert all(config.steps(300) for config in grid(300, FULL))
-    assert {config.B for config in grid(300, FULL)} == {1, 4}

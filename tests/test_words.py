@@ -3,7 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn.corpus import encode, read_corpus
-from rnn.words import copied_lengths, counted_words, english_words, share_of_words
+from rnn.measure import samples, words
+from rnn.measure.strings import agreement, copied_lengths
+from rnn.measure.words import counted_words, english_words, first_with, proper_nouns, share_of_words
 
 
 def longest_copies(sample, book):
@@ -41,7 +43,49 @@ def test_the_word_list_has_english_words_old_ones_and_inflected_ones_and_no_nois
     assert all(word == word.lower() and len(word) > 1 for word in english)
 
 
+def test_without_a_word_list_there_are_no_english_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(words, "ENGLISH", tmp_path / "none.txt")
+    assert english_words() == set()
+
+
 def test_counted_words_leave_out_what_may_be_cut_and_single_letters():
     assert counted_words("hale I saw a Whale, he's thar sh") == ["saw", "whale", "he's", "thar"]
-    assert share_of_words("hale I saw a Whale, he's thar sh", {"saw", "whale"}) == (0.5, 4)
-    assert np.isnan(share_of_words("a b", {"a"})[0])
+    assert share_of_words("hale I saw a Whale, he's thar sh", {"saw", "whale"}).value == 0.5
+    assert np.isnan(share_of_words("a b", {"a"}).value)
+
+
+def test_the_first_text_with_a_name_is_found_by_its_whole_words():
+    texts = {0: "xx Ahabs Ahab", 100: "the Ahab is here", 200: "the Ahab is here"}
+    assert first_with(texts, {"Ahab"}) == (100, "Ahab")
+    step, word = first_with(texts, {"Queequeg"})
+    assert np.isnan(step)
+    assert word == ""
+
+
+def test_proper_nouns_have_a_capital_inside_sentences_and_are_never_in_lower_case():
+    text = "Then, Ahab saw the Whale; and Ahab saw a whale, Oh Oh. But Flask was there. " * 5
+    assert proper_nouns(text) == {"Ahab", "Flask"}
+    assert proper_nouns(text, at_least=6) == {"Ahab"}
+
+
+def test_two_texts_agree_up_to_the_first_character_that_differs():
+    assert (agreement("abcd", "abxd"), agreement("abc", "abcd"), agreement("x", "y")) == (2, 3, 0)
+
+
+def test_a_page_of_the_book_has_the_books_words_and_is_a_copy_and_noise_is_not():
+    corpus = read_corpus().part(0, 200_000)
+    page = corpus.codes[50_000:50_500]
+    noise = np.random.default_rng(0).permutation(page)
+    frame = samples.measure({"page": [page, page], "noise": [noise, noise[::-1]]}, corpus)
+    assert frame.loc["page", "words of the book"].value == 1
+    assert frame.loc["page", "longest copy"].value == 500
+    assert frame.loc["page", "new 8-grams"].value == 0
+    assert frame.loc["noise", "words of the book"].value < 0.5
+    assert frame.loc["noise", "new 8-grams"].value > 0.9
+    assert "new words, English" in frame
+
+
+def test_new_words_are_measured_of_an_english_text_alone():
+    text = read_corpus().part(0, 2_000)
+    backwards = text._replace(codes=text.codes[::-1])
+    assert "new words, English" not in samples.measure({"some": [text.codes[:200]]}, backwards)

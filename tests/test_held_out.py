@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from rnn import model
+from rnn.corpus import CorpusError, read_corpus, split
+from rnn.measure.held_out import bits, bits_of_all, learning_curve, network_losses, saturation
+from rnn.measure.ngrams import count_ngrams, ngram_losses
+from rnn.runs import Config
+from rnn.training import train
+
+CORPUS = read_corpus()
+
+
+def test_the_parts_follow_one_another_and_are_the_whole_text():
+    parts = split(CORPUS)
+    validation, test = CORPUS.codes[parts.validation], CORPUS.codes[parts.test]
+    assert np.array_equal(np.concatenate((parts.train.codes, validation, test)), CORPUS.codes)
+    assert len(validation) == len(test) == int(0.05 * len(CORPUS.codes))
+    assert parts.train.vocabulary == CORPUS.vocabulary
+
+
+def test_a_text_of_which_nothing_can_be_held_out_is_refused():
+    with pytest.raises(CorpusError, match="has 999 characters; 1,000 are needed"):
+        split(CORPUS.part(0, 999))
+    assert len(split(CORPUS.part(0, 1_000)).train.codes) == 900
+
+
+def test_what_is_held_out_changes_nothing_that_is_trained_or_counted(tmp_path):
+    """Two texts that differ in their held-out parts alone give the same weights, n-grams and predictions."""
+    text = CORPUS.part(0, 3_000)
+    codes = text.codes.copy()
+    begin = split(text).validation.start
+    codes[begin:] = codes[begin:][::-1]
+    other = text._replace(codes=codes, sha256="0" * 64, name="other")
+    config = Config(m=8, T=10, epochs=2)
+    weights, tables = [], []
+    for corpus in (text, other):
+        parts = split(corpus)
+        weights.append(train(parts.train, config, runs=tmp_path, show=False).params())
+        tables.append(count_ngrams(parts.train.codes, corpus.K, 3))
+    assert not np.array_equal(text.codes, other.codes)
+    assert len(list(tmp_path.glob("*/m*"))) == 2
+    for a, b in zip(*weights, strict=True):
+        assert np.array_equal(a, b)
+    for of_text, of_other in zip(*tables, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(of_text, of_other, strict=True))
+
+
+def test_a_character_is_predicted_from_those_before_it_alone():
+    """Changing a held-out character changes no loss before it, of the network or of the n-grams."""
+    codes, K = CORPUS.codes[:5_000].copy(), CORPUS.K
+    part = slice(4_000, 5_000)
+    params = model.init_params(K, 16, np.random.default_rng(0), 0.5)
+    tables = count_ngrams(codes[:3_000], K, 4)
+    before = network_losses(params, codes, part), ngram_losses(tables, codes, part, K)[-1]
+    codes[4_500] = (codes[4_500] + 1) % K
+    after = network_losses(params, codes, part), ngram_losses(tables, codes, part, K)[-1]
+    for a, b in zip(before, after, strict=True):
+        assert np.array_equal(a[:500], b[:500])
+        assert a[500] != b[500]
+
+
+@pytest.mark.parametrize("begins", ["zero", "elsewhere"])
+@pytest.mark.parametrize(("begin", "end"), [(1, 40), (700, 1_000), (2_000, 2_131)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-4)])
+def test_held_out_loss_is_that_of_a_slow_plain_computation(begin, end, dtype, tolerance, begins):
+    params = model.init_params(CORPUS.K, 20, np.random.default_rng(1), 0.4, dtype)
+    h0 = np.linspace(-1, 1, 20).astype(dtype) if begins == "elsewhere" else None
+    losses = network_losses(params, CORPUS.codes, slice(begin, end), h0)
+    W, U, V, b, c = (theta.astype(np.float64) for theta in params)
+    h, expected = np.zeros(20) if h0 is None else h0.astype(np.float64), []
+    for n in range(max(0, begin - 1_000), end - 1):
+        h = np.tanh(W @ h + U[:, CORPUS.codes[n]] + b)
+        p = np.exp(V @ h + c)
+        expected.append(-np.log(p[CORPUS.codes[n + 1]] / p.sum()))
+    np.testing.assert_allclose(losses, expected[-(end - begin) :], rtol=tolerance)
+
+
+def test_measures_of_runs_are_those_of_their_weights_and_of_the_states_that_training_left(tmp_path):
+    text = CORPUS.part(0, 3_000)
+    parts = split(text)
+    config = Config(m=8, T=10, epochs=2, snapshot_every=200)
+    runs = [train(parts.train, config.replace(seed=seed), runs=tmp_path, show=False) for seed in range(2)]
+    codes, part = text.codes, parts.validation
+
+    def expected(run, step=None, h=None):
+        h = run.states(step)[-1] if h is None else h
+        return network_losses(run.params(step), codes, part, h) / np.log(2)
+
+    assert np.array_equal(bits(runs[0], codes, part), expected(runs[0]))
+    assert np.array_equal(bits(runs[0], codes, part, 200), expected(runs[0], 200))
+    for run, of_run, from_zero in zip(
+        runs, bits_of_all(runs, codes, part), bits_of_all(runs, codes, part, from_zero=True), strict=True
+    ):
+        assert np.array_equal(of_run, expected(run))
+        assert np.array_equal(from_zero, expected(run, h=np.zeros(8, np.float32)))
+    curve = learning_curve(runs[0], codes, part)
+    np.testing.assert_allclose(curve, [expected(runs[0], step).mean() for step in runs[0].snapshots])
+    np.testing.assert_allclose(learning_curve(runs[0], codes, part, [200]), curve[1])
+
+
+def test_saturation_is_the_share_of_components_that_hardly_move(tmp_path):
+    text = CORPUS.part(0, 3_000)
+    run = train(text, Config(m=8, T=10, epochs=1), runs=tmp_path, show=False)
+    h, (W, U, _, b, _), near = run.states()[-1], run.params(), []
+    for code in text.codes[:500]:
+        h = np.tanh(W @ h + U[:, code] + b)
+        near.append(np.abs(h) > 0.99)
+    assert 0 < saturation(run, text.codes, slice(0, 500)) == pytest.approx(np.mean(near), abs=1e-3)

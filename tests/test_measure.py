@@ -1,0 +1,92 @@
+import lzma
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rnn.corpus import decode, read_corpus
+from rnn.measure.compressors import COMPRESSORS, compressed_nats
+from rnn.measure.statistics import (
+    Estimate,
+    Shift,
+    difference,
+    interval,
+    proportion,
+    shift_interval,
+    smallest_difference,
+)
+
+CORPUS = read_corpus()
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_a_compressor_that_has_seen_the_text_needs_next_to_nothing(name):
+    text = decode(CORPUS.codes[100_000:110_000], CORPUS.vocabulary)
+    before = decode(CORPUS.codes[:100_000], CORPUS.vocabulary)
+    new, known = compressed_nats(COMPRESSORS[name], before, [text, text])
+    assert 1 < new < 3
+    assert known < 0.5 * new
+
+
+def test_compressed_nats_are_what_each_text_adds():
+    before, texts = "In the beginning " * 50, ["was the Word. " * 40, "and the World " * 9]
+    together = [before, before + texts[0], before + texts[0] + texts[1]]
+    sizes = [len(lzma.compress(data.encode(), preset=9 | lzma.PRESET_EXTREME)) for data in together]
+    expected = [8 * np.log(2) * (b - a) / len(text) for a, b, text in zip(sizes, sizes[1:], texts, strict=False)]
+    np.testing.assert_allclose(compressed_nats(COMPRESSORS["xz, preset 9e"], before, texts), expected)
+
+
+def test_an_interval_covers_the_mean_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    of_samples = [interval(rng.normal(3, 2, 5)) for _ in range(2_000)]
+    covered = [abs(estimate.value - 3) < estimate.half for estimate in of_samples]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
+
+
+def test_an_interval_of_one_value_or_none_is_not_a_number():
+    assert interval([2.0]).value == 2
+    assert np.isnan([interval([2.0]).half, interval([]).value, interval([]).half]).all()
+    assert interval([1.0, np.nan, 3.0]) == interval([1.0, 3.0])
+
+
+def test_a_value_is_written_with_its_interval():
+    assert f"{Estimate(2.714, 0.0571):.2f}" == "2.71 ± 0.06"
+    assert f"{Estimate(0.5, 0.021):+.2f}" == "+0.50 ± 0.02"
+    assert f"{Estimate(2.714, np.nan):.2f}" == "2.71"
+    assert f"{Estimate(np.nan, np.nan):.2f}" == "—"
+    assert f"{Shift(0.1, -0.2, 0.3):+.1f}" == "+0.1 (-0.2 to +0.3)"
+
+
+def test_proportions_and_differences_have_the_intervals_of_the_textbook():
+    assert proportion(50, 100).value == 0.5
+    assert proportion(50, 100).half == pytest.approx(1.96 * 0.05)
+    assert np.isnan(proportion(0, 0).value)
+    both = difference(Estimate(5, 3), Estimate(1, 4))
+    assert (both.value, both.half) == (4, 5)
+
+
+def test_a_shift_is_found_just_where_the_rank_test_finds_it():
+    rng = np.random.default_rng(0)
+    found = []
+    for n, others in ((4, 4), (8, 8), (4, 6)) * 60:
+        a, b = rng.normal(rng.choice([0, 2]), 1, n), rng.normal(0, 1, others)
+        shift = shift_interval(a, b)
+        assert shift.low <= shift.value <= shift.high
+        found.append(shift.low > 0 or shift.high < 0)
+        assert found[-1] == (stats.mannwhitneyu(a, b, method="exact").pvalue <= 0.05)
+        assert shift.verdict == ("undecided" if not found[-1] else "worse" if shift.value > 0 else "better")
+    assert 0.2 < np.mean(found) < 0.8
+
+
+def test_a_shift_worked_by_hand():
+    assert shift_interval([1, 2, 3, 4], [0, 0, 0, 0]) == Shift(2.5, 1, 4)
+    shift = shift_interval([5, 5.1, 5.2, 90], [4, 4.1, 4.2, 4.3])  # one astray
+    assert shift.low == pytest.approx(0.7)
+    assert shift.value == pytest.approx(1.0)
+
+
+def test_a_difference_larger_than_the_smallest_that_can_be_found_is_found_and_a_smaller_one_is_not():
+    smallest = smallest_difference(2.0, 5, 7)
+    a, b = stats.zscore([1, 2, 3, 4, 5], ddof=1) * 2, stats.zscore(np.arange(7), ddof=1) * 2
+    assert stats.ttest_ind(a + 1.001 * smallest, b).pvalue < 0.05 < stats.ttest_ind(a + 0.999 * smallest, b).pvalue
+    assert smallest_difference(2.0, 5, 7, freedom=100) < smallest
