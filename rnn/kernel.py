@@ -99,6 +99,8 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
         adagrad(theta, squares, gradient, rate, clip)
     elif rule == 1:
         adam(theta, squares, means, gradient, rate, clip, n)
+    else:
+        raise ValueError("kernel.update has no branch for this optimiser: add one, or take engine='numpy'")
 
 
 @inlined
