@@ -3,7 +3,9 @@
 CORPUS ?=
 QUICK ?=
 SCHEDULER ?=
-export SCHEDULER
+override CORPUS := $(value CORPUS)
+# a path may have any character in it: it travels through the environment, never through the text of a command
+export CORPUS SCHEDULER
 ENV ?= .venv
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -14,10 +16,12 @@ export PYTHONUTF8 := 1
 
 # What is built from a text of one's own goes to a folder named after the text and its content
 ifneq ($(CORPUS),)
-TEXT := $(shell basename "$(CORPUS)" | sed 's/\.[^.]*$$//' | tr -c 'A-Za-z0-9._\n-' '_')-$(shell { cksum < "$(CORPUS)"; } 2> /dev/null | cut -d ' ' -f 1)
+HASH := \#
+QUOTED := '$(subst ','\'',$(CORPUS))'
+TEXT := $(shell n=$(QUOTED); n=$${n$(HASH)$(HASH)*/}; printf %s "$${n%.*}" | tr -c 'A-Za-z0-9._-' '_' | cut -c -80)-$(shell { cksum < $(QUOTED); } 2> /dev/null | cut -d ' ' -f 1)
 endif
 BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
-SETTINGS := $(if $(CORPUS),CORPUS="$(CORPUS)") $(if $(QUICK),QUICK=1)
+SETTINGS := $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
 
 # What git keeps of a notebook (.gitattributes): no outputs, nothing that JupyterLab adds when it saves
 STRIP := --keep-id --extra-keys metadata.language_info
@@ -67,11 +71,15 @@ build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@touch $@
 
 $(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
-	@$(BIN)/python -m rnn.corpus $(if $(CORPUS),"$(CORPUS)")
+	@$(BIN)/python -m rnn.corpus $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(BUILD) && touch $@
 
+# What can be wrong above the report is found before minutes of training
+$(BUILD)/heading: report.yaml report/heading.py | $(READY)
+	@$(BIN)/python report/heading.py && mkdir -p $(BUILD) && touch $@
+
 # execute.py keeps the outputs where only sentences have changed
-$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY)
+$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(BUILD)/heading
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
 REPORT := report.yaml notebooks $(wildcard report/*) # the folder too: a notebook may have gone

@@ -185,9 +185,10 @@ class Recorder:
             self._snapshot()
 
     def until_snapshot(self):
-        """Return the number of steps to the next snapshot: an epoch's end, or what `snapshot_every` asks for."""
-        step, every = self.state.step, (self.config.snapshot_every, self.config.steps_per_epoch(self.N))
-        return min(n - step % n for n in every)
+        """Return the number of steps to the next snapshot: as `snapshot_every` asks, at a shared epoch's end, at the end."""
+        step, every, of_epoch = self.state.step, self.config.snapshot_every, self.config.steps_per_epoch(self.N)
+        ends = [n - step % n for n in (every, of_epoch if self.config.is_shared else every)]
+        return min(*ends, self.config.steps(self.N) - step)
 
     def record(self, losses):
         """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""

@@ -167,7 +167,7 @@ def test_the_paper_has_outline_metadata_and_tags(report):
     assert "/StructTreeRoot" in reader.trailer["/Root"]
 
 
-def test_a_hostile_text_shows_as_text(report, hostile_report):
+def test_a_hostile_text_shows_as_text(project, report, hostile_report):
     assert HOSTILE.startswith("<script>")
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
     page = parser.parse(hostile_report.html)
@@ -177,7 +177,9 @@ def test_a_hostile_text_shows_as_text(report, hostile_report):
     folded = {block for code in page.iter("details") for block in code.iter("pre")}
     shown = "".join("".join(block.itertext()) for block in page.iter("pre") if block not in folded)
     assert "<script>document.title" in shown.replace("↵", "").replace("\n", "") or "<script>" in shown
-    assert hostile_report.folder.parent.name.startswith("a_hostile_text-")
+    assert hostile_report.folder.parent.name.startswith("a_hostile__")
+    assert not list(page.iter("img")), "the name of a text is text"
+    assert not list(project.folder.rglob("PWNED")), "and no command"
     paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
     sampler = next(script for script in page.iter("script") if script.get("type") == "application/json")
     assert json.loads(sampler.text)["prime"] == HOSTILE[:60]
