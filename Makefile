@@ -57,6 +57,7 @@ setup: $(READY) node_modules/ready ## install everything, into .venv and node_mo
 	@touch $@
 
 node_modules/ready: package.json package-lock.json | $(READY)
+	@if [ -L node_modules ]; then echo "node_modules is a link, and npm would empty what it leads to: delete the link"; exit 1; fi
 	$(call stage,npm packages,npm ci --loglevel=error --ignore-scripts --omit-lockfile-registry-resolved > $(BUILD)/npm.log 2>&1 || { echo "npm could not fetch the text and the typefaces; is there a network? ($$(grep -m 1 failed $(BUILD)/npm.log || tail -n 1 $(BUILD)/npm.log))"; exit 1; })
 	@touch $@
 

@@ -185,7 +185,7 @@ class Recorder:
             self._snapshot()
 
     def until_snapshot(self):
-        """Return the number of steps to the next snapshot: as `snapshot_every` asks, at a shared epoch's end, at the end."""
+        """Return the number of steps to the next snapshot: as `snapshot_every` says, a shared epoch's end, the end."""
         step, every, of_epoch = self.state.step, self.config.snapshot_every, self.config.steps_per_epoch(self.N)
         ends = [n - step % n for n in (every, of_epoch if self.config.is_shared else every)]
         return min(*ends, self.config.steps(self.N) - step)

@@ -270,6 +270,18 @@ def test_without_a_network_npm_says_so_in_a_sentence(tmp_path):
     assert not (tmp_path / "node_modules" / "ready").exists()
 
 
+def test_npm_does_not_empty_what_node_modules_leads_to(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").touch()
+    (tmp_path / "node_modules").symlink_to(tmp_path / "elsewhere")
+    for name in ("Makefile", "package.json", "package-lock.json"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    result = make(f"ENV={sys.prefix}", "node_modules/ready", cwd=tmp_path)
+    assert result.returncode != 0
+    assert "node_modules is a link" in result.stdout
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
 def test_links_of_the_readmes_lead_to_files():
     for readme in ("README.md", "data/README.md", "notebooks/README.md", "report/README.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / readme).read_text("utf-8")):
