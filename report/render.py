@@ -114,7 +114,14 @@ def pandoc(markdown, to, template, *arguments):
         markdown,
         to,
         format=MARKDOWN,
-        extra_args=[f"--template={HERE / template}", "--number-sections", "--preserve-tabs", "--wrap=none", *arguments],
+        extra_args=[
+            f"--template={HERE / template}",
+            "--number-sections",
+            "--preserve-tabs",
+            "--wrap=none",
+            "--columns=9999",
+            *arguments,
+        ],
         filters=[str(HERE / "filter.lua")],
         cworkdir=str(ROOT),
     )

@@ -18,8 +18,9 @@ from tabulate import tabulate
 
 from rnn.show.characters import named
 from rnn.show.plots import INK
-from rnn.show.prose import text, unbroken
+from rnn.show.prose import text
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULTS = "application/vnd.rnn.results+json"
 
 
@@ -86,15 +87,14 @@ def table(frame, name, formats=None, bold=None):
 
 
 def _cell(value, spec):
+    """Return a value as Markdown; numbers and short words stay in one line."""
     if isinstance(value, str):
-        return inline(value)
-    if not isinstance(value, tuple) and np.ndim(value) == 0 and pd.isna(value):
+        return inline(value) if len(value) > 12 else inline(value).replace(" ", NO_BREAK)
+    if np.ndim(value) == 0 and pd.isna(value):
         return "—"
-    if callable(spec):
-        return unbroken(spec(value))
     if isinstance(value, float) and value.is_integer() and spec in (",", "d"):  # a column with a gap has floats
         value = int(value)
-    return unbroken(text(value, spec))
+    return (spec(value) if callable(spec) else text(value, spec)).replace(" ", NO_BREAK)
 
 
 def _in_html(markdown):
