@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from rnn.choices import FULL, SHORT, grid
 from rnn.corpus import Corpus, CorpusError, read_corpus, split
-from rnn.runs import RUNS, LockedError, RunError, finished, make_run_directory, run_directory, write_atomically
+from rnn.runs import RUNS, LockedError, RunError, finished, opened_run_directory, run_directory, write_atomically
 from rnn.training import train
 
 GONE_SECONDS = 60  # how long a sweep waits for a worker after the last one has gone
