@@ -2,7 +2,9 @@
 
 import codecs
 import hashlib
+import os
 import re
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent  # the project's folder, wherever 
 MOBY_DICK = ROOT / "data" / "moby-dick.txt"
 MOBY_DICK_SHA256 = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
 LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from disk
-PIECE = 4_000_000  # bytes that are read at a time
+PIECE = 4_000_000  # characters that are read at a time
 SHORTEST = 26  # characters: one sequence of 25 and its last target
 SHORTEST_TO_HOLD_OUT = 1_000  # a twentieth of less is too little to judge by
 REHEARSAL = 30_000  # characters of the text that a rehearsal takes
@@ -121,18 +123,44 @@ def read_corpus(path=None, quick=False):
     """
     path = _existing(MOBY_DICK if path is None else path)
     try:
-        sha256, vocabulary, N, notes = _survey(path)
+        corpus = _read(path)
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{path} is not UTF-8: byte {error.start:,} (counted from 0) is no part of a character; save it as UTF-8."
         ) from None
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}.") from None
+    return corpus.part(0, REHEARSAL) if quick else corpus
+
+
+def _existing(path):
+    """Return the path of a file that can be read as often as one likes."""
+    try:
+        path = Path(path).expanduser()
+        path = path if path.is_absolute() or path.exists() else ROOT / path
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        get_it = "run `make data` to fetch it" if path == MOBY_DICK else "check the path"
+        raise CorpusError(f"{path} does not exist: {get_it}.") from None
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, no home, a NUL in the name
+        raise CorpusError(f"{str(path)!r} cannot be a text's path: {error}.") from None
+    if not stat.S_ISREG(mode):
+        raise CorpusError(f"{path} is a {'folder' if stat.S_ISDIR(mode) else 'device or a pipe'}: name a text file.")
+    return path
+
+
+def _read(path):
+    """Return the `Corpus` of a file: its hash, then its vocabulary and length, then its codes, then its hash again."""
+    sha256, seen, N, notes = _sha256(path), np.zeros(sys.maxunicode + 1, bool), 0, []
     if path == MOBY_DICK and sha256 != MOBY_DICK_SHA256:
         raise CorpusError(
             f"{path} is not the expected text: its SHA-256 is {sha256}, expected {MOBY_DICK_SHA256}; "
             "delete it and run `make data`, or keep it under another name and use CORPUS=path."
         )
+    for text in _pieces(path, notes):
+        N += len(text)
+        seen[_points(text)] = True
+    vocabulary = "".join(map(chr, np.flatnonzero(seen)))
     if not N:
         raise CorpusError(f"{path} is empty.")
     if "\0" in vocabulary:
@@ -141,94 +169,45 @@ def read_corpus(path=None, quick=False):
         raise CorpusError(f"{path} has {N} characters; one sequence and its target take {SHORTEST}.")
     if len(vocabulary) == 1:
         raise CorpusError(f"{path} has a single distinct character, {vocabulary!r}: there is nothing to predict.")
-    corpus = Corpus(path.stem, sha256, vocabulary, _read_codes(path, sha256, vocabulary, N), notes)
-    return corpus.part(0, REHEARSAL) if quick else corpus
+    table, n = np.zeros(sys.maxunicode + 1, np.min_scalar_type(len(vocabulary) - 1)), 0
+    table[seen] = np.arange(len(vocabulary))
+    if path.stat().st_size < LARGE:
+        codes = np.zeros(N, table.dtype)
+    else:
+        with tempfile.TemporaryFile() as file:  # without a name, and gone with the last reference to it
+            codes = np.asarray(np.memmap(file, table.dtype, "w+", shape=N))
+    for text in _pieces(path, []):
+        codes[n : n + len(text)] = table[_points(text)][: N - n]
+        n += len(text)
+    if n != N or _sha256(path) != sha256:
+        raise CorpusError(f"{path} has changed while it was read: try again when nothing writes to it.")
+    name = os.fsencode(path.stem).decode("utf-8", "replace")
+    return Corpus(name, sha256, vocabulary, codes, tuple(notes))
 
 
-def _existing(path):
-    """Return the path of a file that can be read as often as one likes."""
-    try:
-        path = Path(path).expanduser()
-        if not path.is_absolute() and not path.exists():
-            path = ROOT / path
-        if path.is_dir():
-            raise CorpusError(f"{path} is a folder: name a text file.")
-        if not path.exists():
-            get_it = "run `make data` to fetch it" if path == MOBY_DICK else "check the path"
-            raise CorpusError(f"{path} does not exist: {get_it}.")
-        if not path.is_file():
-            raise CorpusError(f"{path} is a device or a pipe: name a text file.")
-    except CorpusError:
-        raise
-    except (OSError, RuntimeError, ValueError) as error:  # a name too long, no home, a NUL in the name
-        raise CorpusError(f"{str(path)!r} cannot be a text's path: {error}.") from None
-    return path
-
-
-def _pieces(path, seen=lambda data: None):
-    """Yield a text in pieces, no byte-order mark, no CRLF cut in two; `seen` gets the bytes of each."""
-    decoder, read, held = codecs.getincrementaldecoder("utf-8")(), 0, ""
+def _sha256(path):
     with path.open("rb") as file:
-        while True:
-            data = file.read(PIECE)
-            seen(data)
-            waiting = len(decoder.getstate()[0])
-            try:
-                text = held + decoder.decode(data, final=not data)
-            except UnicodeDecodeError as error:
-                error.start += read - waiting
-                raise
-            held = "\r" if data and text.endswith("\r") else ""
-            text = text.removesuffix(held)
-            yield text.removeprefix("\ufeff") if read == 0 else text
-            read += len(data)
-            if not data:
-                return
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _with_plain_ends(text):
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _pieces(path, notes):
+    """Yield a text in pieces, no byte-order mark, all line ends plain; say in `notes` what was changed."""
+    with path.open(encoding="utf-8-sig") as file:
+        try:
+            while text := file.read(PIECE):
+                yield text
+        except UnicodeDecodeError as error:
+            error.start += file.buffer.tell() - len(error.object)  # counted from the beginning of the file
+            raise
+        if file.newlines not in (None, "\n"):
+            notes.append("Line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).")
+        file.buffer.seek(0)
+        if file.buffer.read(3) == codecs.BOM_UTF8:
+            notes.append("A byte-order mark at the beginning was dropped.")
 
 
 def _points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
-def _survey(path):
-    """Return a text's SHA-256, its vocabulary, its length in characters and the notes, in one pass over the file."""
-    digest, seen, N, breaks = hashlib.sha256(), np.zeros(sys.maxunicode + 1, bool), 0, 0
-    for text in _pieces(path, digest.update):
-        breaks += text.count("\r")
-        text = _with_plain_ends(text)
-        N += len(text)
-        seen[_points(text)] = True
-    notes = []
-    with path.open("rb") as file:
-        mark = file.read(3) == codecs.BOM_UTF8
-    if mark:
-        notes.append("A byte-order mark at the beginning was dropped.")
-    if breaks:
-        notes.append(f"{breaks:,} line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).")
-    return digest.hexdigest(), "".join(map(chr, np.flatnonzero(seen))), N, tuple(notes)
-
-
-def _read_codes(path, sha256, vocabulary, N):
-    """Return the codes (N,) of a text, in memory, or mapped from a file without a name if the text is large."""
-    dtype = np.min_scalar_type(len(vocabulary) - 1)
-    if path.stat().st_size < LARGE:
-        codes = np.empty(N, dtype)
-    else:
-        with tempfile.TemporaryFile() as file:
-            codes = np.asarray(np.memmap(file, dtype, "w+", shape=N))
-    table, digest, n = np.zeros(sys.maxunicode + 1, dtype), hashlib.sha256(), 0
-    table[_points(vocabulary)] = np.arange(len(vocabulary))
-    for text in _pieces(path, digest.update):
-        points = _points(_with_plain_ends(text))[: N - n]
-        codes[n : n + len(points)] = table[points]
-        n += len(points)
-    if digest.hexdigest() != sha256:
-        raise CorpusError(f"{path} has changed while it was read: try again when nothing writes to it.")
-    return codes
 
 
 def check_length(corpus):

@@ -18,7 +18,7 @@ import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, 
 from numba import njit
 from threadpoolctl import ThreadpoolController
 
-from rnn.model import OPTIMIZERS, Memory, Params
+from rnn.model import Memory, Params
 
 # sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
@@ -92,9 +92,12 @@ def adam(theta, squares, means, gradient, rate, clip, n):
         theta[i] -= unbiased_rate * means[i] / (np.sqrt(squares[i]) * unbias + epsilon)
 
 
+RULES = ("adagrad", "adam")  # the optimisers of `model.OPTIMIZERS` that `update` has, by number
+
+
 @inlined
 def update(rule, theta, squares, means, gradient, rate, clip, n):
-    """Step number n, in place, of the optimiser that is number `rule` of `model.OPTIMIZERS`."""
+    """Step number n, in place, of the optimiser that is number `rule` of `RULES`."""
     if rule == 0:
         adagrad(theta, squares, gradient, rate, clip)
     elif rule == 1:
@@ -235,38 +238,42 @@ def _sample(params, h, uniforms, temperature, top_p, codes):
         h[:] = a
 
 
-def advance(params, memory, h, codes, losses, plan, T, clip, optimizer):
+def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
-    `plan` is a `training.Plan` of as many steps on the text `codes` (N,), which follows each sequence of T characters
-    at most. `params`, `memory` and the carried states `h` (B, m) change in place. Ends at the first loss that is not
-    finite. Raises ValueError for what would lead out of an array.
+    `plan` is a `training.Plan` of as many steps on the text `codes` (N,). `params`, `memory` and the carried states
+    `h` (B, m) change in place. Ends at the first loss that is not finite. Raises ValueError for what would lead out of
+    an array.
     """
-    ends = plan.starts + plan.lengths[:, None]  # of each sequence, and the number of its last target
-    if len(plan.starts) != len(losses) or plan.starts.shape[1] != len(h):
-        raise ValueError(f"a plan of {plan.starts.shape} sequences does not fit {len(losses)} steps of {len(h)}")
-    if len(losses) and not (plan.starts.min() >= 0 and ends.max() < len(codes) and 0 < plan.lengths.max() <= T):
+    (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
+    ours = params, memory.squares, memory.means
+    inside = [_network(of, *params.V.shape, dtype) for of in ours]
+    _expect(h, dtype, B, len(params.b))
+    _expect(losses, float, n)
+    _expect(memory.updates, int, 1)
+    for array, kind in zip(plan[1:], (int, bool, dtype), strict=True):
+        _expect(array, kind, n)
+    ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
+    if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
-    seen = codes if plan.starts.size * T > len(codes) else codes[plan.starts.min(initial=0) : ends.max(initial=0) + 1]
-    outside = (params, memory.squares, memory.means)
-    for of in outside:
-        _check(of, seen, h)
-    inside = [_transposed(of) for of in outside]
-    with _one_thread():
-        rule, clip = list(OPTIMIZERS).index(optimizer), params.W.dtype.type(clip)
-        remembered = Memory(inside[1], inside[2], memory.updates)
+    read = np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None]) if n * B * T < len(codes) else ...
+    _expect_codes(codes[read], len(params.c))
+    remembered, rule, clip = Memory(*inside[1:], memory.updates), RULES.index(optimizer), dtype.type(clip)
+    with one_thread():
         _advance(inside[0], remembered, h, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
-    for ours, theirs in zip(outside, inside, strict=True):
-        for theta, changed in zip(ours, theirs._replace(U=theirs.U.T), strict=True):
-            theta[:] = changed
+    for of, changed in zip(ours, inside, strict=True):
+        for theta, theirs in zip(of, changed._replace(U=changed.U.T), strict=True):
+            theta[:] = theirs
 
 
 def evaluate(params, h, codes):
     """Return -log p(codes[n + 1]) in nats, (N - 1,) of them, given the state h (m,) and all codes (N,) up to n."""
-    _check(params, codes, h)
+    network = _network(params, *params.V.shape, h.dtype)
+    _expect(h, h.dtype, len(params.b))
+    _expect_codes(codes, len(params.c))
     losses, h = np.empty(max(0, len(codes) - 1)), h.copy()
-    with _one_thread():
-        _evaluate(_transposed(params), h, np.ascontiguousarray(codes), losses)
+    with one_thread():
+        _evaluate(network, h, np.ascontiguousarray(codes), losses)
     return losses
 
 
@@ -275,25 +282,27 @@ def sample(params, h, uniforms, temperature, top_p):
 
     The distribution is that of `sampling.next_distribution`, and in its type, float64.
     """
-    _check(params, np.zeros(0, np.intp), h)
-    codes = np.empty(len(uniforms), np.intp)
-    with _one_thread():
-        _sample(_transposed(params), h.copy(), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
+    network, codes = _network(params, *params.V.shape, h.dtype), np.empty(len(uniforms), np.intp)
+    _expect(h, h.dtype, len(params.b))
+    with one_thread():
+        _sample(network, h.copy(), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
     return codes
 
 
-def _check(params, codes, h):
-    (K, m), dtype = params.V.shape, params.W.dtype
-    shapes = Params((m, m), (m, K), (K, m), (m,), (K,))
-    if any(theta.shape != shape or theta.dtype != dtype for theta, shape in zip(params, shapes, strict=True)):
-        raise ValueError(f"parameters of one network were expected, got {[(t.shape, t.dtype.name) for t in params]}")
-    if dtype not in (np.float32, np.float64) or h.dtype != dtype or h.shape[-1] != m:
-        raise ValueError(f"states of {m} units in {dtype} were expected, got {h.shape} in {h.dtype}")
-    if len(codes) and not (codes.dtype.kind in "ui" and codes.min() >= 0 and codes.max() < K):
-        raise ValueError(f"codes from 0 to {K - 1} were expected, got {codes.min()} to {codes.max()}")
+def _expect(array, dtype, *shape):
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"expected {shape} of {np.dtype(dtype)}, got {array.shape} of {array.dtype}")
 
 
-def _transposed(params):
+def _expect_codes(codes, K):
+    if codes.dtype.kind not in "ui" or codes.min(initial=0) < 0 or codes.max(initial=0) >= K:
+        raise ValueError(f"expected codes from 0 to {K - 1}, got {codes}")
+
+
+def _network(params, K, m, dtype):
+    """Return parameters as the compiled code has them: contiguous, of one type, and U transposed."""
+    for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
+        _expect(theta, dtype if dtype in (np.float32, np.float64) else float, *shape)
     W, U, V, b, c = map(np.ascontiguousarray, params)
     return Params(W, np.ascontiguousarray(U.T), V, b, c)
 
@@ -302,7 +311,7 @@ _blas, _lock, _inside = ThreadpoolController(), threading.Lock(), 0
 
 
 @contextlib.contextmanager
-def _one_thread():
+def one_thread():
     """Keep BLAS to one thread: these matrices are too small for two, and a second one would change the rounding."""
     global _inside, _limit
     with _lock:

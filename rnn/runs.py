@@ -8,6 +8,7 @@ runs/<text>/<run>/run.json          what the run was made from: the settings, th
 Snapshots are safetensors inside gzip, whose checksum finds damage; each names its run and its step.
 """
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -22,13 +23,14 @@ from typing import NamedTuple
 
 import numpy as np
 import safetensors.numpy
+from filelock import FileLock, Timeout
 
 from rnn.corpus import ROOT, Sentence
 from rnn.model import OPTIMIZERS, Memory, Params
 
 RUNS = ROOT / "runs"
 SHARED_EPOCHS = 32  # runs of no more epochs keep a snapshot at the end of each, and those of fewer are read from them
-FORMAT = 3  # of these files; a run of another format is another run
+FORMAT = 4  # of these files; a run of another format is another run
 
 
 class ConfigError(Sentence, ValueError):
@@ -43,42 +45,27 @@ class LockedError(RunError):
     """A run that another process trains at this moment."""
 
 
-def _real(value):
-    return float(operator.pos(value)) if not isinstance(value, bool | np.bool_) else _refuse()
-
-
-def _whole(value):
-    return operator.index(value) if not isinstance(value, bool | np.bool_) else _refuse()
-
-
-def _flag(value):
-    return bool(value) if isinstance(value, bool | np.bool_) else _refuse()
-
-
-def _refuse():
-    raise TypeError("another type is needed")
-
-
-def _one_of(*words):
-    return str, lambda value: value in words, " or ".join(map(repr, words))
-
-
-RULES = {  # field of `Config`: its type, whether a value fits, what it must be
-    **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), (_whole, lambda n: n > 0, "a whole number from 1 on")),
-    "seed": (_whole, lambda n: n >= 0, "a whole number from 0 on"),
-    "learning_rate": (_real, lambda rate: 0 < rate < math.inf, "a finite number above 0"),
-    "clip": (_real, lambda bound: bound > 0, "a number above 0"),
-    "sigma": (
-        lambda sigma: sigma if sigma is None else _real(sigma),
-        lambda sigma: sigma is None or 0 <= sigma < math.inf,
-        "a finite number from 0 on, or None",
-    ),
-    **dict.fromkeys(("remainder", "decay"), (_flag, lambda _: True, "True or False")),
-    "dtype": _one_of("float32", "float64"),
-    "optimizer": _one_of(*OPTIMIZERS),
-    "order": _one_of("carried", "reset", "random"),
-    "engine": _one_of("kernel", "numpy"),
+RULES = {  # a setting of numbers or of switches: what it must be, and whether a value of its type is that
+    **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), ("a whole number from 1 on", lambda n: n > 0)),
+    "seed": ("a whole number from 0 on", lambda n: n >= 0),
+    "learning_rate": ("a finite number above 0", lambda rate: 0 < rate < math.inf),
+    "clip": ("a number above 0", lambda bound: bound > 0),
+    "sigma": ("a finite number from 0 on, or None", lambda sigma: sigma is None or 0 <= sigma < math.inf),
+    **dict.fromkeys(("remainder", "decay"), ("True or False", lambda _: True)),
 }
+WORDS = {  # a setting of words: those there are
+    "dtype": ("float32", "float64"),
+    "optimizer": OPTIMIZERS,
+    "order": ("carried", "reset", "random"),
+    "engine": ("kernel", "numpy"),
+}
+
+
+def _as(kind, value):
+    """Return a value as an int, float, bool or str of Python's own; raise TypeError for what is nothing of the kind."""
+    if isinstance(value, bool | np.bool_) != (kind is bool):
+        raise TypeError
+    return value if value is None else {int: operator.index, bool: bool, str: str}.get(kind, lambda x: float(+x))(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +92,11 @@ class Config:
     snapshot_every: int = field(default=10_000, compare=False)  # steps; looking more often makes no other run
 
     def __post_init__(self):
-        for name, (kind, fits, what) in RULES.items():
-            given = getattr(self, name)
+        for name, kind in ((setting.name, setting.type) for setting in dataclasses.fields(self)):
+            given, words = getattr(self, name), WORDS.get(name, ())
+            what, fits = RULES.get(name) or (" or ".join(map(repr, words)), words.__contains__)
             try:
-                value = kind(given)
+                value = _as(kind, given)
                 right = fits(value)
             except (TypeError, ValueError, OverflowError):
                 right = False
@@ -141,8 +129,9 @@ class State(NamedTuple):
     params: Params
     memory: Memory
     h: np.ndarray  # (B, m), the states carried into the next step
-    step: int  # steps taken
-    checksum: int  # CRC-32 of their losses in `losses.f64`
+    step: int = 0  # steps taken
+    checksum: int = 0  # CRC-32 of their losses in `losses.f64`
+    snapshots: tuple[int, ...] = ()  # the steps whose weights are on disk, those of the run before counted
 
 
 class Run(NamedTuple):
@@ -153,18 +142,13 @@ class Run(NamedTuple):
     vocabulary: str
     first_step: int  # 0, or the number of steps behind the run that this one went on from
     losses: np.ndarray  # (steps,), the loss of every step in nats per sequence
+    snapshots: list[int]  # the steps whose weights are on disk, ascending; the last is `last_step` if it is finished
+    is_finished: bool
 
     @property
     def last_step(self):
         """The number of steps taken, those of the run before included."""
         return self.first_step + len(self.losses)
-
-    @property
-    def snapshots(self):
-        """The steps whose weights are on disk, ascending; the last is `last_step` if the run is finished."""
-        names = (path.name for path in self.directory.glob("snapshots/*"))
-        steps = (int(name) for name in names if name.isascii() and name.isdigit() and name == str(int(name)))
-        return sorted(step for step in steps if self.first_step <= step <= self.last_step)
 
     def params(self, step=None):
         """The weights after `step` steps, one of `snapshots`; those after the last step for None."""
@@ -180,13 +164,12 @@ class Run(NamedTuple):
         Raises RunError if its file is missing, damaged, or of another run or step.
         """
         step = self.last_step if step is None else step
-        path = self.directory / "snapshots" / str(step)
-        if not path.exists():
-            last = load_state(self.directory / "checkpoint")
-            if self.first_step + last.step == step:
-                return last
-            raise RunError(f"{path} is missing. Delete {self.directory} to train anew.")
-        return load_state(path)
+        if step in self.snapshots:
+            return load_state(self.directory / "snapshots" / str(step))
+        state = load_state(self.directory / "checkpoint")
+        if self.first_step + state.step != step:
+            raise RunError(f"{self.directory} has no snapshot of step {step:,}: it has {self.snapshots}.")
+        return state
 
 
 def made_from(corpus, config, start=None):
@@ -214,16 +197,27 @@ def run_directory(corpus, config, start=None, runs=RUNS):
     return Path(runs) / corpus.id / f"m{config.m}-T{config.T}-rate{config.learning_rate:g}-{digest}"
 
 
-def make_run_directory(corpus, config, start=None, runs=RUNS):
-    """Return the folder of a run, made, with its `run.json`, if need be; raise RunError if that is another run's."""
+@contextlib.contextmanager
+def opened_run_directory(corpus, config, start=None, runs=RUNS):
+    """Yield the folder of a run, made with its `run.json` if need be, while no other process can write to it.
+
+    Raises LockedError if one does, and RunError if the folder is another run's.
+    """
     directory, described = run_directory(corpus, config, start, runs), made_from(corpus, config, start)
-    (directory / "snapshots").mkdir(parents=True, exist_ok=True)
-    path = directory / "run.json"
-    if not path.exists():
-        write_atomically(path, described)
-    elif path.read_bytes() != described:
-        raise RunError(f"{path} is damaged, or of another run. Delete {directory} to train anew.")
-    return directory
+    try:
+        with FileLock(directory / "lock", timeout=0):
+            (directory / "snapshots").mkdir(exist_ok=True)
+            if not (directory / "run.json").exists():
+                write_atomically(directory / "run.json", described)
+            _check_description(directory, described)
+            yield directory
+    except Timeout:
+        raise LockedError(f"Another process is training {directory}: wait for it, or stop it.") from None
+
+
+def _check_description(directory, described):
+    if (directory / "run.json").read_bytes() != described:
+        raise _unusable(directory / "run.json", "is damaged, or of another run")
 
 
 def finished(corpus, config=Config(), start=None, runs=RUNS):
@@ -235,35 +229,36 @@ def finished(corpus, config=Config(), start=None, runs=RUNS):
     if not (directory / "checkpoint").exists():
         return None
     run = read_run(directory)
+    _check_description(directory, made_from(corpus, config, start))
     if len(run.losses) < steps:
         return None
-    return run._replace(config=config, losses=run.losses[:steps])
+    snapshots = [step for step in run.snapshots if step <= run.first_step + steps]
+    return run._replace(config=config, losses=run.losses[:steps], snapshots=snapshots, is_finished=True)
 
 
 def read_run(directory):
     """Return the `Run` in a folder, as far as it came; raise RunError if its files are missing or damaged."""
     directory = Path(directory)
-    state = load_state(directory / "checkpoint")  # which names the hash of run.json
+    state = load_state(directory / "checkpoint")  # which has the hash of run.json
     described = json.loads((directory / "run.json").read_bytes())
-    settings = described["config"]
-    config = Config(**settings)
+    config, N = Config(**described["config"]), described["characters"]
     if "epochs" not in described["config"]:
-        config = config.replace(epochs=max(1, -(-state.step // config.steps_per_epoch(described["characters"]))))
-    return Run(directory, config, described["vocabulary"], described["first_step"], read_losses(directory, state))
+        config = config.replace(epochs=max(1, -(-state.step // config.steps_per_epoch(N))))
+    losses, is_finished = read_losses(directory, state), state.step == config.steps(N)
+    first_step, vocabulary = described["first_step"], described["vocabulary"]
+    return Run(directory, config, vocabulary, first_step, losses, list(state.snapshots), is_finished)
 
 
 def read_losses(directory, state):
     """Return the losses (state.step,) of the steps before a `State`; raise RunError if they are damaged."""
-    path = directory / "losses.f64"
+    path, losses = directory / "losses.f64", np.empty(0)
     try:
-        steps = min(path.stat().st_size // 8, state.step)
-        losses = np.asarray(np.memmap(path, np.float64, "r", shape=steps)) if steps else np.empty(0)  # not in memory
-    except OSError:
-        losses = np.empty(0)
-    if len(losses) < state.step or zlib.crc32(losses) != state.checksum:
-        raise RunError(
-            f"{path} is damaged: it is not what the run's checkpoint says. Delete {directory} to train anew."
-        )
+        if state.step:
+            losses = np.asarray(np.memmap(path, np.float64, "r", shape=state.step))  # on disk, not in memory
+    except (OSError, ValueError) as error:  # no such file, or not so many losses in it
+        raise _unusable(path, f"is damaged ({error})") from None
+    if zlib.crc32(losses) != state.checksum:
+        raise _unusable(path, "is damaged: it is not what the run's checkpoint says")
     return losses
 
 
@@ -277,42 +272,41 @@ def write_atomically(path, data):
     part.replace(path)
 
 
+KINDS = ("params", "squares", "means")  # the three `Params` in a snapshot
+
+
 def save_state(path, state):
     """Write the `State` of the run whose folder has the file `path`."""
     squares, means, updates = state.memory
-    kinds = {"": state.params, "squares_": squares, "means_": means}
-    arrays = {kind + name: theta for kind, params in kinds.items() for name, theta in params._asdict().items()}
-    numbers = {"updates": updates, "step": np.array([state.step]), "checksum": np.array([state.checksum])}
-    arrays |= numbers | {"h": state.h, "run": _fingerprint(path)}
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {"updates": updates, "h": state.h, "run": _fingerprint(path), "snapshots": np.array(state.snapshots)}
+    arrays["step"] = np.array([state.step, state.checksum])
+    for kind, of_kind in zip(KINDS, (state.params, squares, means), strict=True):
+        arrays |= {f"{kind}.{name}": np.ascontiguousarray(theta) for name, theta in of_kind._asdict().items()}
     write_atomically(path, gzip.compress(safetensors.numpy.save(arrays), 1, mtime=0))
 
 
 def load_state(path):
-    """Return the `State` in a file; raise RunError if it is missing, damaged by one bit, or of another run."""
-    directory = _directory_of(path)
+    """Return the `State` in a file; raise RunError if it is missing, damaged by one bit, or of another run or step."""
     try:
         arrays = safetensors.numpy.load(gzip.decompress(path.read_bytes()))
-        arrays = {name: array.copy() for name, array in arrays.items()}
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing. Delete {directory} to train anew.") from None
-    except Exception as error:  # whatever a damaged file makes of gzip and safetensors
-        raise RunError(f"{path} is damaged ({error}). Delete {directory} to train anew.") from None
-    try:
         ours = np.array_equal(arrays["run"], _fingerprint(path))
-    except OSError as error:
-        raise RunError(f"{directory / 'run.json'} cannot be read: {error.strerror}.") from None
+    except FileNotFoundError as error:
+        raise _unusable(Path(error.filename), "is missing") from None
+    except Exception as error:  # whatever a damaged file makes of gzip and safetensors
+        raise _unusable(path, f"is damaged ({error})") from None
     if not ours:
-        raise RunError(f"{path} is of another run or step, or run.json is damaged. Delete {directory} to train anew.")
-    params, squares, means = (
-        Params(*(arrays[kind + name] for name in Params._fields)) for kind in ("", "squares_", "means_")
-    )
-    memory = Memory(squares, means, arrays["updates"])
-    return State(params, memory, arrays["h"], int(arrays["step"][0]), int(arrays["checksum"][0]))
+        raise _unusable(path, "is of another run or step, or run.json is damaged")
+    params, squares, means = (Params(*(arrays[f"{kind}.{name}"].copy() for name in Params._fields)) for kind in KINDS)
+    memory = Memory(squares, means, arrays["updates"].copy())
+    return State(params, memory, arrays["h"].copy(), *arrays["step"].tolist(), tuple(arrays["snapshots"].tolist()))
 
 
 def _directory_of(path):
     return path.parent.parent if path.parent.name == "snapshots" else path.parent
+
+
+def _unusable(path, why):
+    return RunError(f"{path} {why}. Delete {_directory_of(path)} to train anew.")
 
 
 def _fingerprint(path):

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from rnn.choices import FULL, SHORT, grid
 from rnn.corpus import Corpus, CorpusError, read_corpus, split
-from rnn.runs import RUNS, LockedError, RunError, finished, make_run_directory, run_directory, write_atomically
+from rnn.runs import RUNS, LockedError, RunError, finished, opened_run_directory, run_directory, write_atomically
 from rnn.training import train
 
 GONE_SECONDS = 60  # how long a sweep waits for a worker after the last one has gone
@@ -123,7 +123,7 @@ def _as_completed(client, futures):
 def _train(corpus, config, runs):
     """Train a run, on a worker, and return its files, {name: bytes}, the checkpoint last."""
     try:
-        make_run_directory(corpus, config, runs=runs)
+        opened_run_directory(corpus, config, runs=runs)
     except OSError:  # a machine that has no such folder
         runs = RUNS
     while True:
@@ -139,7 +139,7 @@ def _train(corpus, config, runs):
 def _bring_home(corpus, config, runs, files):
     """Write the files of a run that was trained where the folder `runs` is another."""
     if not finished(corpus, config, runs=runs):
-        directory = make_run_directory(corpus, config, runs=runs)
+        directory = opened_run_directory(corpus, config, runs=runs)
         for name, data in files.items():
             write_atomically(directory / name, data)
 

@@ -10,25 +10,13 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
 from scipy.signal import lfilter
 from tqdm import tqdm
 
 from rnn import kernel, model
 from rnn.corpus import Sentence
 from rnn.model import Params
-from rnn.runs import (
-    RUNS,
-    Config,
-    LockedError,
-    RunError,
-    State,
-    finished,
-    load_state,
-    make_run_directory,
-    read_losses,
-    save_state,
-)
+from rnn.runs import RUNS, Config, RunError, State, finished, load_state, opened_run_directory, read_losses, save_state
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
 CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
@@ -73,7 +61,7 @@ def plan(config, N, step, n):
 def first_state(K, config):
     """Return the `State` before the first step of a run with K characters."""
     params = model.init_params(K, config.m, np.random.default_rng(config.seed), config.sigma, config.dtype)
-    return State(params, model.init_memory(params), np.zeros((config.B, config.m), config.dtype), step=0, checksum=0)
+    return State(params, model.init_memory(params), np.zeros((config.B, config.m), config.dtype))
 
 
 def advance(params, memory, h, codes, step, losses, config):
@@ -84,19 +72,23 @@ def advance(params, memory, h, codes, step, losses, config):
     """
     of_steps = plan(config, len(codes), step, len(losses))
     if config.engine == "kernel":
-        kernel.advance(params, memory, h, codes, losses, of_steps, config.T, config.clip, config.optimizer)
+        kernel.advance(params, memory, h, codes, losses, of_steps, config.clip, config.optimizer)
         return
-    for n, (starts, length, fresh, rate) in enumerate(zip(*of_steps, strict=True)):
-        losses[n], _ = _numpy_step(params, memory, h, codes, starts, length, fresh, rate, config)
-        if not np.isfinite(losses[n]):
+    for n, (loss, _) in enumerate(_numpy_steps(params, memory, h, codes, of_steps, config)):
+        losses[n] = loss
+        if not np.isfinite(loss):
             return
 
 
-def _numpy_step(params, memory, h, codes, starts, length, fresh, rate, config):
-    if fresh:
-        h[:] = 0
-    x, y = (np.stack([codes[at : at + length] for at in starts + shift]) for shift in (0, 1))
-    return model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
+def _numpy_steps(params, memory, h, codes, of_steps, config):
+    """Yield the loss and the gradient of each step of a plan, taken with the functions of `model`."""
+    for starts, length, fresh, rate in zip(*of_steps, strict=True):
+        if fresh:
+            h[:] = 0
+        x, y = (np.stack([codes[at : at + length] for at in starts + shift]) for shift in (0, 1))
+        with kernel.one_thread():
+            taken = model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
+        yield taken
 
 
 class Step(NamedTuple):
@@ -114,12 +106,11 @@ def numpy_steps(corpus, config=Config(), n=None):
 
     It is for looking closely and for trying what the compiled code does not have; nothing is written.
     """
-    n = config.steps(len(corpus.codes)) if n is None else n
+    _check(corpus, config.replace(engine="numpy"))
     params, memory, h, *_ = first_state(corpus.K, config)
-    for number in range(n):
-        ((starts, length, fresh, rate),) = zip(*plan(config, len(corpus.codes), number, 1), strict=True)
-        loss, gradient = _numpy_step(params, memory, h, corpus.codes, starts, length, fresh, rate, config)
-        yield Step(number, loss, gradient, params, h)
+    of_steps = plan(config, len(corpus.codes), 0, config.steps(len(corpus.codes)) if n is None else n)
+    for number, taken in enumerate(_numpy_steps(params, memory, h, corpus.codes, of_steps, config)):
+        yield Step(number, *taken, params, h)
 
 
 def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
@@ -135,21 +126,18 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
     _check(corpus, config, start)
     if run := finished(corpus, config, start, runs):
         return run
-    directory = make_run_directory(corpus, config, start, runs)
-    try:
-        with FileLock(directory / "lock", timeout=0):
-            recorder = Recorder(directory, corpus, config, start)
-            _take_steps(recorder, corpus, config, watch, show)
-    except Timeout:
-        raise LockedError(f"Another process is training {directory}: wait for it, or stop it.") from None
+    with opened_run_directory(corpus, config, start, runs) as directory:
+        _take_steps(Recorder(directory, corpus, config, start), corpus, config, watch, show)
     return finished(corpus, config, start, runs)
 
 
-def _check(corpus, config, start):
+def _check(corpus, config, start=None):
     if config.steps(len(corpus.codes)) < 1:
         needed = config.B * config.T + 1
         sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
         raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
+    if config.engine == "kernel" and config.optimizer not in kernel.RULES:
+        raise RunError(f'The kernel has no {config.optimizer}: give it to kernel.update, or take engine="numpy".')
     if start is None:
         return
     if start.vocabulary != corpus.vocabulary:
@@ -159,7 +147,7 @@ def _check(corpus, config, start):
             f"A run with m = {config.m} in {config.dtype} cannot go on from one with m = {start.config.m} in "
             f"{start.config.dtype}."
         )
-    if len(start.losses) < start.config.steps(len(corpus.codes)):
+    if not start.is_finished:
         raise RunError(f"The run in {start.directory} is not finished: train it to its end, then go on from it.")
 
 
@@ -168,8 +156,9 @@ class Recorder:
 
     def __init__(self, directory, corpus, config, start=None):
         """Read where the run in `directory` stands, or begin it."""
-        self.directory, self.N, self.config = directory, len(corpus.codes), config
-        self.first_step = start.last_step if start else 0
+        self.directory, self.first_step = directory, start.last_step if start else 0
+        N = len(corpus.codes)
+        self.every = [config.snapshot_every, *[config.steps_per_epoch(N)] * config.is_shared, config.steps(N)]
         if (directory / "checkpoint").exists():
             self.state = load_state(directory / "checkpoint")
         else:
@@ -177,32 +166,36 @@ class Recorder:
             if start:
                 before = start.state()
                 self.state = self.state._replace(params=before.params, memory=before.memory)
-        self.losses = read_losses(directory, self.state) if self.state.step else np.empty(0)
+        self.losses = read_losses(directory, self.state)
         self.file = (directory / "losses.f64").open("ab")
-        os.truncate(self.file.fileno(), 8 * self.state.step)  # what stands behind the checkpoint is computed again
-        self.saved_at = time.monotonic()
+        self.file.truncate(8 * self.state.step)  # what stands behind the checkpoint is computed again
         if self.state.step == 0:
             self._snapshot()
 
+    @property
+    def steps(self):
+        """The number of steps taken, those of the run before included."""
+        return self.first_step + self.state.step
+
     def until_snapshot(self):
         """Return the number of steps to the next snapshot: as `snapshot_every` says, a shared epoch's end, the end."""
-        step, every, of_epoch = self.state.step, self.config.snapshot_every, self.config.steps_per_epoch(self.N)
-        ends = [n - step % n for n in (every, of_epoch if self.config.is_shared else every)]
-        return min(*ends, self.config.steps(self.N) - step)
+        return min(n - self.state.step % n for n in self.every)
 
     def record(self, losses):
         """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""
-        self.file.write(losses.tobytes())
         due = len(losses) == self.until_snapshot()
-        step, checksum = self.state.step + len(losses), zlib.crc32(losses.tobytes(), self.state.checksum)
+        self.file.write(losses.tobytes())
+        step, checksum = self.state.step + len(losses), zlib.crc32(losses, self.state.checksum)
         self.state = self.state._replace(step=step, checksum=checksum)
         if due:
             self._snapshot()
-        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+        elif time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self.checkpoint()
 
     def _snapshot(self):
-        save_state(self.directory / "snapshots" / str(self.first_step + self.state.step), self.state)
+        self.state = self.state._replace(snapshots=(*self.state.snapshots, self.steps))
+        save_state(self.directory / "snapshots" / str(self.steps), self.state)
+        self.checkpoint()
 
     def checkpoint(self):
         """Write all that the run needs to go on from here."""
@@ -213,21 +206,19 @@ class Recorder:
 
 
 def _take_steps(recorder, corpus, config, watch, show):
-    steps, chunk, absurd = config.steps(len(corpus.codes)), 100, ABSURD * config.T * np.log(corpus.K)
-    average = None
+    steps, chunk, average = config.steps(len(corpus.codes)), 100, None
     if watch and len(recorder.losses):
-        watch(recorder.first_step + len(recorder.losses), recorder.losses.copy())
-    with recorder.file, _progress(recorder.state.step, steps, show) as bar, _interrupt_remembered() as interrupted:
-        while recorder.state.step < steps and not interrupted.is_set():
-            params, memory, h, step, _ = recorder.state
+        watch(recorder.steps, recorder.losses.copy())
+    with recorder.file, _progress(recorder.state.step, steps, show) as bar, interrupts_remembered() as interrupted:
+        while (step := recorder.state.step) < steps and not interrupted.is_set():
             began = time.monotonic()
-            losses = np.full(min(chunk, recorder.until_snapshot(), steps - step), np.nan)
-            advance(params, memory, h, corpus.codes, step, losses, config)
-            if not (losses < absurd).all():
-                bad = int(np.argmin(losses < absurd))
+            losses = np.full(min(chunk, recorder.until_snapshot()), np.nan)
+            advance(*recorder.state[:3], corpus.codes, step, losses, config)
+            sane = losses < ABSURD * config.T * np.log(corpus.K)
+            if not sane.all():
                 raise RunError(
-                    f"The loss of step {recorder.first_step + step + bad:,} is {losses[bad]:g}, at learning rate "
-                    f"{config.learning_rate:g}: try a smaller one. What was reached before stays in "
+                    f"The loss of step {recorder.steps + sane.argmin():,} is {losses[sane.argmin()]:g}, at learning "
+                    f"rate {config.learning_rate:g}: try a smaller one. What was reached before stays in "
                     f"{recorder.directory}."
                 )
             chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
@@ -237,14 +228,14 @@ def _take_steps(recorder, corpus, config, watch, show):
             bar.set_postfix_str(f"loss {average:.1f}", refresh=False)
             bar.update(len(losses))
             if watch:
-                watch(recorder.first_step + recorder.state.step, losses.copy())
-        recorder.checkpoint()
-    if recorder.state.step < steps:
-        at, end = (recorder.first_step + n for n in (recorder.state.step, steps))
-        raise Interrupted(
-            f"Stopped after {at:,} of {end:,} steps. The same call goes on from there: run the cell again. To look at "
-            f"the run as far as it came:\nfrom rnn.runs import read_run; run = read_run({str(recorder.directory)!r})"
-        )
+                watch(recorder.steps, losses.copy())
+        if step < steps:
+            recorder.checkpoint()
+            raise Interrupted(
+                f"Stopped after {recorder.steps:,} of {recorder.first_step + steps:,} steps. The same call goes on "
+                "from there: run the cell again. To look at the run as far as it came:\n"
+                f"from rnn.runs import read_run; run = read_run({str(recorder.directory)!r})"
+            )
 
 
 def _progress(step, steps, show):
@@ -255,7 +246,7 @@ def _progress(step, steps, show):
 
 
 @contextlib.contextmanager
-def _interrupt_remembered():
+def interrupts_remembered():
     """Let an interrupt wait: yield an event that it sets, instead of an exception between any two lines."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -70,7 +70,7 @@ def table(frame, name, formats=None, bold=None):
         lines[at] = tuple(cell and f"**{cell}**" for cell in lines[at])
     align = ["left" if left[column] else "right" for column in rows]
     headers = [str(column) for column in rows]
-    piped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    piped = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line] for line in lines]
     settings = {"headers": headers, "disable_numparse": True, "colalign": align}
     markdown = f"{tabulate(piped, tablefmt='pipe', **settings)}\n\n: caption {{#tbl-{name}}}"
     in_jupyter = "".join(
