@@ -105,7 +105,12 @@ def test_a_table_is_a_frame_of_values_with_formats_given_once(shell):
     assert data["text/markdown"].endswith("{#tbl-name}")
     page = html5lib.parse(data["text/html"], namespaceHTMLElements=False)
     cells = list(page.iter("td"))
-    assert ["".join(cell.itertext()) for cell in cells[:4]] == ["a", "2.71\xa0±\xa00.06", "1,000,000", "x_1\xa0|\xa0*y*"]
+    assert ["".join(cell.itertext()) for cell in cells[:4]] == [
+        "a",
+        "2.71\xa0±\xa00.06",
+        "1,000,000",
+        "x_1\xa0|\xa0*y*",
+    ]
     assert [cell.get("style") for cell in cells[:2]] == ["text-align: left", "text-align: right"]
     assert "".join(cells[-1].itertext()) == "<b>"
 
