@@ -136,8 +136,6 @@ def _check(corpus, config, start=None):
         needed = config.B * config.T + 1
         sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
         raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
-    if config.engine == "kernel" and config.optimizer not in kernel.RULES:
-        raise RunError(f'The kernel has no {config.optimizer}: give it to kernel.update, or take engine="numpy".')
     if start is None:
         return
     if start.vocabulary != corpus.vocabulary:
