@@ -46,10 +46,7 @@ help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own."
 
-setup: $(READY) node_modules/ready ## install everything, into .venv and node_modules
-	@git rev-parse --git-dir > /dev/null 2>&1 || exit 0; \
-	git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout $(STRIP)' && \
-	git config diff.ipynb.textconv '"$(abspath $(BIN))/python" -m nbstripout -t $(STRIP)'
+setup: $(READY) node_modules/ready .git/filtered ## install everything, into .venv and node_modules
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -60,6 +57,11 @@ node_modules/ready: package.json package-lock.json | $(READY)
 	@if [ -L node_modules ]; then echo "node_modules is a link, and npm would empty what it leads to: delete the link"; exit 1; fi
 	$(call stage,npm packages,npm ci --loglevel=error --ignore-scripts --omit-lockfile-registry-resolved > $(BUILD)/npm.log 2>&1 || { echo "npm could not fetch the text and the typefaces; is there a network? ($$(grep -m 1 failed $(BUILD)/npm.log || tail -n 1 $(BUILD)/npm.log))"; exit 1; })
 	@touch $@
+
+.git/filtered: .gitattributes Makefile | $(READY)
+	@if [ -d .git ]; then \
+	git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout $(STRIP)' && \
+	git config diff.ipynb.textconv '"$(abspath $(BIN))/python" -m nbstripout -t $(STRIP)' && touch $@; fi
 
 data: data/moby-dick.txt ## fetch the default text and check its SHA-256
 
@@ -90,7 +92,7 @@ $(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
 $(BUILD)/report.pdf: $(BUILD)/report.html
 	@test -f $@ || $(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK)
 
-report: $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and write build/report.html and build/report.pdf
+report: .git/filtered $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and write build/report.html and build/report.pdf
 	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 

@@ -70,7 +70,8 @@ def report(project):
 
 HOSTILE = """<script>document.title = "hacked"</script> /* style */ “Müller” • — & <b>bold</b> $x_1$ `code` ``` ~~~ :::
 {.texts} [link](#x) *stars* _ # + - 1.
-שלום עולם مرحبا Все счастливые 🐳👩‍🚀 白鯨 {braces} \\backslash \\alpha "quotes" 'single' %d %s |pipe| @fig ^up^ ~down~
+שלום עולם مرحبا Все счастливые 🐳👩‍🚀 白鯨 {braces}
+\x0c\x1b[31m\x85\uffff \\backslash \\alpha "quotes" 'single' %d %s |pipe| @fig ^up^ ~down~
 """
 
 

@@ -98,7 +98,7 @@ def test_outputs_stay_out_of_git_after_make_setup(project, tmp_path):
     (clone / "node_modules").mkdir()
     (clone / "node_modules" / "ready").touch()
     subprocess.run([*git, "init", "-q"], cwd=clone, check=True)
-    assert make("setup", f"ENV={sys.prefix}", "-o", "node_modules/ready", cwd=clone).returncode == 0
+    assert make(".git/filtered", f"ENV={sys.prefix}", cwd=clone).returncode == 0
     subprocess.run([*git, "add", path.name, ".gitattributes"], cwd=clone, check=True)
     subprocess.run([*git, "commit", "-qm", "a"], cwd=clone, check=True)
     run = nbformat.read(path, 4)
@@ -178,8 +178,8 @@ def test_an_experiment_in_one_notebook_leaves_the_network_of_the_others_alone(pr
         said = project.report().said
         assert "03_training.ipynb ..." in said
         assert "04_sampling.ipynb ..." not in said
-        assert "network of 20 units" in report.html  # the abstract names what notebook 3 has trained
-        assert "= 100 hidden units" in re.sub("<[^>]+>", "", report.html).replace("mmm", "")
+        assert "05_held_out.ipynb ..." not in said
+        assert "recurrent network of 100 units" in report.html
     project.report()
 
 
