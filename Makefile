@@ -3,7 +3,9 @@
 CORPUS ?=
 QUICK ?=
 SCHEDULER ?=
-export SCHEDULER
+override CORPUS := $(value CORPUS)
+# a path may have any character in it: it travels through the environment, never through the text of a command
+export CORPUS SCHEDULER
 ENV ?= .venv
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -14,10 +16,15 @@ export PYTHONUTF8 := 1
 
 # What is built from a text of one's own goes to a folder named after the text and its content
 ifneq ($(CORPUS),)
-TEXT := $(shell basename "$(CORPUS)" | sed 's/\.[^.]*$$//' | tr -c 'A-Za-z0-9._\n-' '_')-$(shell { cksum < "$(CORPUS)"; } 2> /dev/null | cut -d ' ' -f 1)
+HASH := \#
+QUOTED := '$(subst ','\'',$(CORPUS))'
+TEXT := $(shell n=$(QUOTED); n=$${n$(HASH)$(HASH)*/}; printf %s "$${n%.*}" | tr -c 'A-Za-z0-9._-' '_' | cut -c -80)-$(shell { cksum < $(QUOTED); } 2> /dev/null | cut -d ' ' -f 1)
 endif
 BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
-SETTINGS := $(if $(CORPUS),CORPUS="$(CORPUS)") $(if $(QUICK),QUICK=1)
+SETTINGS := $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
+
+# What git keeps of a notebook (.gitattributes): no outputs, nothing that JupyterLab adds when it saves
+STRIP := --keep-id --extra-keys metadata.language_info
 
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 EXECUTED := $(NOTEBOOKS:notebooks/%=$(BUILD)/%)
@@ -32,14 +39,14 @@ define stage
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help setup data report train sweep test lab bench check lock clean
+.PHONY: help setup data report train sweep test lab bench check number lock clean
 
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own."
 
-setup: $(READY) node_modules/ready ## install everything, into .venv and node_modules
+setup: $(READY) node_modules/ready .git/filtered ## install everything, into .venv and node_modules
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -47,8 +54,14 @@ setup: $(READY) node_modules/ready ## install everything, into .venv and node_mo
 	@touch $@
 
 node_modules/ready: package.json package-lock.json | $(READY)
+	@if [ -L node_modules ]; then echo "node_modules is a link, and npm would empty what it leads to: delete the link"; exit 1; fi
 	$(call stage,npm packages,npm ci --loglevel=error --ignore-scripts --omit-lockfile-registry-resolved > $(BUILD)/npm.log 2>&1 || { echo "npm could not fetch the text and the typefaces; is there a network? ($$(grep -m 1 failed $(BUILD)/npm.log || tail -n 1 $(BUILD)/npm.log))"; exit 1; })
 	@touch $@
+
+.git/filtered: .gitattributes Makefile | $(READY)
+	@if [ -d .git ]; then \
+	git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout $(STRIP)' && \
+	git config diff.ipynb.textconv '"$(abspath $(BIN))/python" -m nbstripout -t $(STRIP)' && touch $@; fi
 
 data: data/moby-dick.txt ## fetch the default text and check its SHA-256
 
@@ -61,11 +74,15 @@ build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@touch $@
 
 $(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
-	@$(BIN)/python -m rnn.corpus $(if $(CORPUS),"$(CORPUS)")
+	@$(BIN)/python -m rnn.corpus $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(BUILD) && touch $@
 
+# What can be wrong above the report is found before minutes of training
+$(BUILD)/heading: report.yaml report/heading.py | $(READY)
+	@$(BIN)/python report/heading.py && mkdir -p $(BUILD) && touch $@
+
 # execute.py keeps the outputs where only sentences have changed
-$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY)
+$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(BUILD)/heading
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
 REPORT := report.yaml notebooks $(wildcard report/*) # the folder too: a notebook may have gone
@@ -75,7 +92,7 @@ $(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
 $(BUILD)/report.pdf: $(BUILD)/report.html
 	@test -f $@ || $(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK)
 
-report: $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and write build/report.html and build/report.pdf
+report: .git/filtered $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and write build/report.html and build/report.pdf
 	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 
@@ -88,8 +105,8 @@ sweep: setup data $(BUILD)/text ## train all that notebook 6 can show, on all co
 test: setup data ## run the tests
 	@$(BIN)/python -m pytest
 
-lab: setup data build/fonts/ready ## open JupyterLab
-	@$(BIN)/jupyter lab --notebook-dir=. notebooks
+lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start page
+	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url="/lab/tree/notebooks/README.md?factory=Markdown%20Preview"
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
 bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure the speed against what people would use instead
@@ -101,8 +118,12 @@ bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure t
 	@.venv-bench/bin/pip install -q $$(.venv-bench/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench"])')
 	@touch $@
 
-check: $(READY) ## check style, and that no notebook has outputs in git
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
+check: $(READY) ## check style, the notebooks' too, and that none has outputs
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify $(STRIP) $(NOTEBOOKS)
+	@$(BIN)/python report/check.py $(NOTEBOOKS) && $(BIN)/python report/number.py --check $(NOTEBOOKS)
+
+number: $(READY) ## number figures, tables and equations of the notebooks anew
+	@$(BIN)/python report/number.py $(NOTEBOOKS)
 
 lock: ## write the lock files anew (for developers; needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev --quiet pyproject.toml -o requirements.lock

@@ -71,13 +71,13 @@ def numpy_reference(codes, params, steps, config):
     for begins, x, y in sequences(codes, config.T, steps):
         if begins:
             h[:] = 0
-        losses.append(model.train_step(params, memory, x[None], y[None], h, config.learning_rate, config.clip))
+        losses.append(model.train_step(params, memory, x[None], y[None], h, config.learning_rate, config.clip)[0])
     return np.array(losses)
 
 
 def _kernel(codes, params, steps, config, dtype):
     (params, _, h), losses = fresh(params, dtype), np.empty(steps)
-    config = config._replace(dtype=np.dtype(dtype).name)
+    config = config.replace(dtype=np.dtype(dtype).name)
     advance(params, model.init_memory(params), h[None], codes, 0, losses, config)
     return losses
 

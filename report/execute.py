@@ -59,7 +59,7 @@ def keep_outputs(notebook, executed):
         cell.outputs, cell.execution_count = old.outputs, old.execution_count
         if is_prose(cell):
             data = cell.outputs[0].data
-            data["text/markdown"] = prose.fill(cell.source.partition("\n")[2], data[prose.KEPT])
+            data["text/markdown"] = prose.fill(cell.source.partition("\n")[2].strip("\n"), data[prose.KEPT])
 
 
 def with_parameters(notebook, parameters):

@@ -4,24 +4,21 @@ python report/render.py build [QUICK]
 """
 
 import base64
+import hashlib
 import io
 import os
 import re
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import matplotlib
 import nbformat
 import pypandoc
 import typst
-import yaml
 from fontTools import subset
+from heading import read_heading, variables
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
-
-from rnn.measure.statistics import Estimate
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
@@ -61,36 +58,11 @@ def outputs_of(notebook):
 
 
 def results_of(paths):
-    """Return the values that the notebooks gave with `show.results`, those with an interval as they format it."""
+    """Return the values that the notebooks gave with `show.results`."""
     results = {}
     for data in (data for path in paths for data in outputs_of(nbformat.read(path, 4))):
         results |= data.get("application/vnd.rnn.results+json", {})
-    return {name: Estimate(*value) if isinstance(value, list) else value for name, value in results.items()}
-
-
-def metadata(results, quick):
-    """Return what stands above the report: report.yaml, with the results in the place of their names in braces."""
-    chosen = yaml.safe_load((ROOT / "report.yaml").read_text("utf-8"))
-    try:
-        filled = {key: str(value).format_map(results) for key, value in chosen.items() if value}
-    except KeyError as missing:
-        sys.exit(f"report.yaml names {{{missing.args[0]}}}, and no notebook gives it: they give {', '.join(results)}.")
-    made_on = time.gmtime(build_time())
-    filled.setdefault("date", time.strftime("%d %B %Y", made_on))
-    filled["date"] = filled["date"].lstrip("0")
-    in_paper = f"year: {made_on.tm_year}, month: {made_on.tm_mon}, day: {made_on.tm_mday}"
-    return filled | {"quick": quick, "made-on": in_paper}
-
-
-def build_time():
-    """Return the seconds since 1970 that the report is dated with: SOURCE_DATE_EPOCH, or the last commit, or now."""
-    if "SOURCE_DATE_EPOCH" in os.environ:
-        return int(os.environ["SOURCE_DATE_EPOCH"])
-    try:
-        committed = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=ROOT, stderr=subprocess.DEVNULL)
-        return int(committed)
-    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
-        return int(time.time())
+    return results
 
 
 def cut_down(path, characters):
@@ -136,17 +108,30 @@ def katex_css(page):
     return re.sub(r"@font-face\{[^}]+\}", with_data, (KATEX / "katex.min.css").read_text("utf-8"))
 
 
-def pandoc(markdown, to, meta, template, *arguments):
+def pandoc(markdown, to, template, *arguments):
     """Return the document that pandoc makes."""
-    header = yaml.safe_dump(meta, allow_unicode=True)
     return pypandoc.convert_text(
-        f"---\n{header}---\n\n{markdown}",
+        markdown,
         to,
         format=MARKDOWN,
-        extra_args=[f"--template={HERE / template}", "--number-sections", "--preserve-tabs", "--wrap=none", *arguments],
+        extra_args=[
+            f"--template={HERE / template}",
+            "--number-sections",
+            "--preserve-tabs",
+            "--wrap=none",
+            "--columns=9999",
+            *arguments,
+        ],
         filters=[str(HERE / "filter.lua")],
         cworkdir=str(ROOT),
     )
+
+
+def policed(page):
+    """Return the page with a policy that lets just its own scripts run, by their hashes."""
+    scripts = re.findall(r"<script(?: type=\"module\")?>(.*?)</script>", page, re.DOTALL)
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    return page.replace("script-src 'self'", "script-src " + " ".join(f"'sha256-{each}'" for each in hashes), 1)
 
 
 def write(path, data):
@@ -166,19 +151,20 @@ def main():
     figures = ROOT / "figures" / results.get("text_id", "report")
     figures.mkdir(parents=True, exist_ok=True)
     markdown = "\n\n".join(notebook_to_markdown(path, folder / "media", figures) for path in paths)
-    meta = metadata(results, quick)
-    if meta["author"] == "Your name":
+    chosen = read_heading()
+    if chosen.get("author") == "Your name":
         print("The author is “Your name”: put yours into report.yaml.")
 
-    page = pandoc(markdown, "html5", meta, "template.html", "--toc", "--toc-depth=2", "--section-divs")
+    heading = variables(chosen, results, quick, "html5")
+    page = pandoc(markdown, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
     # into empty elements, which no text in the page can look like: its < is escaped
     sampler, style = ((HERE / name).read_text("utf-8") for name in ("sampler.mjs", "style.css"))
     page = page.replace('<script type="module"></script>', f'<script type="module">\n{sampler}</script>', 1)
-    page = page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1)
-    write(folder / "report.html", page.encode())
+    page = policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
 
-    source = pandoc(markdown, "typst-smart", meta, "template.typ")
+    source = pandoc(markdown, "typst-smart", "template.typ", *variables(chosen, results, quick, "typst"))
     pdf = typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)], ignore_system_fonts=True)
+    write(folder / "report.html", page.encode())  # both, or none
     write(folder / "report.pdf", pdf)
 
 

@@ -15,65 +15,30 @@ class Choice(NamedTuple):
 
     name: str
     question: str
-    settings: dict[str, dict]  # label: what it changes in the assignment's settings
     base: str  # the label that the others are compared with
+    settings: dict[str, dict]  # label: what it changes in the assignment's settings
+
+
+def _values(setting, *values):
+    return {f"{value:g}": {setting: value} for value in values}
 
 
 CHOICES = (
-    Choice(
-        "learning rate",
-        "Which learning rate?",
-        {"0.02": {"learning_rate": 0.02}, "0.1": {}, "0.5": {"learning_rate": 0.5}},
-        base="0.1",
-    ),
-    Choice(
-        "hidden units",
-        "What do more hidden units buy?",
-        {"50": {"m": 50}, "100": {}, "200": {"m": 200}},
-        base="100",
-    ),
-    Choice(
-        "sequence length",
-        "How far back must the gradient reach?",
-        {"10": {"T": 10}, "25": {}, "50": {"T": 50}},
-        base="25",
-    ),
-    Choice(
-        "clipping",
-        "Does it matter where the gradient is clipped?",
-        {"at 1": {"clip": 1.0}, "at 5": {}, "never": {"clip": float("inf")}},
-        base="at 5",
-    ),
-    Choice(
-        "first weights",
-        "How large should the first weights be?",
-        {"σ = 0.001": {"sigma": 0.001}, "σ = 0.01": {}, "σ = 0.1": {"sigma": 0.1}, "scaled": {"sigma": None}},
-        base="σ = 0.01",
-    ),
-    Choice(
-        "optimiser",
-        "AdaGrad or Adam, from scaled first weights?",
-        {"AdaGrad": {"sigma": None}, "Adam": ADAM},
-        base="AdaGrad",
-    ),
-    Choice(
-        "state",
-        "Must the state be carried from sequence to sequence?",
-        {"carried": {}, "reset": {"order": "reset"}},
-        base="carried",
-    ),
+    Choice("learning rate", "Which learning rate?", "0.1", _values("learning_rate", 0.02, 0.1, 0.5)),
+    Choice("hidden units", "What do more units buy?", "100", _values("m", 50, 100, 200)),
+    Choice("sequence length", "How far back must the gradient reach?", "25", _values("T", 10, 25, 50)),
+    Choice("clipping", "Does it matter where the gradient is clipped?", "5", _values("clip", 1, 5, float("inf"))),
+    Choice("first weights", "How large should they be?", "0.01", _values("sigma", 0.001, 0.01, 0.1)),
+    Choice("scale", "Or scaled to each matrix's size?", "σ = 0.01", {"σ = 0.01": {}, "scaled": {"sigma": None}}),
+    Choice("optimiser", "AdaGrad or Adam, from scaled weights?", "AdaGrad", {"AdaGrad": {"sigma": None}, "Adam": ADAM}),
+    Choice("state", "Must it be carried along?", "carried", {"carried": {}, "reset": {"order": "reset"}}),
     Choice(
         "order",
-        "Must the sequences come in order, if each begins at a state of zero?",
+        "Must sequences come in order, if the state is reset anyway?",
+        "in order",
         {"in order": {"order": "reset"}, "random": {"order": "random"}},
-        base="in order",
     ),
-    Choice(
-        "batch size",
-        "What do batches change, when as many characters are read?",
-        {"1": {}, "4": {"B": 4}, "16": {"B": 16}},
-        base="1",
-    ),
+    Choice("batch size", "What do batches change, when as many characters are read?", "1", _values("B", 1, 4, 16)),
 )
 
 # what the best network of as many units is looked for among; each takes as many steps as the assignment's seven epochs
@@ -102,8 +67,9 @@ def seeds():
 
 def configurations(changes, budget):
     """Return a `Config` for each seed: the assignment's settings with `changes`; with none, all its seeds."""
-    n = budget.seeds if changes else SEEDS
-    return [NETWORK.replace(epochs=budget.epochs, seed=seed, **changes) for seed in range(n)]
+    config = NETWORK.replace(epochs=budget.epochs, **changes)
+    n = SEEDS if config == NETWORK.replace(epochs=budget.epochs) else budget.seeds
+    return [config.replace(seed=seed) for seed in range(n)]
 
 
 def searched(N, budget):

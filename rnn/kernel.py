@@ -18,7 +18,7 @@ import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, 
 from numba import njit
 from threadpoolctl import ThreadpoolController
 
-from rnn.model import Memory, Params
+from rnn.model import OPTIMIZERS, Memory, Params
 
 # sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
@@ -92,16 +92,15 @@ def adam(theta, squares, means, gradient, rate, clip, n):
         theta[i] -= unbiased_rate * means[i] / (np.sqrt(squares[i]) * unbias + epsilon)
 
 
-RULES = ("adagrad", "adam")  # the optimisers of `model.OPTIMIZERS` that `update` has, by number
-
-
 @inlined
 def update(rule, theta, squares, means, gradient, rate, clip, n):
-    """Step number n, in place, of the optimiser that is number `rule` of `RULES`."""
+    """Step number n, in place, of the optimiser that is number `rule` of `model.OPTIMIZERS`."""
     if rule == 0:
         adagrad(theta, squares, gradient, rate, clip)
     elif rule == 1:
         adam(theta, squares, means, gradient, rate, clip, n)
+    else:
+        raise ValueError("kernel.update has no branch for this optimiser: add one, or take engine='numpy'")
 
 
 @inlined
@@ -256,7 +255,8 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
     read = np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None]) if n * B * T < len(codes) else ...
     _expect_codes(codes[read], len(params.c))
-    remembered, rule, clip = Memory(*inside[1:], memory.updates), RULES.index(optimizer), dtype.type(clip)
+    remembered, clip = Memory(*inside[1:], memory.updates), dtype.type(clip)
+    rule = list(OPTIMIZERS).index(optimizer)
     with one_thread():
         _advance(inside[0], remembered, h, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
     for of, changed in zip(ours, inside, strict=True):

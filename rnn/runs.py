@@ -29,6 +29,7 @@ from rnn.corpus import ROOT, Sentence
 from rnn.model import OPTIMIZERS, Memory, Params
 
 RUNS = ROOT / "runs"
+SHARED_EPOCHS = 32  # runs of no more epochs keep a snapshot at the end of each, and those of fewer are read from them
 FORMAT = 4  # of these files; a run of another format is another run
 
 
@@ -79,7 +80,7 @@ class Config:
     learning_rate: float = 0.1
     sigma: float | None = 0.01  # standard deviation of the initial weights; None: scaled, see `model.init_params`
     clip: float = 5.0  # each component of the gradient is clipped to [-clip, clip] before the update
-    epochs: int = 7  # unless the rate decays, fewer epochs are the beginning of more, and no other run
+    epochs: int = 7  # how far to train, see `is_shared`
     remainder: bool = False  # whether to train on the shorter sequence at the end of the text too
     seed: int = 0
     dtype: str = "float32"
@@ -102,6 +103,11 @@ class Config:
             if not right:
                 raise ConfigError(f"{name} must be {what}, got {given!r}.")
             object.__setattr__(self, name, value)  # NumPy's numbers become Python's
+
+    @property
+    def is_shared(self):
+        """Whether fewer epochs are the beginning of the same run: if they are not many, and the rate does not decay."""
+        return self.epochs <= SHARED_EPOCHS and not self.decay
 
     def replace(self, **changes):
         """Return this configuration with some settings changed."""
@@ -170,7 +176,7 @@ def made_from(corpus, config, start=None):
     """Return what decides a run, as the bytes of its `run.json`."""
     settings = dataclasses.asdict(config)
     del settings["snapshot_every"]
-    if not config.decay:
+    if config.is_shared:
         del settings["epochs"]  # how far it is trained, not what it is
     described = {
         "format": FORMAT,
@@ -236,7 +242,7 @@ def read_run(directory):
     state = load_state(directory / "checkpoint")  # which has the hash of run.json
     described = json.loads((directory / "run.json").read_bytes())
     config, N = Config(**described["config"]), described["characters"]
-    if not config.decay:
+    if "epochs" not in described["config"]:
         config = config.replace(epochs=max(1, -(-state.step // config.steps_per_epoch(N))))
     losses, is_finished = read_losses(directory, state), state.step == config.steps(N)
     first_step, vocabulary = described["first_step"], described["vocabulary"]

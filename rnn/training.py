@@ -136,8 +136,6 @@ def _check(corpus, config, start=None):
         needed = config.B * config.T + 1
         sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
         raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
-    if config.engine == "kernel" and config.optimizer not in kernel.RULES:
-        raise RunError(f'The kernel has no {config.optimizer}: give it to kernel.update, or take engine="numpy".')
     if start is None:
         return
     if start.vocabulary != corpus.vocabulary:
@@ -157,7 +155,9 @@ class Recorder:
     def __init__(self, directory, corpus, config, start=None):
         """Read where the run in `directory` stands, or begin it."""
         self.directory, self.first_step = directory, start.last_step if start else 0
-        self.every = config.snapshot_every, config.steps_per_epoch(len(corpus.codes))
+        self.saved_at = time.monotonic()
+        N = len(corpus.codes)
+        self.every = [config.snapshot_every, *[config.steps_per_epoch(N)] * config.is_shared, config.steps(N)]
         if (directory / "checkpoint").exists():
             self.state = load_state(directory / "checkpoint")
         else:
@@ -178,7 +178,7 @@ class Recorder:
         return self.first_step + self.state.step
 
     def until_snapshot(self):
-        """Return the number of steps to the next snapshot: an epoch's end, or what `snapshot_every` asks for."""
+        """Return the number of steps to the next snapshot: as `snapshot_every` says, a shared epoch's end, the end."""
         return min(n - self.state.step % n for n in self.every)
 
     def record(self, losses):

@@ -70,14 +70,20 @@ def report(project):
 
 HOSTILE = """<script>document.title = "hacked"</script> /* style */ “Müller” • — & <b>bold</b> $x_1$ `code` ``` ~~~ :::
 {.texts} [link](#x) *stars* _ # + - 1.
-שלום עולם مرحبا Все счастливые 🐳👩‍🚀 白鯨 {braces} \\backslash \\alpha "quotes" 'single' %d %s |pipe| @fig ^up^ ~down~
+שלום עולם مرحبا Все счастливые 🐳👩‍🚀 白鯨 {braces}
+\x0c\x1b[31m\x85\uffff \\backslash \\alpha "quotes" 'single' %d %s |pipe| @fig ^up^ ~down~
 """
+
+
+HOSTILE_NAME = (
+    """a hostile"; touch PWNED; $(touch PWNED) `touch PWNED` it's <img src=x onerror=alert(1)> @cite ![x](y)"""
+)
 
 
 @pytest.fixture(scope="session")
 def hostile_report(project, tmp_path_factory):
     """The rehearsal on a text that is made of markup, several scripts, and hundreds of Chinese characters."""
     chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
-    path = tmp_path_factory.mktemp("texts") / "a hostile text.txt"
+    path = tmp_path_factory.mktemp("texts") / f"{HOSTILE_NAME}.txt"
     path.write_text((HOSTILE * 10 + chinese + "\n" + "x" * 300 + "\n") * 5, "utf-8")
     return project.report(f"CORPUS={path}")

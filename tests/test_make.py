@@ -1,3 +1,4 @@
+import contextlib
 import json
 import re
 import subprocess
@@ -15,7 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 def test_make_alone_explains_the_targets():
     said = make().stdout
-    for target in ("setup", "data", "report", "train", "sweep", "test", "lab", "bench", "check", "clean"):
+    for target in ("setup", "data", "report", "train", "sweep", "test", "lab", "bench", "check", "number", "clean"):
         assert re.search(rf"^  {target} +\S", said, re.MULTILINE)
 
 
@@ -49,6 +50,8 @@ def test_a_notebook_has_no_outputs_in_git_and_the_promised_rhythm(path):
     assert cells[0].source.splitlines()[0].endswith("?")
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
     assert "assert " in code[-1].source
+    assert cells[-1].source.startswith("## Try it\n")
+    assert "live-only" in cells[-1].metadata.tags
 
 
 def executed(source, target, *parameters):
@@ -77,6 +80,37 @@ def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_no
     assert (tmp_path / "out.failed.ipynb").exists()
 
 
+def test_outputs_stay_out_of_git_after_make_setup(project, tmp_path):
+    """A student's copy: what was run and saved is no change; without the filter a clone works too."""
+    clone = tmp_path / "clone"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=b"]
+    for name in (
+        ".gitattributes",
+        "Makefile",
+        "requirements.lock",
+        "pyproject.toml",
+        "package.json",
+        "package-lock.json",
+    ):
+        clone.mkdir(exist_ok=True)
+        (clone / name).write_bytes((ROOT / name).read_bytes())
+    path = notebook(clone, "x = 1")
+    (clone / "node_modules").mkdir()
+    (clone / "node_modules" / "ready").touch()
+    subprocess.run([*git, "init", "-q"], cwd=clone, check=True)
+    assert make(".git/filtered", f"ENV={sys.prefix}", cwd=clone).returncode == 0
+    subprocess.run([*git, "add", path.name, ".gitattributes"], cwd=clone, check=True)
+    subprocess.run([*git, "commit", "-qm", "a"], cwd=clone, check=True)
+    run = nbformat.read(path, 4)
+    run.cells[0].outputs = [nbformat.v4.new_output("stream", text="an output\n" * 1000)]
+    run.cells[0].execution_count = 7
+    run.metadata["language_info"] = {"name": "python", "version": "3.99"}
+    nbformat.write(run, path)
+    subprocess.run([*git, "add", path.name], cwd=clone, check=True)
+    assert subprocess.check_output([*git, "diff", "--cached", "--stat"], cwd=clone) == b""
+    assert "an output" in path.read_text("utf-8")
+
+
 def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path):
     target = tmp_path / "out.ipynb"
     code = "import time; print(time.time_ns())"
@@ -93,43 +127,71 @@ def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path
     assert printed() != first
 
 
-def test_a_changed_sentence_renders_again_without_executing(project, report):
-    path = project.folder / "notebooks" / NOTEBOOKS[-1].name
-    changed = nbformat.read(path, 4)
-    changed.cells[0].source += "\n\nA sentence that was not there."
-    nbformat.write(changed, path)
-    said = project.report().said
-    assert f"{path.name}: only sentences have changed" in said
-    assert " ..." not in said
-    assert "A sentence that was not there." in report.html
+@contextlib.contextmanager
+def changed(path, old, new, kind="code"):
+    """A notebook of the copy with other words in a cell, for as long as the block runs."""
+    before = path.read_bytes()
+    notebook = nbformat.read(path, 4)
+    cells = [cell for cell in notebook.cells if old in cell.source and cell.cell_type == kind]
+    cells[0].source = cells[0].source.replace(old, new)
+    nbformat.write(notebook, path)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
 
 
-def test_a_changed_hyper_parameter_trains_what_it_changes_and_nothing_else(project, report):
+def test_changed_sentences_render_again_without_executing(project, report):
+    """In Markdown, and in a sentence with numbers, whose numbers are kept."""
     path = project.folder / "notebooks" / "03_training.ipynb"
-    runs = {run: (run / "checkpoint.npz").stat().st_mtime_ns for run in (project.folder / "runs").glob("*/m*")}
-    path.write_text(
-        path.read_text("utf-8").replace("LONGER, LAST = config.epochs, 8, 5", "LONGER, LAST = config.epochs, 8, 2"),
-        "utf-8",
-    )
-    said = project.report().said
-    assert "01_gradient_check.ipynb ..." not in said
-    assert "03_training.ipynb ..." in said
-    new = {run: run.name for run in (project.folder / "runs").glob("*/m*") if run not in runs}
-    assert len(new) == 3
-    assert all("epochs2" in name for name in new.values())
-    assert all((run / "checkpoint.npz").stat().st_mtime_ns == time for run, time in runs.items())
+    with (
+        changed(path, "Seven epochs over the book", "Eight nights over the book", "markdown"),
+        changed(path, "The first loss is", "In the beginning the loss is"),
+    ):
+        said = project.report().said
+        assert f"{path.name}: only sentences have changed" in said
+        assert " ..." not in said
+        assert "Eight nights over the book" in report.html
+        assert re.search(r"In the beginning the loss is 110\.\d\d, and", report.html)
+    project.report()
+    assert "Eight nights" not in report.html
 
 
-def test_after_a_sweep_the_fifth_notebook_shows_what_it_trained(project, report):
+def checkpoints(project):
+    return {path: path.stat().st_mtime_ns for path in (project.folder / "runs").glob("*/m*/checkpoint")}
+
+
+def test_a_changed_setting_trains_what_it_changes_and_nothing_else(project, report):
+    path, before = project.folder / "notebooks" / "03_training.ipynb", checkpoints(project)
+    with changed(path, "epochs=5, learning_rate=rate", "epochs=2, learning_rate=2 * rate"):
+        said = project.report().said
+        assert "01_gradient_check.ipynb ..." not in said
+        assert "03_training.ipynb ..." in said
+        assert len(checkpoints(project).keys() - before.keys()) == 3
+        assert before.items() <= checkpoints(project).items()
+    project.report()
+
+
+def test_an_experiment_in_one_notebook_leaves_the_network_of_the_others_alone(project, report):
+    path = project.folder / "notebooks" / "03_training.ipynb"
+    with changed(path, "m=100,", "m=20,"):
+        said = project.report().said
+        assert "03_training.ipynb ..." in said
+        assert "04_sampling.ipynb ..." not in said
+        assert "05_held_out.ipynb ..." not in said
+        assert "recurrent network of 100 units" in report.html
+    project.report()
+
+
+def test_after_a_sweep_the_sixth_notebook_shows_what_it_trained(project, report):
     """The rehearsal's sweep trains what its notebook trains, so that everything is found; the notebook is run again."""
-    (folder,) = (project.folder / "runs").glob("*-0-27000-*")
-    runs = {run: (run / "checkpoint.npz").stat().st_mtime_ns for run in folder.glob("m*")}
-    assert len(runs) > 70
+    before = checkpoints(project)
+    assert len(before) > 70
     result = project.make("sweep", "QUICK=1")
     assert result.returncode == 0, result.stderr
-    assert f"{len(runs)} runs are in" in result.stdout
-    assert "05_evaluation.ipynb ..." in project.report().said
-    assert {run: (run / "checkpoint.npz").stat().st_mtime_ns for run in folder.glob("m*")} == runs
+    assert re.search(r"\d\d runs are in", result.stdout)
+    assert "06_choices.ipynb ..." in project.report().said
+    assert checkpoints(project) == before
 
 
 def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp_path):
@@ -145,7 +207,7 @@ def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp
 
 
 def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
-    path = project.folder / "notebooks" / "06_mine.ipynb"
+    path = project.folder / "notebooks" / "07_mine.ipynb"
     cells = [
         nbformat.v4.new_markdown_cell("# Is this mine?\n\nA section of my own."),
         nbformat.v4.new_code_cell("CORPUS = None\nQUICK = False", metadata={"tags": ["parameters"]}),
@@ -208,8 +270,20 @@ def test_without_a_network_npm_says_so_in_a_sentence(tmp_path):
     assert not (tmp_path / "node_modules" / "ready").exists()
 
 
+def test_npm_does_not_empty_what_node_modules_leads_to(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").touch()
+    (tmp_path / "node_modules").symlink_to(tmp_path / "elsewhere")
+    for name in ("Makefile", "package.json", "package-lock.json"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    result = make(f"ENV={sys.prefix}", "node_modules/ready", cwd=tmp_path)
+    assert result.returncode != 0
+    assert "node_modules is a link" in result.stdout
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
 def test_links_of_the_readmes_lead_to_files():
-    for readme in ("README.md", "data/README.md", "report/README.md"):
+    for readme in ("README.md", "data/README.md", "notebooks/README.md", "report/README.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / readme).read_text("utf-8")):
             assert target.startswith("http") or (ROOT / readme).parent.joinpath(target).exists(), target
 

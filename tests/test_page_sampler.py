@@ -10,7 +10,7 @@ from rnn import model
 from rnn.corpus import read_corpus
 from rnn.model import Params
 from rnn.sampling import next_distribution, read
-from rnn.widget import pack, spread
+from rnn.show.widget import pack, spread
 from tests.conftest import ROOT
 
 CORPUS = read_corpus()

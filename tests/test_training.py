@@ -16,7 +16,7 @@ from rnn import model, runs, training
 from rnn.corpus import ROOT, read_corpus
 from rnn.model import OPTIMIZERS, Params
 from rnn.runs import Config, RunError, finished, read_run
-from rnn.training import advance, first_state, plan, smooth, train
+from rnn.training import advance, first_state, numpy_steps, plan, smooth, train
 
 TEXT = read_corpus().part(0, 2_000)
 VERY_LONG = 600  # seconds after which what is waited for has not come
@@ -419,3 +419,36 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch)
     assert resumed.snapshots == whole.snapshots
     for step in whole.snapshots:
         assert all(np.array_equal(a, b) for a, b in zip(resumed.params(step), whole.params(step), strict=True))
+
+
+def rmsprop(theta, squares, means, g, learning_rate, n):
+    squares += 0.1 * (g * g - squares)
+    theta -= learning_rate * g / np.sqrt(squares + 1e-8)
+
+
+def test_an_optimizer_that_only_the_model_has_is_tried_with_numpy_and_refused_by_the_kernel(tmp_path, monkeypatch):
+    monkeypatch.setitem(OPTIMIZERS, "rmsprop", rmsprop)
+    monkeypatch.setitem(runs.WORDS, "optimizer", tuple(OPTIMIZERS))
+    config = SMALL.replace(optimizer="rmsprop", learning_rate=0.001, engine="numpy", epochs=1)
+    run = train(TEXT, config, runs=tmp_path)
+    assert run.losses[-50:].mean() < run.losses[:50].mean()
+    with pytest.raises(ValueError, match=r"kernel\.update has no branch for this optimiser"):
+        train(TEXT, config.replace(engine="kernel"), runs=tmp_path)
+
+
+def test_every_step_can_be_seen_from_inside(tmp_path):
+    """`numpy_steps` takes the steps of a run with the engine "numpy", and those of the kernel but for rounding."""
+    config = SMALL.replace(dtype="float64", learning_rate=0.002, epochs=1)
+    steps = [
+        (step.number, step.loss, step.gradient.W.copy(), np.abs(step.h).max()) for step in numpy_steps(TEXT, config)
+    ]
+    numbers, losses, gradients, h = zip(*steps, strict=True)
+    assert numbers == tuple(range(199))
+    assert np.array_equal(losses, train(TEXT, config.replace(engine="numpy"), runs=tmp_path).losses)
+    np.testing.assert_allclose(losses, train(TEXT, config, runs=tmp_path).losses, rtol=1e-10)
+    params, _, h0, *_ = training.first_state(TEXT.K, config)
+    forward = model.forward(params, TEXT.codes[:10], h0[0])
+    gradient, _ = model.backward(params, TEXT.codes[:10], TEXT.codes[1:11], *forward)
+    np.testing.assert_allclose(gradients[0], gradient.W)
+    assert 0 < max(h) < 1
+    assert len(list(numpy_steps(TEXT, config, 3))) == 3

@@ -51,5 +51,5 @@ BUGS = {
     "W where its transpose belongs": transpose_W,
     "the derivative of tanh forgotten": forget_tanh,
     "the gradient of b dropped": drop_bias,
-    "targets off by one": shift_targets,
+    "targets off by one in the gradient": shift_targets,
 }

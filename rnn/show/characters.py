@@ -4,13 +4,15 @@ import unicodedata
 
 
 def named(text):
-    """Return a text whose control characters, but for line breaks and tabs, have become their pictures."""
-    return "".join(
-        character if unicodedata.category(character) != "Cc" or character in "\n\t" else _picture(character)
-        for character in text
-    )
+    """Return a text whose control characters, but for line breaks and tabs, have become their pictures or numbers."""
+    return "".join(character if _is_shown(character) else _name(character) for character in text)
 
 
-def _picture(character):
+def _is_shown(character):
+    no_character = ord(character) & 0xFFFE == 0xFFFE or "\ufdd0" <= character <= "\ufdef"  # XML has no place for them
+    return character in "\n\t" or (unicodedata.category(character) not in ("Cc", "Cs") and not no_character)
+
+
+def _name(character):
     code = ord(character)
     return chr(0x2400 + code) if code < 32 else "␡" if code == 127 else f"\\x{code:02x}"

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
 
-from rnn.show.outputs import svg_of
-from rnn.show.plots import INK, thinned
+from rnn.show.outputs import svg_of, themed
+from rnn.show.plots import thinned
 
 
 @contextlib.contextmanager
@@ -44,5 +44,4 @@ def _drawn(steps, means):
     ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
     svg = svg_of(fig, "path")
     plt.close(fig)
-    svg = svg.replace(INK, "currentColor")
-    return f'<div style="max-width: 48em; color: var(--jp-content-font-color1, inherit)">{svg}</div>'
+    return themed(svg)

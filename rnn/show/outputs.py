@@ -18,8 +18,9 @@ from tabulate import tabulate
 
 from rnn.show.characters import named
 from rnn.show.plots import INK
-from rnn.show.prose import text, unbroken
+from rnn.show.prose import text
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULTS = "application/vnd.rnn.results+json"
 
 
@@ -27,13 +28,7 @@ def figure(fig, name, alt):
     """Show a figure; `alt` says what is to be seen in it, in a sentence for readers who cannot see it."""
     outlines, letters = (svg_of(fig, fonttype) for fonttype in ("path", "none"))
     plt.close(fig)
-    outlines = outlines.replace(INK, "currentColor").replace(
-        "<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1
-    )
-    in_jupyter = (
-        f'<div style="overflow-x: auto; color: var(--jp-content-font-color1, inherit)">'
-        f'<div style="min-width: 30em; max-width: 48em">{outlines}</div></div>'
-    )
+    in_jupyter = themed(outlines).replace("<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1)
     markdown = f'![caption](figures/{name}.svg){{#fig-{name} alt="{_attribute(alt)}"}}'
     bundle = {"text/html": in_jupyter, "image/svg+xml": letters, "text/markdown": markdown, "text/plain": alt}
     display(bundle, raw=True)
@@ -45,11 +40,16 @@ def svg_of(fig, fonttype):
     with plt.rc_context({"svg.fonttype": fonttype, "svg.hashsalt": "rnn"}):
         fig.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
-    svg = svg[svg.index("<svg") :]
-    # its own size would not shrink: the box around it decides
-    return re.sub(
-        r'(<svg[^>]*?) width="[\d.]+pt" height="[\d.]+pt"', r'\1 style="width: 100%; height: auto"', svg, count=1
-    )
+    return svg[svg.index("<svg") :]
+
+
+def themed(svg):
+    """Return SVG in HTML whose ink has the colour of the text around, and which shrinks as far as one can read it."""
+    size = re.search(r' width="([\d.]+)pt" height="[\d.]+pt"', svg)
+    svg = svg.replace(size[0], ' style="width: 100%; height: auto"', 1).replace(INK, "currentColor")
+    box = f"min-width: 30em; max-width: {1.6 * float(size[1]):.0f}px"
+    colour = "color: var(--jp-content-font-color1, inherit)"
+    return f'<div style="overflow-x: auto; {colour}"><div style="{box}">{svg}</div></div>'
 
 
 def table(frame, name, formats=None, bold=None):
@@ -70,29 +70,36 @@ def table(frame, name, formats=None, bold=None):
         lines[at] = tuple(cell and f"**{cell}**" for cell in lines[at])
     align = ["left" if left[column] else "right" for column in rows]
     headers = [str(column) for column in rows]
-    piped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    piped = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line] for line in lines]
     settings = {"headers": headers, "disable_numparse": True, "colalign": align}
     markdown = f"{tabulate(piped, tablefmt='pipe', **settings)}\n\n: caption {{#tbl-{name}}}"
-    in_jupyter = tabulate([[_in_html(cell) for cell in line] for line in lines], tablefmt="unsafehtml", **settings)
-    in_jupyter = in_jupyter.replace("<table>", '<table style="font-variant-numeric: tabular-nums">')
-    in_jupyter = re.sub(r'style="text-align: (left|right);"', r'style="text-align: \1 !important"', in_jupyter)
+    in_jupyter = "".join(
+        "<tr>"
+        + "".join(
+            f'<{tag} style="text-align: {side}">{_in_html(cell)}</{tag}>'
+            for side, cell in zip(align, line, strict=True)
+        )
+        + "</tr>"
+        for tag, line in (("th", headers), *(("td", line) for line in lines))
+    )
+    in_jupyter = f'<table style="font-variant-numeric: tabular-nums">{in_jupyter}</table>'
     display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": tabulate(lines, headers)}, raw=True)
 
 
 def _cell(value, spec):
+    """Return a value as Markdown; numbers and short words stay in one line."""
     if isinstance(value, str):
-        return inline(value)
-    if not isinstance(value, tuple) and np.ndim(value) == 0 and pd.isna(value):
+        return inline(value) if len(value) > 12 else inline(value).replace(" ", NO_BREAK)
+    if np.ndim(value) == 0 and pd.isna(value):
         return "—"
-    if callable(spec):
-        return unbroken(spec(value))
     if isinstance(value, float) and value.is_integer() and spec in (",", "d"):  # a column with a gap has floats
         value = int(value)
-    return unbroken(text(value, spec))
+    return (spec(value) if callable(spec) else text(value, spec)).replace(" ", NO_BREAK)
 
 
 def _in_html(markdown):
-    shown = re.sub(r"\\([^\w\s])", r"\1", html.escape(markdown, quote=False))
+    shown = re.sub(f"\\\\([{re.escape(string.punctuation)}])", r"\1", markdown)
+    shown = html.escape(shown, quote=False)
     return re.sub(r"^\*\*(.*)\*\*$", r"<b>\1</b>", shown)
 
 

@@ -37,7 +37,8 @@ def text(value, spec=""):
     """Return a value as a sentence has it: with a true minus, and a dash for what is not a number."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "—"
-    return re.sub(r"(?<![\w$^{])-(?=\d)", "−", format(value, spec)) if not isinstance(value, str) else value
+    shown = format(value, spec)
+    return shown if isinstance(value, str) else re.sub(r"(?<![\w$^{])-(?=\d)", "−", shown)
 
 
 def unbroken(markdown):
@@ -52,14 +53,14 @@ def evaluate(body, namespace):
         inside = match[1].strip()
         line = body[: match.start()].count("\n") + 2  # the magic's own is the first
         try:
-            expression, spec = _divided(inside)
+            expression, spec = divided(inside)
             values[inside] = text(eval(expression, namespace), spec)
         except Exception as error:
             raise ProseError(f"Line {line}: {{{{ {inside} }}}} fails, {type(error).__name__}: {error}") from None
     return values
 
 
-def _divided(inside):
+def divided(inside):
     """Return (expression, format): the format begins at the first colon with a whole expression before it."""
     ends = [len(inside), *(at for at, character in enumerate(inside) if character == ":")]
     for end in ends:
@@ -74,5 +75,5 @@ def _divided(inside):
 def prose(line, body):
     """Show the body of a cell as Markdown, with the values of its expressions (the magic `%%prose`)."""
     values = evaluate(body, get_ipython().user_ns)
-    markdown = fill(body, values)
+    markdown = fill(body.strip("\n"), values)
     display({"text/markdown": markdown, "text/plain": markdown, KEPT: values}, raw=True)

@@ -1,0 +1,87 @@
+"""Count what a script can count of the notebooks' style, and fail where a reader would have to work.
+
+    python report/check.py notebooks/*.ipynb
+
+Of the lines of code (blank lines, comments and `%%prose` cells do not count) at least 60 per cent must be the subject.
+Not the subject is a statement that imports, loads an extension, or makes or shows something only to be looked at: one
+that calls a function of `show`, `plots` or `widget`, or that assigns `fig` or `formats`. All the rest is: the reading
+of the text, the settings, the mathematics, the training, the measuring, the tables of numbers, and the claims.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+from rnn.show import prose
+
+LINES, WIDTH, FUNCTIONS, SUBJECT = 15, 100, 3, 0.6
+SHOWN = {"show", "plots", "widget"}
+TO_SHOW = {"fig", "formats"}
+
+
+def counted(source):
+    """Return the lines of a cell's code that count."""
+    return [line for line in source.split("\n") if line.strip() and not line.strip().startswith("#")]
+
+
+def is_subject(statement):
+    """Whether a statement is about the network rather than about showing it."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return False
+    if isinstance(statement, ast.Assign) and {getattr(target, "id", "") for target in statement.targets} & TO_SHOW:
+        return False
+    return not (isinstance(statement, ast.Expr) and SHOWN & _names(statement))
+
+
+def _names(statement):
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+def faults_of(path):
+    """Return (sentences, number of functions, share of the subject) of one notebook."""
+    faults, functions, subject, total = [], 0, 0, 0
+    for number, cell in enumerate(nbformat.read(path, 4).cells, 1):
+        place = f"{path.name}, cell {number}"
+        if cell.cell_type != "code":
+            continue
+        if cell.source.startswith("%%prose"):
+            for expression in prose.expressions(cell.source):
+                tree = ast.parse(prose.divided(expression)[0], mode="eval")
+                if any(isinstance(node, ast.IfExp) for node in ast.walk(tree)):
+                    faults.append(f"{place}: a sentence is chosen by an if, in {{{{ {expression} }}}}.")
+            continue
+        lines = counted(cell.source)
+        if len(lines) > LINES:
+            faults.append(f"{place}: {len(lines)} lines of code, more than {LINES}.")
+        faults += [
+            f"{place}: a line of {len(line)} characters, more than {WIDTH}." for line in lines if len(line) > WIDTH
+        ]
+        tree = ast.parse(re.sub(r"(?m)^%.*$", "", cell.source))
+        functions += sum(isinstance(node, ast.FunctionDef | ast.Lambda) for node in ast.walk(tree))
+        total += len(lines)
+        for statement in tree.body:
+            of_it = counted("\n".join(cell.source.split("\n")[statement.lineno - 1 : statement.end_lineno]))
+            subject += len(of_it) * is_subject(statement)
+    return faults, functions, subject / max(total, 1)
+
+
+def main():
+    """Check the notebooks that are named."""
+    faults, all_functions = [], 0
+    for path in sorted(map(Path, sys.argv[1:])):
+        of_notebook, functions, subject = faults_of(path)
+        print(f"{path.name}: {subject:.0%} of the code is the subject, {functions} functions")
+        faults += of_notebook
+        if subject < SUBJECT:
+            faults.append(f"{path.name}: {subject:.0%} of the code is the subject, less than {SUBJECT:.0%}.")
+        all_functions += functions
+    if all_functions > FUNCTIONS:
+        faults.append(f"The notebooks define {all_functions} functions, more than {FUNCTIONS}.")
+    sys.exit("\n".join(faults) or 0)
+
+
+if __name__ == "__main__":
+    main()

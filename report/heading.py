@@ -1,0 +1,108 @@
+"""What stands above the report: `report.yaml`, as data for the two templates, never as their markup.
+
+python report/heading.py    says in a sentence what is wrong with report.yaml
+"""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pypandoc
+import yaml
+
+from rnn.measure.statistics import Estimate
+from rnn.show import inline
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = re.compile(r"\{([A-Za-z_]\w*)(:[^{}]*)?\}")  # of a result, with a format; other braces are braces
+LINES = ("title", "subtitle", "author", "course", "date")  # literal text; the other two are paragraphs of Markdown
+PARAGRAPHS = ("abstract", "made-from")
+
+
+def read_heading():
+    """Return {key: text} of report.yaml; exit with a sentence, and the line, where it cannot be read."""
+    path = ROOT / "report.yaml"
+    try:
+        chosen = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        why = getattr(error, "problem", None) or error
+        sys.exit(f"report.yaml{line}: {why}. Put a text with a colon, a quote or a # in it into quotes.")
+    except UnicodeDecodeError:
+        sys.exit("report.yaml is not UTF-8: save it as UTF-8.")
+    if not isinstance(chosen, dict):
+        sys.exit("report.yaml must have lines like `title: A vanilla RNN reads a novel`.")
+    for key, value in chosen.items():
+        if key not in (*LINES, *PARAGRAPHS):
+            sys.exit(
+                f"report.yaml, {_line(path, key)}: there is no {key!r}; it may have {', '.join((*LINES, *PARAGRAPHS))}."
+            )
+        if isinstance(value, dict):
+            sys.exit(f"report.yaml, {_line(path, key)}: {key} must be a text, or a list of texts.")
+    return {key: _joined(value) for key, value in chosen.items() if value}
+
+
+def _line(path, key):
+    lines = path.read_text("utf-8").splitlines()
+    return f"line {next((n for n, line in enumerate(lines, 1) if line.startswith(str(key))), 1)}"
+
+
+def _joined(value):
+    """Return a text, or texts as one has a list of authors: Anna, Bo and Cy."""
+    if not isinstance(value, list):
+        return str(value)
+    *others, last = map(str, value)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def with_results(text, results):
+    """Return text in which the results stand in the place of their names in braces, each as literal Markdown."""
+
+    def value(match):
+        name, spec = match[1], (match[2] or ":")[1:]
+        if name not in results:
+            sys.exit(f"report.yaml names {{{name}}}, and no notebook gives it: they give {', '.join(sorted(results))}.")
+        try:
+            shown = format(Estimate(*results[name]) if isinstance(results[name], list) else results[name], spec)
+        except (TypeError, ValueError) as error:
+            sys.exit(f"report.yaml: {match[0]} cannot be written: {error}.")
+        return inline(shown).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+
+    return NAME.sub(value, text)
+
+
+def variables(chosen, results, quick, to):
+    """Return the arguments that give pandoc's template the heading, in the language `to`, html5 or typst."""
+    made_on = time.gmtime(build_time())
+    chosen = {"date": time.strftime("%d %B %Y", made_on).lstrip("0")} | chosen
+    if to == "html5":
+        given = {key: html.escape(chosen[key]) for key in LINES if key in chosen}
+    else:
+        given = {key: json.dumps(chosen[key], ensure_ascii=False) for key in LINES if key in chosen}
+        given["made-on"] = f"year: {made_on.tm_year}, month: {made_on.tm_mon}, day: {made_on.tm_mday}"
+    for key in PARAGRAPHS:
+        if key in chosen:
+            markdown = with_results(chosen[key], results)
+            given[key] = pypandoc.convert_text(markdown, to, format="markdown-smart-raw_html-raw_tex-raw_attribute")
+    return [f"--variable={key}={value}" for key, value in given.items()] + ["--variable=quick=true"] * quick
+
+
+def build_time():
+    """Return the seconds since 1970 that the report is dated with: SOURCE_DATE_EPOCH, or the last commit, or now."""
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        return int(os.environ["SOURCE_DATE_EPOCH"])
+    try:
+        committed = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=ROOT, stderr=subprocess.DEVNULL)
+        return int(committed)
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return int(time.time())
+
+
+if __name__ == "__main__":
+    read_heading()

@@ -1,0 +1,83 @@
+"""Number the captions, their references and the equations of the notebooks.
+
+    python report/number.py [--check] notebooks/*.ipynb
+
+Figures and tables are numbered in each chapter by themselves, in the order of their captions; equations through the
+whole report. Writes the notebooks that change, or with --check says which would, and what leads nowhere.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+KINDS = {"fig": "Figure", "tbl": "Table"}
+CAPTION = re.compile(r'(?m)^<a id="(fig|tbl)-([\w-]+)"></a>\*\*(?:Figure|Table) [\w.]+\*\*')
+REFERENCE = re.compile(r"\[(?:Figure|Table) [\w.]+\]\(([\w.]*)#((?:fig|tbl)-[\w-]+)\)")
+EQUATION = re.compile(r'<a id="eq-(\w+)"></a>(?=\$\$)')
+
+
+def of_words(cell):
+    """Whether a cell is Markdown, with numbers in it or without."""
+    return cell.cell_type == "markdown" or cell.source.startswith("%%prose")
+
+
+def numbered(notebooks):
+    """Number all notebooks {path: notebook} in place; return sentences about what leads nowhere or stands twice."""
+    labels, equations, faults = {}, {}, []
+    for path, notebook in notebooks.items():
+        chapter, count = int(path.name[:2]), dict.fromkeys(KINDS, 0)
+        for cell in filter(of_words, notebook.cells):
+            for kind, name in CAPTION.findall(cell.source):
+                count[kind] += 1
+                if (path.name, f"{kind}-{name}") in labels:
+                    faults.append(f"{path.name}: two captions are called {kind}-{name}.")
+                labels[path.name, f"{kind}-{name}"] = f"{KINDS[kind]} {chapter}.{count[kind]}"
+            for name in EQUATION.findall(cell.source):
+                equations[name] = str(len(equations) + 1)
+
+    def relabelled(path, source):
+        def caption(match):
+            kind, name = match.groups()
+            return f'<a id="{kind}-{name}"></a>**{labels[path.name, f"{kind}-{name}"]}.**'
+
+        def reference(match):
+            notebook, identifier = match.groups()
+            label = labels.get((notebook or path.name, identifier))
+            if not label:
+                faults.append(f"{path.name}: {match[0]} leads nowhere.")
+            return f"[{label}]({notebook}#{identifier})" if label else match[0]
+
+        source = REFERENCE.sub(reference, CAPTION.sub(caption, source))
+        source = EQUATION.sub(lambda match: f'<a id="eq-{equations[match[1]]}"></a>', source)
+        for old, new in equations.items():
+            source = source.replace(f"\\tag{{{old}}}", f"\\tag{{\0{new}}}").replace(
+                f"[({old})](#eq-{old})", f"[(\0{new})](#eq-\0{new})"
+            )
+        return source.replace("\0", "")
+
+    for path, notebook in notebooks.items():
+        for cell in filter(of_words, notebook.cells):
+            cell.source = relabelled(path, cell.source)
+    return faults
+
+
+def main():
+    """Number, or check."""
+    check, paths = "--check" in sys.argv, [Path(name) for name in sys.argv[1:] if name != "--check"]
+    notebooks = {path: nbformat.read(path, 4) for path in sorted(paths)}
+    before = {path: [cell.source for cell in notebook.cells] for path, notebook in notebooks.items()}
+    faults = numbered(notebooks)
+    for path, notebook in notebooks.items():
+        if [cell.source for cell in notebook.cells] != before[path]:
+            if check:
+                faults.append(f"{path.name}: figures, tables or equations are out of order; `make number` mends it.")
+            else:
+                nbformat.write(notebook, path)
+                print(f"{path.name}: numbered anew")
+    sys.exit("\n".join(faults) or 0)
+
+
+if __name__ == "__main__":
+    main()

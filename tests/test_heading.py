@@ -1,0 +1,79 @@
+import sys
+
+import html5lib
+import pypandoc
+import pytest
+import typst
+
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "report"))
+import heading
+
+RESULTS = {"bits": [2.714, 0.06], "word": "a_b <i>", "n": 1234}
+NASTY = 'RNN: a "report" # <script>alert(1)</script> {lone \\ brace $x$ *s* #panic("x")'
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    monkeypatch.setattr(heading, "ROOT", tmp_path)
+
+    def write(text):
+        (tmp_path / "report.yaml").write_text(text, "utf-8")
+        return heading.read_heading()
+
+    return write
+
+
+def rendered(chosen, to, template):
+    arguments = [f"--template={ROOT / 'report' / template}", *heading.variables(chosen, RESULTS, True, to)]
+    return pypandoc.convert_text("text", to, format="markdown", extra_args=arguments)
+
+
+def test_what_stands_above_the_report_is_text_and_no_markup(given):
+    quoted = "'" + NASTY.replace("'", "''") + "'"
+    chosen = given(f"title: {quoted}\nauthor: [{quoted}, Bo]\nsubtitle: {quoted}\ncourse: {quoted}\nabstract: {quoted}")
+    page = html5lib.parse(rendered(chosen, "html5", "template.html"), namespaceHTMLElements=False)
+    scripts = ["".join(script.itertext()) for script in page.iter("script")]
+    assert not any("alert(1)" in script for script in scripts)
+    (title,) = [element for element in page.iter("h1") if element.get("class") == "title"]
+    assert "".join(title.itertext()) == NASTY
+    (author,) = [element for element in page.iter("p") if element.get("class") == "author"]
+    assert "".join(author.itertext()).startswith(f"{NASTY} and Bo · {NASTY} · ")
+    pdf = typst.compile(rendered(chosen, "typst", "template.typ").encode())
+    assert pdf.startswith(b"%PDF")
+
+
+def test_the_abstract_has_paragraphs_and_results_with_their_formats(given):
+    chosen = given("title: T\nabstract: |\n  From {bits:.2f} and {n:,} {.\n\n  A second, *{word}*.")
+    page = html5lib.HTMLParser(strict=False, namespaceHTMLElements=False)
+    tree = page.parse(rendered(chosen, "html5", "template.html"))
+    assert page.errors == []
+    (abstract,) = [element for element in tree.iter("div") if element.get("class") == "abstract"]
+    assert ["".join(p.itertext()) for p in abstract.iter("p")] == [
+        "From 2.71\xa0±\xa00.06 and 1,234 {.",
+        "A second, a_b <i>.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("title: RNN: a report", "report.yaml, line 1: mapping values are not allowed here"),
+        ("title: T\nauthor: [Anna", "report.yaml, line 2"),
+        ("just a text", "must have lines like"),
+        ("title: T\ntytle: X", "line 2: there is no 'tytle'"),
+        ("title: T\nauthor: {a: b}", "line 2: author must be a text"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence_with_its_line(given, text, sentence):
+    with pytest.raises(SystemExit) as stopped:
+        given(text)
+    assert sentence in str(stopped.value)
+    assert len(str(stopped.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("abstract", ["{nothing}", "{word:.2f}"])
+def test_a_result_that_is_not_there_or_has_another_type_is_named(given, abstract):
+    with pytest.raises(SystemExit, match=r"nothing|word"):
+        heading.variables(given(f"title: T\nabstract: '{abstract}'"), RESULTS, False, "html5")

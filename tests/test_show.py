@@ -1,0 +1,241 @@
+import re
+import subprocess
+import sys
+
+import html5lib
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from rnn import show
+from rnn.choices import NETWORK
+from rnn.measure.statistics import Estimate
+from rnn.show import plots, prose
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def shell():
+    plots_before = plt.rcParams.copy()
+    shell = InteractiveShell.instance()
+    shell.run_cell("%load_ext rnn.show")
+    yield shell
+    InteractiveShell.clear_instance()
+    plt.rcParams.update(plots_before)
+
+
+def shown(shell, code):
+    """What a cell displays, [{kind: data}], and what it prints."""
+    with capture_output() as captured:
+        result = shell.run_cell(code)
+    return [output.data for output in captured.outputs], captured.stdout + captured.stderr, result
+
+
+def test_prose_is_a_sentence_with_values_in_it(shell):
+    shell.push({"losses": [3.14159, 12345], "own": Estimate(2.714, 0.06)})
+    (data,), _, _ = shown(
+        shell,
+        "%%prose\nFrom {{ losses[0]:.2f }} to **{{losses[-1]:,}}**, $\\frac{a}{b_{t}}$ and {{ own:.2f }};"
+        " {{ losses[0:1] }}, {{ {'a': 1}['a'] }}, {{ -2.5 }}, {{ None }}, {{ float('nan'):.1f }}.",
+    )
+    expected = "From 3.14 to **12,345**, $\\frac{a}{b_{t}}$ and 2.71\xa0±\xa00.06; [3.14159], 1, −2.5, —, —."
+    assert data["text/markdown"] == expected
+    assert data[prose.KEPT]["losses[0]:.2f"] == "3.14"
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [("unknown", "NameError"), ("1 / 0:.2f", "ZeroDivisionError"), ("1 +", "SyntaxError"), ("'a':.2f", "ValueError")],
+)
+def test_an_expression_that_fails_is_named_with_its_line_and_nothing_else_is_said(shell, expression, why):
+    _, said, result = shown(shell, f"%%prose\nA sentence.\nAnother, {{{{ 1 }}}}, {{{{ {expression} }}}}.")
+    assert isinstance(result.error_in_exec, prose.ProseError)
+    assert said.strip().startswith(f"Line 3: {{{{ {expression} }}}} fails, {why}: ")
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_changed_words_take_the_values_that_were_kept():
+    values = {"x:.1f": "2.0", "y": "3"}
+    assert prose.expressions("A {{ x:.1f }} and {{y}}, again {{ y }}") == ["x:.1f", "y"]
+    assert prose.fill("First {{ y }}, then {{ x:.1f }}.", values) == "First 3, then 2.0."
+
+
+def test_loading_the_package_changes_nothing_and_the_extension_sets_the_style():
+    code = (
+        "import matplotlib as m, threadpoolctl as t; before = dict(m.rcParams), [i['num_threads'] for i in "
+        "t.threadpool_info()]; import rnn.show, rnn.training, rnn.sweep; "
+        "assert before[0] == dict(m.rcParams); assert not any(i['num_threads'] == 1 < __import__('os').cpu_count() "
+        "for i in t.threadpool_info() if i['user_api'] == 'blas')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_show_and_measure_know_nothing_of_each_other_and_the_model_imports_numpy_only():
+    def imports(folder):
+        sources = [path.read_text("utf-8") for path in sorted((ROOT / "rnn").glob(folder))]
+        return set(re.findall(r"(?m)^\s*(?:from|import) ([\w.]+)", "\n".join(sources)))
+
+    assert not any(name.startswith("rnn.measure") or name == "rnn.training" for name in imports("show/*.py"))
+    assert not any(name.startswith("rnn.show") for name in imports("measure/*.py") | imports("*.py"))
+    assert imports("model.py") == {"typing", "numpy"}
+
+
+def table_of(shell, frame, *arguments):
+    shell.push({"frame": frame, "arguments": arguments, "show": show})
+    (data,), _, _ = shown(shell, "show.table(frame, 'name', *arguments)")
+    return data
+
+
+def test_a_table_is_a_frame_of_values_with_formats_given_once(shell):
+    frame = pd.DataFrame(
+        {"bits": [Estimate(2.714, 0.06), Estimate(1.5, np.nan)], "steps": [1e6, np.nan], "a|b": ["x_1 | *y*", "<b>"]},
+        index=pd.Index(["a", "b"], name="who"),
+    )
+    data = table_of(shell, frame, {"bits": ".2f", "steps": ","})
+    _, align, first, second = data["text/markdown"].splitlines()[:4]
+    assert [cell.strip() for cell in first.strip("|").split(" | ")][:3] == ["a", "2.71\xa0±\xa00.06", "1,000,000"]
+    assert "1.50" in second
+    assert "—" in second
+    assert re.findall(r"(:?)-+(:?)", align) == [(":", ""), ("", ":"), ("", ":"), (":", "")]
+    assert "x\\_1\xa0\\|\xa0\\*y\\*" in first
+    assert data["text/markdown"].endswith("{#tbl-name}")
+    page = html5lib.parse(data["text/html"], namespaceHTMLElements=False)
+    cells = list(page.iter("td"))
+    assert ["".join(cell.itertext()) for cell in cells[:4]] == [
+        "a",
+        "2.71\xa0±\xa00.06",
+        "1,000,000",
+        "x_1\xa0|\xa0*y*",
+    ]
+    assert [cell.get("style") for cell in cells[:2]] == ["text-align: left", "text-align: right"]
+    assert "".join(cells[-1].itertext()) == "<b>"
+
+
+def test_a_row_can_stand_out_and_an_index_without_a_name_is_left_out(shell):
+    frame = pd.DataFrame({"n": [1, 2]}, index=["us", "them"])
+    assert "us" not in table_of(shell, frame)["text/markdown"]
+    data = table_of(shell, frame.rename_axis("who"), None, "us")
+    assert "**us**" in data["text/markdown"]
+    assert "<b>us</b>" in data["text/html"]
+
+
+def test_a_figure_has_outlines_in_jupyter_and_letters_in_the_page_and_the_ink_of_the_theme(shell):
+    code = (
+        "import matplotlib.pyplot as plt; fig, ax = plt.subplots(); ax.set_xlabel('an <axis>'); ax.plot([1, 2]);"
+        " show.figure(fig, 'name', 'A \"line\" rises.')"
+    )
+    shell.push({"show": show})
+    (data,), _, _ = shown(shell, code)
+    (again,), _, _ = shown(shell, code)
+    assert data == again, "the same figure is the same bytes"
+    assert "<text" not in data["text/html"]
+    assert "an &lt;axis&gt;" in data["image/svg+xml"]
+    assert "currentColor" in data["text/html"]
+    assert plots.INK not in data["text/html"]
+    assert 'aria-label="A &quot;line&quot; rises."' in data["text/html"]
+    assert data["text/markdown"].startswith("![caption](figures/name.svg){#fig-name alt=")
+    html5lib.HTMLParser(strict=True).parseFragment(data["text/html"])
+
+
+def test_texts_are_shown_to_the_last_character_and_control_characters_by_name(shell):
+    shell.push({"show": show})
+    (data,), _, _ = shown(shell, "show.texts({'a *label*': 'one\\n```\\ntwo\\x0c<b>\\x85'}, 'name')")
+    assert "````\none\n```\ntwo␌<b>\\x85\n````" in data["text/markdown"]
+    assert "[a \\*label\\*]{.labels}" in data["text/markdown"]
+    assert "two␌&lt;b&gt;" in data["text/html"]
+    assert show.inline("a_b\n<img>\x0c") == "a\\_b↵\\<img\\>␌"
+
+
+def test_two_texts_side_by_side_show_where_they_part():
+    assert show.side_by_side("abcdef", "abcxef", 3) == "   1  abc  abc\n   4  def  xef\n           ^ 4"
+
+
+def test_results_keep_values_that_the_abstract_formats(shell):
+    shell.push({"show": show, "own": Estimate(2.7, 0.1), "n": np.int64(3), "np": np})
+    (data,), _, _ = shown(shell, "show.results(own=own, n=n, word='x', sigma=None)")
+    assert data["application/vnd.rnn.results+json"] == {"own": (2.7, 0.1), "n": 3, "word": "x", "sigma": None}
+
+
+def test_settings_are_said_in_words():
+    assert show.settings(NETWORK.replace(seed=3, epochs=1), NETWORK) == "the assignment's"
+    changed = NETWORK.replace(optimizer="adam", sigma=None, learning_rate=0.004, B=4, decay=True)
+    assert show.settings(changed, NETWORK) == "η 0.004, σ scaled, Adam, B 4, η falls to 0"
+
+
+def test_the_live_curve_goes_on_from_where_a_run_stood(shell, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("rnn.show.live._drawn", lambda steps, means: drawn.append((steps, means)) or "")
+    with capture_output(), show.live_loss(every=-1) as watch:
+        watch(50_000, np.full(50_000, 9.0))  # what was there before
+        watch(50_010, np.full(10, 5.0))
+    steps, means = drawn[-1]
+    assert steps[-1] == 50_010
+    assert 100 < len(steps) < 1_000
+    assert (np.diff(steps) > 0).all()
+    assert means[0] == 9
+    assert means[-1] == 5
+
+
+def notebooks(folder, *chapters):
+    for number, cells in enumerate(chapters, 1):
+        made = [
+            nbformat.v4.new_code_cell(source) if kind == "code" else nbformat.v4.new_markdown_cell(source)
+            for kind, source in cells
+        ]
+        nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{number:02}_chapter.ipynb")
+    return sorted(folder.glob("*.ipynb"))
+
+
+def script(name, *arguments):
+    command = [sys.executable, ROOT / "report" / f"{name}.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_moved_figure_is_numbered_anew_with_all_that_refers_to_it(tmp_path):
+    paths = notebooks(
+        tmp_path,
+        [
+            ("md", '<a id="fig-new"></a>**Figure x.** New. See [Figure 1.1](#fig-old) and [(3)](#eq-3).'),
+            ("code", '%%prose\n<a id="fig-old"></a>**Figure 1.1.** Old, {{ 1 }}.'),
+            ("md", '<a id="eq-3"></a>$$a \\tag{3}$$ <a id="eq-1"></a>$$b \\tag{1}$$ [(1)](#eq-1)'),
+        ],
+        [("md", '<a id="tbl-t"></a>**Table 1.7.** As [Figure 1.1](01_chapter.ipynb#fig-old).')],
+    )
+    checked = script("number", "--check", *paths)
+    assert checked.returncode == 1
+    assert "01_chapter.ipynb: figures, tables or equations are out of order" in checked.stderr
+    assert script("number", *paths).returncode == 0
+    first, second = (nbformat.read(path, 4).cells for path in paths)
+    assert first[0].source == '<a id="fig-new"></a>**Figure 1.1.** New. See [Figure 1.2](#fig-old) and [(1)](#eq-1).'
+    assert first[1].source == '%%prose\n<a id="fig-old"></a>**Figure 1.2.** Old, {{ 1 }}.'
+    assert first[2].source == '<a id="eq-1"></a>$$a \\tag{1}$$ <a id="eq-2"></a>$$b \\tag{2}$$ [(2)](#eq-2)'
+    assert second[0].source == '<a id="tbl-t"></a>**Table 2.1.** As [Figure 1.2](01_chapter.ipynb#fig-old).'
+    assert script("number", "--check", *paths).returncode == 0
+
+
+def test_a_reference_that_leads_nowhere_is_named(tmp_path):
+    paths = notebooks(tmp_path, [("md", "See [Figure 1.9](#fig-gone).")])
+    assert "[Figure 1.9](#fig-gone) leads nowhere" in script("number", "--check", *paths).stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("x = 1\n" * 16, "cell 1: 16 lines of code, more than 15"),
+        ("x = " + "1 + " * 30 + "1", "cell 1: a line of 125 characters, more than 100"),
+        ("%%prose\nIt is {{ 'more' if x else 'less' }}.", "cell 1: a sentence is chosen by an if"),
+        ("import a\nimport b\nx = 1", "33% of the code is the subject"),
+        ("show.table(\n    x,\n    y\n)\nx = 1", "20% of the code is the subject"),
+        ("def f(): 1\ndef g(): 1\ndef h(): 1\ndef i(): 1", "define 4 functions, more than 3"),
+    ],
+)
+def test_what_a_reader_would_have_to_work_through_is_counted(tmp_path, code, fault):
+    (path,) = notebooks(tmp_path, [("code", code)])
+    checked = script("check", path)
+    assert checked.returncode == 1
+    assert fault in checked.stderr
+    assert script("check", *notebooks(tmp_path, [("code", "x = 1\ny = 2\n# a comment\nshow(x)")])).returncode == 0
