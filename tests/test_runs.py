@@ -1,20 +1,17 @@
-"""Settings that mean nothing are refused, and what lies on disk is what was written, or a sentence that says it is not."""
+"""Senseless settings are refused, and what lies on disk is what was written, or a sentence that says it is not."""
 
-import contextlib
 import dataclasses
 import functools
-import io
 import json
 import pickle
 import random
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from rnn import model, runs, training
+from rnn import training
 from rnn.corpus import read_corpus
 from rnn.runs import RULES, WORDS, Config, ConfigError, RunError, finished, made_from, read_run, run_directory
 from rnn.training import train
@@ -54,9 +51,19 @@ def test_a_senseless_value_is_refused_with_a_sentence_that_names_the_setting(nam
 
 def test_numpys_numbers_are_fine_and_become_pythons(tmp_path):
     given = {
-        **{"m": np.int64(5), "T": np.uint8(10), "B": np.array(2), "epochs": np.int32(1), "seed": np.uint64(3)},
-        **{"learning_rate": np.float32(0.5), "sigma": np.float64(0.01), "clip": np.int64(5), "snapshot_every": 20},
-        **{"remainder": np.False_, "decay": np.True_, "dtype": np.dtype("float32"), "optimizer": np.str_("adam")},
+        "m": np.int64(5),
+        "T": np.uint8(10),
+        "B": np.array(2),
+        "epochs": np.int32(1),
+        "seed": np.uint64(3),
+        "learning_rate": np.float32(0.5),
+        "sigma": np.float64(0.01),
+        "clip": np.int64(5),
+        "snapshot_every": 20,
+        "remainder": np.False_,
+        "decay": np.True_,
+        "dtype": np.dtype("float32"),
+        "optimizer": np.str_("adam"),
     }
     config = Config(**given)
     for setting in dataclasses.fields(Config):
@@ -89,7 +96,7 @@ def weights(run):
 
 
 def same(one, other):
-    """Whether two runs have the same losses and snapshots, and their snapshots the same weights, memories and states."""
+    """Whether two runs have the same losses and snapshots, and those the same weights, memories and states."""
 
     def arrays(state):
         return [*state.params, *state.memory.squares, *state.memory.means, state.memory.updates, state.h]
