@@ -217,9 +217,43 @@ def test_a_moved_figure_is_numbered_anew_with_all_that_refers_to_it(tmp_path):
     assert script("number", "--check", *paths).returncode == 0
 
 
-def test_a_reference_that_leads_nowhere_is_named(tmp_path):
-    paths = notebooks(tmp_path, [("md", "See [Figure 1.9](#fig-gone).")])
-    assert "[Figure 1.9](#fig-gone) leads nowhere" in script("number", "--check", *paths).stderr
+def test_numbers_follow_references_over_line_ends_and_into_other_notebooks_and_tags_their_anchors(tmp_path):
+    paths = notebooks(
+        tmp_path,
+        [
+            (
+                "md",
+                '<a id="tbl-new"></a>**Table x.** New.\n\n'
+                '<a id="tbl-old"></a>**Table 1.1.** Old: [Table\n1.1](#tbl-old).',
+            ),
+            ("md", '<a id="eq-new"></a>\n$$a \\tag{9}$$ <a id="eq-1"></a>$$b \\tag{1}$$'),
+        ],
+        [("md", '[(1)](01_chapter.ipynb#eq-1)\n\n<a id="eq-2"></a>$$c \\tag{2}$$')],
+    )
+    assert script("number", *paths).returncode == 0
+    first, second = (nbformat.read(path, 4).cells for path in paths)
+    assert "Old: [Table\n1.2](#tbl-old)." in first[0].source
+    assert first[1].source == '<a id="eq-1"></a>\n$$a \\tag{1}$$ <a id="eq-2"></a>$$b \\tag{2}$$'
+    assert second[0].source == '[(2)](01_chapter.ipynb#eq-2)\n\n<a id="eq-3"></a>$$c \\tag{3}$$'
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("See [Figure 1.9](#fig-gone).", "[Figure 1.9](#fig-gone) leads nowhere"),
+        ("See [(9)](#eq-9).", "[(9)](#eq-9) leads nowhere"),
+        (
+            '<a id="fig-a"></a>**Figure 1.1.** A. <br>\n<a id="fig-a"></a>**Figure 1.2.** B.',
+            "two captions are called fig-a",
+        ),
+        ('<a id="eq-1"></a>$$a \\tag{1}$$ <a id="eq-1"></a>$$b \\tag{1}$$', "two equations are called eq-1"),
+        ("$$a \\tag{1}$$", "every \\tag needs"),
+    ],
+)
+def test_what_leads_nowhere_or_stands_twice_is_named(tmp_path, source, fault):
+    checked = script("number", "--check", *notebooks(tmp_path, [("md", source)]))
+    assert checked.returncode == 1
+    assert fault in checked.stderr
 
 
 @pytest.mark.parametrize(
