@@ -256,6 +256,46 @@ def test_what_leads_nowhere_or_stands_twice_is_named(tmp_path, source, fault):
     assert fault in checked.stderr
 
 
+TEXTS = ":::: {#fig-a .texts}\n[label]{.labels}\n\n```\nx\n```\n::::\n\n"
+TABLE = "| a |\n|--:|\n| 1 |\n\n: caption {#tbl-a}\n\n"
+CAPTION = '<a id="fig-a"></a>**Figure 1.1.** A caption.\n\n'
+
+
+def rendered(markdown, to="html5", template="template.html"):
+    code = (
+        "import sys; sys.path.insert(0, 'report'); import render; "
+        "print(render.pandoc(*sys.argv[1:], '-Vtitle=a', '-Vmade-on=year: 2020'))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, markdown, to, template], capture_output=True, text=True, cwd=ROOT
+    )
+
+
+def test_a_caption_may_stand_before_what_it_belongs_to_or_after_it():
+    before, after = (rendered(markdown).stdout for markdown in (CAPTION + TEXTS, TEXTS + CAPTION))
+    assert '<figcaption><span class="label">Figure 1.1.</span> A caption.</figcaption>' in before
+    assert before == after
+    assert "caption: [\n#strong[Figure 1.1.] A caption." in rendered(TEXTS + CAPTION, "typst", "template.typ").stdout
+
+
+@pytest.mark.parametrize(
+    ("markdown", "fault"),
+    [
+        (TEXTS, "fig-a has no caption"),
+        (TABLE, "tbl-a has no caption"),
+        (CAPTION, "there is a caption of fig-a, which is not shown"),
+        (CAPTION + CAPTION + TEXTS, "two captions are called fig-a"),
+        (CAPTION + TEXTS + TEXTS, "two things are called fig-a"),
+        ("See [Figure 1.2](#fig-b).", "a reference leads nowhere: #fig-b"),
+    ],
+)
+def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(markdown, fault):
+    result = rendered(markdown)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"The notebooks cannot be rendered: {fault}")
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
