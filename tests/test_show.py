@@ -58,6 +58,12 @@ def test_an_expression_that_fails_is_named_with_its_line_and_nothing_else_is_sai
     assert len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
+def test_what_is_missing_is_a_dash_in_sentences_and_tables(shell, value):
+    assert prose.text(value, ".2f") == "—"
+    assert "| — |" in re.sub(" +", " ", table_of(shell, pd.DataFrame({"n": [value, 1]}, dtype=object))["text/markdown"])
+
+
 def test_changed_words_take_the_values_that_were_kept():
     values = {"x:.1f": "2.0", "y": "3"}
     assert prose.expressions("A {{ x:.1f }} and {{y}}, again {{ y }}") == ["x:.1f", "y"]
@@ -115,6 +121,20 @@ def test_a_table_is_a_frame_of_values_with_formats_given_once(shell):
     assert "".join(cells[-1].itertext()) == "<b>"
 
 
+def test_text_in_a_table_is_literal_in_jupyter_too_and_stands_on_the_left_where_some_is_missing(shell):
+    frame = pd.DataFrame({"a|b": ["**x**", "$y$ & \\$z$", None], "$|h|$": [1, 2, 3]})
+    data = table_of(shell, frame)
+    head, align, *_ = data["text/markdown"].splitlines()
+    assert head.replace(" ", "") == "|a\\|b|$\\|h\\|$|"
+    assert re.findall(r"(:?)-+(:?)", align) == [(":", ""), ("", ":")]
+    page = html5lib.parse(data["text/html"], namespaceHTMLElements=False)
+    cells = list(page.iter("td"))
+    assert ["".join(cell.itertext()) for cell in cells[::2]] == ["**x**", "$y$\xa0&\xa0\\$z$", "—"]
+    assert not list(page.iter("b"))
+    dollars = [span.text for span in page.iter("span") if span.get("class") == "mathjax_ignore"]
+    assert dollars == ["$"] * 4, "what is text is not set as a formula"
+
+
 def test_a_row_can_stand_out_and_an_index_without_a_name_is_left_out(shell):
     frame = pd.DataFrame({"n": [1, 2]}, index=["us", "them"])
     assert "us" not in table_of(shell, frame)["text/markdown"]
@@ -158,6 +178,8 @@ def test_results_keep_values_that_the_abstract_formats(shell):
     shell.push({"show": show, "own": Estimate(2.7, 0.1), "n": np.int64(3), "np": np})
     (data,), _, _ = shown(shell, "show.results(own=own, n=n, word='x', sigma=None)")
     assert data["application/vnd.rnn.results+json"] == {"own": (2.7, 0.1), "n": 3, "word": "x", "sigma": None}
+    (data,), _, _ = shown(shell, "show.results(one=type(own)(2.7, np.nan), none=np.nan)")
+    assert data["application/vnd.rnn.results+json"] == {"one": (2.7, None), "none": None}, "JSON has no NaN"
 
 
 def test_settings_are_said_in_words():
@@ -302,6 +324,10 @@ def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(markdo
         ("x = 1\n" * 16, "cell 1: 16 lines of code, more than 15"),
         ("x = " + "1 + " * 30 + "1", "cell 1: a line of 125 characters, more than 100"),
         ("%%prose\nIt is {{ 'more' if x else 'less' }}.", "cell 1: a sentence is chosen by an if"),
+        ("%%prose\nIt is {{ 1 + }}.", "cell 1: {{ 1 + }} is no Python expression"),
+        ("x = (1\ny = 2", "cell 1: line 1 is no Python"),
+        ("show.inline(f'After {x} steps the loss of the network is {y} nats.')", "cell 1: an f-string has a sentence"),
+        ("fig, ax = plt.subplots()\nax.plot(x)\nplt.show()\nx = 1", "25% of the code is the subject"),
         ("import a\nimport b\nx = 1", "33% of the code is the subject"),
         ("show.table(\n    x,\n    y\n)\nx = 1", "20% of the code is the subject"),
         ("def f(): 1\ndef g(): 1\ndef h(): 1\ndef i(): 1", "define 4 functions, more than 3"),
