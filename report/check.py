@@ -4,8 +4,9 @@
 
 Of the lines of code (blank lines, comments and `%%prose` cells do not count) at least 60 per cent must be the subject.
 Not the subject is a statement that imports, loads an extension, or makes or shows something only to be looked at: one
-that calls a function of `show`, `plots` or `widget`, or that assigns `fig` or `formats`. All the rest is: the reading
-of the text, the settings, the mathematics, the training, the measuring, the tables of numbers, and the claims.
+that speaks of `show`, `plots`, `widget`, `plt`, `fig` or `ax` and gives nothing back, or that assigns `fig`, `ax` or
+`formats`. All the rest is: the reading of the text, the settings, the mathematics, the training, the measuring, the
+tables of numbers, and the claims. Sentences stand in Markdown or `%%prose`, not in f-strings of more than six words.
 """
 
 import ast
@@ -17,9 +18,9 @@ import nbformat
 
 from rnn.show import prose
 
-LINES, WIDTH, FUNCTIONS, SUBJECT = 15, 100, 3, 0.6
-SHOWN = {"show", "plots", "widget"}
-TO_SHOW = {"fig", "formats"}
+LINES, WIDTH, FUNCTIONS, SUBJECT, WORDS = 15, 100, 3, 0.6, 6
+SHOWN = {"show", "plots", "widget", "plt", "fig", "ax"}
+TO_SHOW = {"fig", "ax", "formats"}
 
 
 def counted(source):
@@ -31,13 +32,35 @@ def is_subject(statement):
     """Whether a statement is about the network rather than about showing it."""
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return False
-    if isinstance(statement, ast.Assign) and {getattr(target, "id", "") for target in statement.targets} & TO_SHOW:
+    if isinstance(statement, ast.Assign) and set().union(*map(_names, statement.targets)) & TO_SHOW:
         return False
     return not (isinstance(statement, ast.Expr) and SHOWN & _names(statement))
 
 
 def _names(statement):
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+def is_sentence(node):
+    """Whether a part of the code is an f-string with a sentence in it."""
+    if not isinstance(node, ast.JoinedStr):
+        return False
+    return (
+        len(re.findall(r"\w{2,}", "".join(part.value for part in node.values if isinstance(part, ast.Constant))))
+        > WORDS
+    )
+
+
+def faults_of_prose(source):
+    """Yield what is wrong with the expressions of a `%%prose` cell."""
+    for expression in prose.expressions(source):
+        try:
+            tree = ast.parse(prose.divided(expression)[0], mode="eval")
+        except SyntaxError:
+            yield f"{{{{ {expression} }}}} is no Python expression."
+            continue
+        if any(isinstance(node, ast.IfExp) for node in ast.walk(tree)):
+            yield f"a sentence is chosen by an if, in {{{{ {expression} }}}}."
 
 
 def faults_of(path):
@@ -48,10 +71,7 @@ def faults_of(path):
         if cell.cell_type != "code":
             continue
         if cell.source.startswith("%%prose"):
-            for expression in prose.expressions(cell.source):
-                tree = ast.parse(prose.divided(expression)[0], mode="eval")
-                if any(isinstance(node, ast.IfExp) for node in ast.walk(tree)):
-                    faults.append(f"{place}: a sentence is chosen by an if, in {{{{ {expression} }}}}.")
+            faults += [f"{place}: {fault}" for fault in faults_of_prose(cell.source)]
             continue
         lines = counted(cell.source)
         if len(lines) > LINES:
@@ -59,7 +79,12 @@ def faults_of(path):
         faults += [
             f"{place}: a line of {len(line)} characters, more than {WIDTH}." for line in lines if len(line) > WIDTH
         ]
-        tree = ast.parse(re.sub(r"(?m)^%.*$", "", cell.source))
+        try:
+            tree = ast.parse(re.sub(r"(?m)^[%!].*$", "", cell.source))
+        except SyntaxError as error:
+            faults.append(f"{place}: line {error.lineno} is no Python: {error.msg}.")
+            continue
+        faults += [f"{place}: an f-string has a sentence in it." for node in ast.walk(tree) if is_sentence(node)]
         functions += sum(isinstance(node, ast.FunctionDef | ast.Lambda) for node in ast.walk(tree))
         total += len(lines)
         for statement in tree.body:

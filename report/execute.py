@@ -58,8 +58,8 @@ def keep_outputs(notebook, executed):
     for cell, old in zip(code_of(notebook), code_of(executed), strict=True):
         cell.outputs, cell.execution_count = old.outputs, old.execution_count
         if is_prose(cell):
-            data = cell.outputs[0].data
-            data["text/markdown"] = prose.fill(cell.source.partition("\n")[2].strip("\n"), data[prose.KEPT])
+            data = next(output.data for output in cell.outputs if prose.KEPT in output.get("data", {}))
+            data |= prose.bundle(cell.source.partition("\n")[2], data[prose.KEPT])
 
 
 def with_parameters(notebook, parameters):

@@ -24,8 +24,16 @@ end
 local function captioned(identifier)
   if identifier == '' then return nil end
   if known[identifier] then error('two things are called ' .. identifier) end
+  if not captions[identifier] then error(identifier .. ' has no caption; report/README.md says how to write one') end
   known[identifier] = true
-  return captions[identifier] and pandoc.Caption { pandoc.Plain(captions[identifier]) }
+  return pandoc.Caption { pandoc.Plain(captions[identifier]) }
+end
+
+-- After all figures, tables and texts: whose caption is left over?
+local function all_captions_used()
+  for identifier in pairs(captions) do
+    if not known[identifier] then error('there is a caption of ' .. identifier .. ', which is not shown') end
+  end
 end
 
 local function read(path)
@@ -60,8 +68,8 @@ end
 
 local function Table(tbl)
   if tbl.identifier == '' then return nil end
-  tbl.caption = captioned(tbl.identifier) or pandoc.Caption {}
-  local label = captions[tbl.identifier] and pandoc.utils.stringify(captions[tbl.identifier][1]) or 'Table'
+  tbl.caption = captioned(tbl.identifier)
+  local label = pandoc.utils.stringify(captions[tbl.identifier][1])
   if html then return pandoc.Div({ tbl }, pandoc.Attr('', { 'wide' }, { { 'role', 'region' }, { 'aria-label', label } })), false end
   return tbl, false
 end
@@ -180,7 +188,7 @@ return {
   { Para = caption_of },
   { Blocks = Blocks, RawInline = RawInline },
   { traverse = 'topdown', Figure = Figure, Table = Table, Div = Div }, -- in the order of the document
-  { Math = Math, Header = Header },
+  { Pandoc = all_captions_used, Math = Math, Header = Header },
   { Link = Link },
   html and { Inlines = Inlines } or {},
   { Pandoc = function(doc) if html then return in_katex(doc) end end },

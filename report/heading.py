@@ -5,6 +5,7 @@ python report/heading.py    says in a sentence what is wrong with report.yaml
 
 import html
 import json
+import math
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ import yaml
 
 from rnn.measure.statistics import Estimate
 from rnn.show import inline
+from rnn.show.prose import text, unbroken
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = re.compile(r"\{([A-Za-z_]\w*)(:[^{}]*)?\}")  # of a result, with a format; other braces are braces
@@ -61,20 +63,27 @@ def _joined(value):
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def with_results(text, results):
-    """Return text in which the results stand in the place of their names in braces, each as literal Markdown."""
+def as_value(result):
+    """Return a result as it was before it was JSON: a list is an `Estimate`, and what is missing in it is NaN."""
+    if not isinstance(result, list):
+        return result
+    return Estimate(*(math.nan if part is None else part for part in result))
+
+
+def with_results(paragraph, results):
+    """Return a paragraph in which the results stand in the place of their names in braces, each as literal Markdown."""
 
     def value(match):
         name, spec = match[1], (match[2] or ":")[1:]
         if name not in results:
             sys.exit(f"report.yaml names {{{name}}}, and no notebook gives it: they give {', '.join(sorted(results))}.")
         try:
-            shown = format(Estimate(*results[name]) if isinstance(results[name], list) else results[name], spec)
+            shown = text(as_value(results[name]), spec)
         except (TypeError, ValueError) as error:
             sys.exit(f"report.yaml: {match[0]} cannot be written: {error}.")
-        return inline(shown).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+        return unbroken(inline(shown))
 
-    return NAME.sub(value, text)
+    return NAME.sub(value, paragraph)
 
 
 def variables(chosen, results, quick, to):

@@ -14,8 +14,10 @@ import nbformat
 
 KINDS = {"fig": "Figure", "tbl": "Table"}
 CAPTION = re.compile(r'(?m)^<a id="(fig|tbl)-([\w-]+)"></a>\*\*(?:Figure|Table) [\w.]+\*\*')
-REFERENCE = re.compile(r"\[(?:Figure|Table) [\w.]+\]\(([\w.]*)#((?:fig|tbl)-[\w-]+)\)")
-EQUATION = re.compile(r'<a id="eq-(\w+)"></a>(?=\$\$)')
+REFERENCE = re.compile(r"\[(?:Figure|Table)(\s)[\w.]+\]\(([\w.]*)#((?:fig|tbl)-[\w-]+)\)")  # \s: a line may end in it
+EQUATION = re.compile(r'<a id="eq-(\w+)"></a>(\s*\$\$(?:(?!\$\$)[\s\S])*?\\tag\{)\w+\}')
+EQUATION_REFERENCE = re.compile(r"\[\(\w+\)\]\(([\w.]*)#eq-(\w+)\)")
+TAG = re.compile(r"\\tag\{")
 
 
 def of_words(cell):
@@ -34,8 +36,13 @@ def numbered(notebooks):
                 if (path.name, f"{kind}-{name}") in labels:
                     faults.append(f"{path.name}: two captions are called {kind}-{name}.")
                 labels[path.name, f"{kind}-{name}"] = f"{KINDS[kind]} {chapter}.{count[kind]}"
-            for name in EQUATION.findall(cell.source):
-                equations[name] = str(len(equations) + 1)
+            found = EQUATION.findall(cell.source)
+            if len(found) != len(TAG.findall(cell.source)):
+                faults.append(f'{path.name}: every \\tag needs <a id="eq-…"></a> right before the $$ of its formula.')
+            for name, _ in found:
+                if name in equations:
+                    faults.append(f"{path.name}: two equations are called eq-{name}.")
+                equations.setdefault(name, str(len(equations) + 1))
 
     def relabelled(path, source):
         def caption(match):
@@ -43,19 +50,25 @@ def numbered(notebooks):
             return f'<a id="{kind}-{name}"></a>**{labels[path.name, f"{kind}-{name}"]}.**'
 
         def reference(match):
-            notebook, identifier = match.groups()
+            space, notebook, identifier = match.groups()
             label = labels.get((notebook or path.name, identifier))
-            if not label:
-                faults.append(f"{path.name}: {match[0]} leads nowhere.")
-            return f"[{label}]({notebook}#{identifier})" if label else match[0]
+            return f"[{label.replace(' ', space)}]({notebook}#{identifier})" if label else nowhere(match)
+
+        def equation(match):
+            name, formula = match.groups()
+            return f'<a id="eq-{equations[name]}"></a>{formula}{equations[name]}}}'
+
+        def equation_reference(match):
+            notebook, name = match.groups()
+            number = equations.get(name)
+            return f"[({number})]({notebook}#eq-{number})" if number else nowhere(match)
+
+        def nowhere(match):
+            faults.append(f"{path.name}: {match[0]} leads nowhere.")
+            return match[0]
 
         source = REFERENCE.sub(reference, CAPTION.sub(caption, source))
-        source = EQUATION.sub(lambda match: f'<a id="eq-{equations[match[1]]}"></a>', source)
-        for old, new in equations.items():
-            source = source.replace(f"\\tag{{{old}}}", f"\\tag{{\0{new}}}").replace(
-                f"[({old})](#eq-{old})", f"[(\0{new})](#eq-\0{new})"
-            )
-        return source.replace("\0", "")
+        return EQUATION_REFERENCE.sub(equation_reference, EQUATION.sub(equation, source))
 
     for path, notebook in notebooks.items():
         for cell in filter(of_words, notebook.cells):

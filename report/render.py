@@ -109,22 +109,21 @@ def katex_css(page):
 
 
 def pandoc(markdown, to, template, *arguments):
-    """Return the document that pandoc makes."""
-    return pypandoc.convert_text(
-        markdown,
-        to,
-        format=MARKDOWN,
-        extra_args=[
-            f"--template={HERE / template}",
-            "--number-sections",
-            "--preserve-tabs",
-            "--wrap=none",
-            "--columns=9999",
-            *arguments,
-        ],
-        filters=[str(HERE / "filter.lua")],
-        cworkdir=str(ROOT),
-    )
+    """Return the document that pandoc makes; end with a sentence where the filter finds a fault of the notebooks."""
+    settings = [
+        f"--template={HERE / template}",
+        "--number-sections",
+        "--preserve-tabs",
+        "--wrap=none",
+        "--columns=9999",
+        *arguments,
+    ]
+    filters = [str(HERE / "filter.lua")]
+    try:
+        return pypandoc.convert_text(markdown, to, MARKDOWN, settings, filters=filters, cworkdir=str(ROOT))
+    except RuntimeError as error:
+        fault = re.search(r"filter\.lua:\d+: (.*)", str(error))
+        sys.exit(f"The notebooks cannot be rendered: {fault[1]}." if fault else str(error))
 
 
 def policed(page):

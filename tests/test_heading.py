@@ -56,6 +56,12 @@ def test_the_abstract_has_paragraphs_and_results_with_their_formats(given):
     ]
 
 
+def test_an_interval_that_one_run_does_not_have_and_a_setting_that_is_none():
+    paragraph = "{one:.2f}, {none}, {minus}"
+    results = {"one": [2.7, None], "none": None, "minus": -3}
+    assert heading.with_results(paragraph, results) == "2\\.70, —, −3"
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

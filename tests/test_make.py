@@ -127,6 +127,17 @@ def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path
     assert printed() != first
 
 
+def test_changed_words_of_prose_are_filled_with_the_values_of_before(tmp_path):
+    """Even where an expression prints: the sentence is not the first output then."""
+    target = tmp_path / "out.ipynb"
+    prose = "%%prose\n{} {{{{ [print('noise'), 41 + 1][1] }}}}."
+    executed(notebook(tmp_path, "# A title", "%load_ext rnn.show", prose.format("Before")), target, "QUICK=1")
+    said = executed(notebook(tmp_path, "# A title", "%load_ext rnn.show", prose.format("After")), target, "QUICK=1")
+    assert "only sentences have changed" in said.stdout
+    (data,) = (output.data for output in nbformat.read(target, 4).cells[-1].outputs if "data" in output)
+    assert data["text/markdown"] == data["text/plain"] == "After 42."
+
+
 @contextlib.contextmanager
 def changed(path, old, new, kind="code"):
     """A notebook of the copy with other words in a cell, for as long as the block runs."""

@@ -58,6 +58,12 @@ def test_an_expression_that_fails_is_named_with_its_line_and_nothing_else_is_sai
     assert len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
+def test_what_is_missing_is_a_dash_in_sentences_and_tables(shell, value):
+    assert prose.text(value, ".2f") == "—"
+    assert "| — |" in re.sub(" +", " ", table_of(shell, pd.DataFrame({"n": [value, 1]}, dtype=object))["text/markdown"])
+
+
 def test_changed_words_take_the_values_that_were_kept():
     values = {"x:.1f": "2.0", "y": "3"}
     assert prose.expressions("A {{ x:.1f }} and {{y}}, again {{ y }}") == ["x:.1f", "y"]
@@ -115,6 +121,20 @@ def test_a_table_is_a_frame_of_values_with_formats_given_once(shell):
     assert "".join(cells[-1].itertext()) == "<b>"
 
 
+def test_text_in_a_table_is_literal_in_jupyter_too_and_stands_on_the_left_where_some_is_missing(shell):
+    frame = pd.DataFrame({"a|b": ["**x**", "$y$ & \\$z$", None], "$|h|$": [1, 2, 3]})
+    data = table_of(shell, frame)
+    head, align, *_ = data["text/markdown"].splitlines()
+    assert head.replace(" ", "") == "|a\\|b|$\\|h\\|$|"
+    assert re.findall(r"(:?)-+(:?)", align) == [(":", ""), ("", ":")]
+    page = html5lib.parse(data["text/html"], namespaceHTMLElements=False)
+    cells = list(page.iter("td"))
+    assert ["".join(cell.itertext()) for cell in cells[::2]] == ["**x**", "$y$\xa0&\xa0\\$z$", "—"]
+    assert not list(page.iter("b"))
+    dollars = [span.text for span in page.iter("span") if span.get("class") == "mathjax_ignore"]
+    assert dollars == ["$"] * 4, "what is text is not set as a formula"
+
+
 def test_a_row_can_stand_out_and_an_index_without_a_name_is_left_out(shell):
     frame = pd.DataFrame({"n": [1, 2]}, index=["us", "them"])
     assert "us" not in table_of(shell, frame)["text/markdown"]
@@ -158,6 +178,8 @@ def test_results_keep_values_that_the_abstract_formats(shell):
     shell.push({"show": show, "own": Estimate(2.7, 0.1), "n": np.int64(3), "np": np})
     (data,), _, _ = shown(shell, "show.results(own=own, n=n, word='x', sigma=None)")
     assert data["application/vnd.rnn.results+json"] == {"own": (2.7, 0.1), "n": 3, "word": "x", "sigma": None}
+    (data,), _, _ = shown(shell, "show.results(one=type(own)(2.7, np.nan), none=np.nan)")
+    assert data["application/vnd.rnn.results+json"] == {"one": (2.7, None), "none": None}, "JSON has no NaN"
 
 
 def test_settings_are_said_in_words():
@@ -217,9 +239,83 @@ def test_a_moved_figure_is_numbered_anew_with_all_that_refers_to_it(tmp_path):
     assert script("number", "--check", *paths).returncode == 0
 
 
-def test_a_reference_that_leads_nowhere_is_named(tmp_path):
-    paths = notebooks(tmp_path, [("md", "See [Figure 1.9](#fig-gone).")])
-    assert "[Figure 1.9](#fig-gone) leads nowhere" in script("number", "--check", *paths).stderr
+def test_numbers_follow_references_over_line_ends_and_into_other_notebooks_and_tags_their_anchors(tmp_path):
+    paths = notebooks(
+        tmp_path,
+        [
+            (
+                "md",
+                '<a id="tbl-new"></a>**Table x.** New.\n\n'
+                '<a id="tbl-old"></a>**Table 1.1.** Old: [Table\n1.1](#tbl-old).',
+            ),
+            ("md", '<a id="eq-new"></a>\n$$a \\tag{9}$$ <a id="eq-1"></a>$$b \\tag{1}$$'),
+        ],
+        [("md", '[(1)](01_chapter.ipynb#eq-1)\n\n<a id="eq-2"></a>$$c \\tag{2}$$')],
+    )
+    assert script("number", *paths).returncode == 0
+    first, second = (nbformat.read(path, 4).cells for path in paths)
+    assert "Old: [Table\n1.2](#tbl-old)." in first[0].source
+    assert first[1].source == '<a id="eq-1"></a>\n$$a \\tag{1}$$ <a id="eq-2"></a>$$b \\tag{2}$$'
+    assert second[0].source == '[(2)](01_chapter.ipynb#eq-2)\n\n<a id="eq-3"></a>$$c \\tag{3}$$'
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("See [Figure 1.9](#fig-gone).", "[Figure 1.9](#fig-gone) leads nowhere"),
+        ("See [(9)](#eq-9).", "[(9)](#eq-9) leads nowhere"),
+        (
+            '<a id="fig-a"></a>**Figure 1.1.** A. <br>\n<a id="fig-a"></a>**Figure 1.2.** B.',
+            "two captions are called fig-a",
+        ),
+        ('<a id="eq-1"></a>$$a \\tag{1}$$ <a id="eq-1"></a>$$b \\tag{1}$$', "two equations are called eq-1"),
+        ("$$a \\tag{1}$$", "every \\tag needs"),
+    ],
+)
+def test_what_leads_nowhere_or_stands_twice_is_named(tmp_path, source, fault):
+    checked = script("number", "--check", *notebooks(tmp_path, [("md", source)]))
+    assert checked.returncode == 1
+    assert fault in checked.stderr
+
+
+TEXTS = ":::: {#fig-a .texts}\n[label]{.labels}\n\n```\nx\n```\n::::\n\n"
+TABLE = "| a |\n|--:|\n| 1 |\n\n: caption {#tbl-a}\n\n"
+CAPTION = '<a id="fig-a"></a>**Figure 1.1.** A caption.\n\n'
+
+
+def rendered(markdown, to="html5", template="template.html"):
+    code = (
+        "import sys; sys.path.insert(0, 'report'); import render; "
+        "print(render.pandoc(*sys.argv[1:], '-Vtitle=a', '-Vmade-on=year: 2020'))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, markdown, to, template], capture_output=True, text=True, cwd=ROOT
+    )
+
+
+def test_a_caption_may_stand_before_what_it_belongs_to_or_after_it():
+    before, after = (rendered(markdown).stdout for markdown in (CAPTION + TEXTS, TEXTS + CAPTION))
+    assert '<figcaption><span class="label">Figure 1.1.</span> A caption.</figcaption>' in before
+    assert before == after
+    assert "caption: [\n#strong[Figure 1.1.] A caption." in rendered(TEXTS + CAPTION, "typst", "template.typ").stdout
+
+
+@pytest.mark.parametrize(
+    ("markdown", "fault"),
+    [
+        (TEXTS, "fig-a has no caption"),
+        (TABLE, "tbl-a has no caption"),
+        (CAPTION, "there is a caption of fig-a, which is not shown"),
+        (CAPTION + CAPTION + TEXTS, "two captions are called fig-a"),
+        (CAPTION + TEXTS + TEXTS, "two things are called fig-a"),
+        ("See [Figure 1.2](#fig-b).", "a reference leads nowhere: #fig-b"),
+    ],
+)
+def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(markdown, fault):
+    result = rendered(markdown)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"The notebooks cannot be rendered: {fault}")
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -228,6 +324,10 @@ def test_a_reference_that_leads_nowhere_is_named(tmp_path):
         ("x = 1\n" * 16, "cell 1: 16 lines of code, more than 15"),
         ("x = " + "1 + " * 30 + "1", "cell 1: a line of 125 characters, more than 100"),
         ("%%prose\nIt is {{ 'more' if x else 'less' }}.", "cell 1: a sentence is chosen by an if"),
+        ("%%prose\nIt is {{ 1 + }}.", "cell 1: {{ 1 + }} is no Python expression"),
+        ("x = (1\ny = 2", "cell 1: line 1 is no Python"),
+        ("show.inline(f'After {x} steps the loss of the network is {y} nats.')", "cell 1: an f-string has a sentence"),
+        ("fig, ax = plt.subplots()\nax.plot(x)\nplt.show()\nx = 1", "25% of the code is the subject"),
         ("import a\nimport b\nx = 1", "33% of the code is the subject"),
         ("show.table(\n    x,\n    y\n)\nx = 1", "20% of the code is the subject"),
         ("def f(): 1\ndef g(): 1\ndef h(): 1\ndef i(): 1", "define 4 functions, more than 3"),

@@ -12,13 +12,12 @@ import string
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from IPython.display import Code, display
 from tabulate import tabulate
 
 from rnn.show.characters import named
 from rnn.show.plots import INK
-from rnn.show.prose import text
+from rnn.show.prose import missing, text
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULTS = "application/vnd.rnn.results+json"
@@ -56,22 +55,22 @@ def table(frame, name, formats=None, bold=None):
     """Show a DataFrame of values, with its index if that has a name.
 
     `formats` is {column: format or function}, or one of these for all. Numbers stand on the right and text on the left;
-    what is missing is a dash. The row whose index is `bold` stands out.
+    what is missing is a dash. Headers are Markdown, text in cells is literal. The row whose index is `bold` stands out.
     """
     named = [name for name in frame.index.names if name is not None]
     rows = frame.reset_index() if named else frame
     if formats is not None and not isinstance(formats, dict):
         formats = dict.fromkeys(frame.columns, formats)
     cells = {column: [_cell(value, (formats or {}).get(column, "")) for value in rows[column]] for column in rows}
-    left = {column: all(isinstance(value, str) for value in rows[column]) for column in rows}
+    left = {column: all(isinstance(value, str) for value in rows[column] if not missing(value)) for column in rows}
     lines = list(zip(*cells.values(), strict=True))
     if bold is not None:
         at = list(frame.index).index(bold)
         lines[at] = tuple(cell and f"**{cell}**" for cell in lines[at])
     align = ["left" if left[column] else "right" for column in rows]
     headers = [str(column) for column in rows]
-    piped = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line] for line in lines]
-    settings = {"headers": headers, "disable_numparse": True, "colalign": align}
+    piped = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line] for line in (headers, *lines)]
+    settings = {"headers": "firstrow", "disable_numparse": True, "colalign": align}
     markdown = f"{tabulate(piped, tablefmt='pipe', **settings)}\n\n: caption {{#tbl-{name}}}"
     in_jupyter = "".join(
         "<tr>"
@@ -90,7 +89,7 @@ def _cell(value, spec):
     """Return a value as Markdown; numbers and short words stay in one line."""
     if isinstance(value, str):
         return inline(value) if len(value) > 12 else inline(value).replace(" ", NO_BREAK)
-    if np.ndim(value) == 0 and pd.isna(value):
+    if missing(value):
         return "—"
     if isinstance(value, float) and value.is_integer() and spec in (",", "d"):  # a column with a gap has floats
         value = int(value)
@@ -98,9 +97,12 @@ def _cell(value, spec):
 
 
 def _in_html(markdown):
-    shown = re.sub(f"\\\\([{re.escape(string.punctuation)}])", r"\1", markdown)
-    shown = html.escape(shown, quote=False)
-    return re.sub(r"^\*\*(.*)\*\*$", r"<b>\1</b>", shown)
+    """Return a cell for Jupyter, which sets what stands between dollars: those that are escaped stand alone."""
+    inside = re.fullmatch(r"\*\*(.*)\*\*", markdown, re.DOTALL)
+    shown = html.escape(inside[1] if inside else markdown, quote=False)
+    shown = re.sub(r"\\\$", '<span class="mathjax_ignore">$</span>', shown)
+    shown = re.sub(r"\\(&lt;|&gt;|&amp;|[!-/:-@[-`{-~])", r"\1", shown)
+    return f"<b>{shown}</b>" if inside else shown
 
 
 def texts(labelled, name, wrap=True):
@@ -142,11 +144,14 @@ def side_by_side(truth, text, width):
 
 def results(**values):
     """Keep values for the report's abstract, which may name them in braces, with a format; nothing is shown."""
-    plain = {
-        name: dataclasses.astuple(value) if dataclasses.is_dataclass(value) else np.asarray(value).item()
-        for name, value in values.items()
-    }
-    display({RESULTS: plain, "text/plain": ""}, raw=True)
+    display({RESULTS: {name: _plain(value) for name, value in values.items()}, "text/plain": ""}, raw=True)
+
+
+def _plain(value):
+    """Return a value as JSON has it, which knows no NaN."""
+    if dataclasses.is_dataclass(value):
+        return tuple(map(_plain, dataclasses.astuple(value)))
+    return None if missing(value) else np.asarray(value).item()
 
 
 def verbatim(text, kind=""):

@@ -7,9 +7,9 @@ What stands in double braces is Python, with a format behind a colon if need be;
 is. The values are kept with the output, so that changed words need no new run.
 """
 
-import math
 import re
 
+import pandas as pd
 from IPython import get_ipython
 from IPython.display import display
 
@@ -35,10 +35,21 @@ def fill(body, values):
 
 def text(value, spec=""):
     """Return a value as a sentence has it: with a true minus, and a dash for what is not a number."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if missing(value):
         return "—"
     shown = format(value, spec)
     return shown if isinstance(value, str) else re.sub(r"(?<![\w$^{])-(?=\d)", "−", shown)
+
+
+def missing(value):
+    """Whether a value is None or one of the kinds of NaN."""
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
+
+def bundle(body, values):
+    """Return what a cell of prose displays, {kind: data}, given its body and the values of its expressions."""
+    markdown = fill(body.strip("\n"), values)
+    return {"text/markdown": markdown, "text/plain": markdown, KEPT: values}
 
 
 def unbroken(markdown):
@@ -74,6 +85,4 @@ def divided(inside):
 
 def prose(line, body):
     """Show the body of a cell as Markdown, with the values of its expressions (the magic `%%prose`)."""
-    values = evaluate(body, get_ipython().user_ns)
-    markdown = fill(body.strip("\n"), values)
-    display({"text/markdown": markdown, "text/plain": markdown, KEPT: values}, raw=True)
+    display(bundle(body, evaluate(body, get_ipython().user_ns)), raw=True)
