@@ -27,7 +27,12 @@ CHOICES = (
     Choice("learning rate", "Which learning rate?", "0.1", _values("learning_rate", 0.02, 0.1, 0.5)),
     Choice("hidden units", "What do more units buy?", "100", _values("m", 50, 100, 200)),
     Choice("sequence length", "How far back must the gradient reach?", "25", _values("T", 10, 25, 50)),
-    Choice("clipping", "Does it matter where the gradient is clipped?", "5", _values("clip", 1, 5, float("inf"))),
+    Choice(
+        "clipping",
+        "Does it matter where the gradient is clipped?",
+        "5",
+        _values("clip", 1, 5) | {"never": {"clip": float("inf")}},
+    ),
     Choice("first weights", "How large should they be?", "0.01", _values("sigma", 0.001, 0.01, 0.1)),
     Choice("scale", "Or scaled to each matrix's size?", "σ = 0.01", {"σ = 0.01": {}, "scaled": {"sigma": None}}),
     Choice("optimiser", "AdaGrad or Adam, from scaled weights?", "AdaGrad", {"AdaGrad": {"sigma": None}, "Adam": ADAM}),

@@ -295,7 +295,7 @@ def load_state(path):
     except Exception as error:  # whatever a damaged file makes of gzip and safetensors
         raise _unusable(path, f"is damaged ({error})") from None
     if not ours:
-        raise _unusable(path, "is of another run or step, or run.json is damaged")
+        raise _unusable(path, f"is of another run or step, or {_directory_of(path) / 'run.json'} is damaged")
     params, squares, means = (Params(*(arrays[f"{kind}.{name}"].copy() for name in Params._fields)) for kind in KINDS)
     memory = Memory(squares, means, arrays["updates"].copy())
     return State(params, memory, arrays["h"].copy(), *arrays["step"].tolist(), tuple(arrays["snapshots"].tolist()))

@@ -6,24 +6,46 @@ trains all that `choices` has; notebooks call `sweep` for as much of it as their
 """
 
 import contextlib
+import dataclasses
+import hashlib
 import os
-import queue
 import signal
 import sys
-import threading
 import time
+from collections import Counter
 from multiprocessing import resource_tracker
+from pathlib import Path
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster, get_worker
+from distributed.core import rpc
+from distributed.security import Security
+from distributed.utils import LoopRunner
 from tqdm import tqdm
 
 from rnn.choices import FULL, SHORT, grid
 from rnn.corpus import Corpus, CorpusError, read_corpus, split
-from rnn.runs import RUNS, LockedError, RunError, finished, opened_run_directory, run_directory, write_atomically
-from rnn.training import train
+from rnn.runs import (
+    RUNS,
+    Config,
+    LockedError,
+    RunError,
+    finished,
+    opened_run_directory,
+    run_directory,
+    write_atomically,
+)
+from rnn.training import Interrupted, interrupts_remembered, train
 
+_FOLDER = Path(__file__).parent
+_FILES = sorted(path for path in _FOLDER.rglob("*.py") if not path.parent.name.startswith("."))
+# what this process runs, as a worker must too: the SHA-256 of the package's files as they are when it is imported
+CODE = hashlib.sha256(
+    repr([(str(path.relative_to(_FOLDER)), path.read_bytes()) for path in _FILES]).encode()
+).hexdigest()
+CONNECT_SECONDS = 10  # how long a scheduler may take to answer
 GONE_SECONDS = 60  # how long a sweep waits for a worker after the last one has gone
+DEATHS = 10  # how often Dask may give up a run because workers died of it, four at a time, before the sweep does
 
 
 def sweep(corpus, configs, scheduler=None, workers=None, runs=RUNS):
@@ -33,97 +55,125 @@ def sweep(corpus, configs, scheduler=None, workers=None, runs=RUNS):
     go to the cluster with the address `scheduler`, or $SCHEDULER, or Dask's own setting; without one, to `workers`
     processes on this machine, one for each core for None. A worker that dies has its run gone on with from the
     checkpoint that it left in `runs`, if the next worker sees that folder, and from the beginning otherwise. Finished
-    runs come home to `runs`. Raises RunError if the scheduler cannot be reached, if all workers have gone, and, after
-    all others have finished, if runs failed.
+    runs come home to `runs`. Raises RunError if no scheduler answers, if a worker has other code than this process, if
+    all workers have gone, and, after all others have finished, if runs failed.
     """
     missing = {}  # the longest of those that share a folder, where the others are its beginning
     for config in configs:
         if not finished(corpus, config, runs=runs):
             folder = run_directory(corpus, config, runs=runs)
             missing[folder] = max(missing.get(folder, config), config, key=lambda other: other.epochs)
-    if missing:
-        with _client(scheduler, workers) as client:
-            _train_all(client, corpus, missing.values(), runs)
+    try:
+        if missing:
+            with _client(scheduler, workers) as client:
+                _train_all(client, corpus, missing.values(), runs)
+    except KeyboardInterrupt:
+        raise Interrupted("Stopped. What was trained is kept: the same call goes on from there.") from None
     return {config: finished(corpus, config, runs=runs) for config in configs}
 
 
 @contextlib.contextmanager
 def _client(scheduler, workers):
     address = scheduler or os.environ.get("SCHEDULER") or dask.config.get("scheduler-address", None)
-    with contextlib.ExitStack() as stack:
+    if address:
         try:
+            answer = LoopRunner().run_sync(_identity, address, callback_timeout=CONNECT_SECONDS)
+            if answer["type"] != "Scheduler":
+                raise TypeError(f"it is a {answer['type']}")
+        except Exception as error:  # whatever something else makes of Dask's greeting, or Dask of its answer
+            raise RunError(f"No scheduler of Dask answers at {address} ({type(error).__name__}: {error}).") from None
+    with contextlib.ExitStack() as stack:
+        with _uninterrupted():
             if not address:
-                address = stack.enter_context(_local_cluster(workers))
-            client = Client(address)
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"No scheduler of Dask answers at {address}: {error}") from None
-        yield stack.enter_context(client)
+                # one thread a process: two runs in one process would wait for each other's Python
+                settings = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+                address = LocalCluster(n_workers=workers, **settings)
+                stack.callback(_close, address)
+            client = Client(address, timeout=CONNECT_SECONDS)
+            stack.callback(_close, client)
+        yield client
+
+
+def _close(cluster_or_client):
+    with _uninterrupted(), contextlib.suppress(TimeoutError):
+        cluster_or_client.close(timeout=10)
+
+
+async def _identity(address):
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
+        return await scheduler.identity()
 
 
 @contextlib.contextmanager
-def _local_cluster(workers):
-    """Yield a cluster of processes that Ctrl-C does not reach: this process ends them, when it has ended itself."""
+def _uninterrupted():
+    """Let an interrupt wait until the end of the block; the processes that begin in it never get a terminal's."""
     resource_tracker.ensure_running()  # or it is begun below, and lets interrupts through again
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # threads and processes begun here inherit it
-    try:
-        # one thread a process: two runs in one process would wait for each other's Python
-        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")
-    finally:
-        if not in_main:
+    with interrupts_remembered() as interrupted:
+        before = signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT}
+        )  # threads and processes begun here inherit it
+        try:
+            yield
+        finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    try:
-        if in_main:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        yield cluster
-    finally:
-        cluster.close(timeout=10)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def _train_all(client, corpus, configs, runs):
     print(f"{len(configs)} runs to train. Dask's dashboard is at {client.dashboard_link}", file=sys.stderr, flush=True)
-    N, failed = len(corpus.codes), []
-    text = client.submit(Corpus._make, tuple(corpus), key=corpus.id)  # a task: what a dead worker held is made again
+    N, failed, deaths, seen_at = len(corpus.codes), [], Counter(), None
+    text = client.submit(tuple, tuple(corpus), key=corpus.id)  # a task: what a dead worker held is made again
+
+    def task(text, settings, runs, code):  # goes to the workers by value, being no module's own
+        from rnn import sweep
+
+        if getattr(sweep, "CODE", None) != code:
+            return f"The worker {get_worker().address} runs another rnn than this process: start both anew from one."
+        return sweep.train_there(Corpus(*text), Config(**settings), runs)
+
+    def submit(config):
+        return client.submit(task, text, dataclasses.asdict(config), runs, CODE, pure=False)
 
     def work(config):
         return config.steps(N) * config.B * config.T * config.m
 
     # the longest first, so that no worker is left alone with one at the end
-    by_work = sorted(configs, key=work, reverse=True)
-    futures = {client.submit(_train, text, config, runs, pure=False): config for config in by_work}
-    for future in tqdm(_as_completed(client, futures), total=len(futures), unit=" runs", ncols=100):
-        try:
-            _bring_home(corpus, futures[future], runs, future.result())
-        except Exception as error:  # whatever stopped a run, or the worker that had it; the others go on
-            failed.append(f"{type(error).__name__}: {error}")
-        future.release()
-    if failed:
-        raise RunError(f"{len(failed)} of {len(configs)} runs failed. The first: {failed[0]}")
-
-
-def _as_completed(client, futures):
-    """Yield futures as they are done; raise RunError when there were workers and all have been gone for a while.
-
-    Every wait has an end, so that an interrupt is seen.
-    """
-    done, seen_at = queue.SimpleQueue(), None
-    for future in futures:
-        future.add_done_callback(done.put)
-    for _ in futures:
-        while True:
-            with contextlib.suppress(queue.Empty):
-                yield done.get(timeout=1)
-                break
+    futures = {submit(config): config for config in sorted(configs, key=work, reverse=True)}
+    with tqdm(total=len(futures), unit=" runs", ncols=100) as bar:
+        while futures:
+            time.sleep(0.2)  # and no wait for what may never come, which would not see an interrupt
             if client.scheduler_info(n_workers=-1)["workers"]:
                 seen_at = time.monotonic()
             elif seen_at and time.monotonic() - seen_at > GONE_SECONDS:
                 raise RunError("All workers have gone. What was trained is kept: the same call goes on from there.")
+            for future in [future for future in futures if future.done()]:
+                config = futures.pop(future)
+                try:
+                    answer = future.result(timeout=GONE_SECONDS)
+                    if not isinstance(answer, str):
+                        _bring_home(corpus, config, runs, answer)
+                except KilledWorker as error:
+                    deaths[config] += 1
+                    if deaths[config] < DEATHS:
+                        futures[submit(config)] = config
+                        continue
+                    failed.append(error)
+                except Exception as error:  # whatever stopped a run; the others go on
+                    failed.append(error)
+                else:
+                    if isinstance(answer, str):
+                        raise RunError(answer)
+                bar.update()
+    if failed:
+        what = f"{type(failed[0]).__name__}: {failed[0]}"
+        raise RunError(f"{len(failed)} of {len(configs)} runs failed. The first: {what}")
 
 
-def _train(corpus, config, runs):
+def train_there(corpus, config, runs):
     """Train a run, on a worker, and return its files, {name: bytes}, the checkpoint last."""
     try:
-        opened_run_directory(corpus, config, runs=runs)
+        Path(runs).mkdir(parents=True, exist_ok=True)
     except OSError:  # a machine that has no such folder
         runs = RUNS
     while True:
@@ -139,9 +189,9 @@ def _train(corpus, config, runs):
 def _bring_home(corpus, config, runs, files):
     """Write the files of a run that was trained where the folder `runs` is another."""
     if not finished(corpus, config, runs=runs):
-        directory = opened_run_directory(corpus, config, runs=runs)
-        for name, data in files.items():
-            write_atomically(directory / name, data)
+        with opened_run_directory(corpus, config, runs=runs) as directory:
+            for name, data in files.items():
+                write_atomically(directory / name, data)
 
 
 def main():
@@ -150,10 +200,8 @@ def main():
     try:
         text = split(read_corpus(arguments.get("CORPUS"), "QUICK" in arguments)).train
         runs = sweep(text, grid(len(text.codes), SHORT if "QUICK" in arguments else FULL))
-    except (CorpusError, RunError) as error:
+    except (CorpusError, RunError, Interrupted) as error:
         sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit("Stopped. What was trained is kept: the same command goes on from there.")
     folder = next(iter(runs.values())).directory.parent
     print(f"{len(runs)} runs are in {folder}; make report shows what came of them.")
 

@@ -168,7 +168,8 @@ class Recorder:
         self.losses = read_losses(directory, self.state)
         self.file = (directory / "losses.f64").open("ab")
         self.file.truncate(8 * self.state.step)  # what stands behind the checkpoint is computed again
-        if self.state.step == 0:
+        self.saved_at = time.monotonic()
+        if not self.state.snapshots:
             self._snapshot()
 
     @property
@@ -188,12 +189,16 @@ class Recorder:
         self.state = self.state._replace(step=step, checksum=checksum)
         if due:
             self._snapshot()
-        elif time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self.checkpoint()
 
     def _snapshot(self):
         self.state = self.state._replace(snapshots=(*self.state.snapshots, self.steps))
         save_state(self.directory / "snapshots" / str(self.steps), self.state)
+
+    def go_back(self):
+        """Let the run end with its last snapshot."""
+        self.state = load_state(self.directory / "snapshots" / str(self.state.snapshots[-1]))
         self.checkpoint()
 
     def checkpoint(self):
@@ -215,10 +220,11 @@ def _take_steps(recorder, corpus, config, watch, show):
             advance(*recorder.state[:3], corpus.codes, step, losses, config)
             sane = losses < ABSURD * config.T * np.log(corpus.K)
             if not sane.all():
+                at = recorder.steps + sane.argmin()
+                recorder.go_back()
                 raise RunError(
-                    f"The loss of step {recorder.steps + sane.argmin():,} is {losses[sane.argmin()]:g}, at learning "
-                    f"rate {config.learning_rate:g}: try a smaller one. What was reached before stays in "
-                    f"{recorder.directory}."
+                    f"The loss of step {at:,} is {losses[sane.argmin()]:g}, at learning rate {config.learning_rate:g}: "
+                    f"try a smaller one. What was reached before, {recorder.steps:,} steps, is in {recorder.directory}."
                 )
             chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
             recorder.record(losses)
@@ -228,8 +234,8 @@ def _take_steps(recorder, corpus, config, watch, show):
             bar.update(len(losses))
             if watch:
                 watch(recorder.steps, losses.copy())
+        recorder.checkpoint()
         if step < steps:
-            recorder.checkpoint()
             raise Interrupted(
                 f"Stopped after {recorder.steps:,} of {recorder.first_step + steps:,} steps. The same call goes on "
                 "from there: run the cell again. To look at the run as far as it came:\n"

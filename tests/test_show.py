@@ -1,6 +1,8 @@
 import re
+import runpy
 import subprocess
 import sys
+from typing import NamedTuple
 
 import html5lib
 import matplotlib.pyplot as plt
@@ -227,9 +229,22 @@ def notebooks(folder, *chapters):
     return sorted(folder.glob("*.ipynb"))
 
 
+class Said(NamedTuple):
+    returncode: int
+    stderr: str
+
+
 def script(name, *arguments):
-    command = [sys.executable, ROOT / "report" / f"{name}.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    """Run a script of report/ in this process, which has loaded what it needs."""
+    before, sys.argv = sys.argv, [name, *map(str, arguments)]
+    try:
+        with capture_output():
+            runpy.run_path(str(ROOT / "report" / f"{name}.py"), run_name="__main__")
+    except SystemExit as stopped:
+        return Said(1, str(stopped)) if stopped.code else Said(0, "")
+    finally:
+        sys.argv = before
+    return Said(0, "")
 
 
 def test_a_moved_figure_is_numbered_anew_with_all_that_refers_to_it(tmp_path):

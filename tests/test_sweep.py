@@ -112,7 +112,6 @@ def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_p
     alone = [train(TEXT, config, runs=tmp_path / "alone", show=False) for config in long]
     victim, killed_at = worker(), None
     monkeypatch.setenv("SCHEDULER", scheduler)
-    monkeypatch.setattr(sweep_module, "tqdm", lambda futures, **_: futures)
     checkpoints = [run_directory(TEXT, config, runs=tmp_path / "swept") / "checkpoint" for config in long]
 
     def kill():
@@ -156,7 +155,7 @@ def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
     lock = FileLock(run_directory(TEXT, TABLE[0], runs=tmp_path) / "lock", thread_local=False)
     lock.acquire()
     threading.Timer(1.5, lock.release).start()
-    files = sweep_module._train(TEXT, TABLE[0], tmp_path)
+    files = sweep_module.train_there(TEXT, TABLE[0], tmp_path)
     assert not lock.is_locked
     assert set(files) >= {"losses.f64", "checkpoint"}
 

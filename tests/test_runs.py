@@ -1,0 +1,265 @@
+"""Senseless settings are refused, and what lies on disk is what was written, or a sentence that says it is not."""
+
+import dataclasses
+import functools
+import json
+import pickle
+import random
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from rnn import training
+from rnn.corpus import read_corpus
+from rnn.runs import RULES, WORDS, Config, ConfigError, RunError, finished, made_from, read_run, run_directory
+from rnn.training import train
+
+TEXT = read_corpus().part(0, 600)
+SMALL = Config(m=5, T=10, epochs=3, snapshot_every=20)
+NAN, INF = float("nan"), float("inf")
+
+NO_COUNT = (0, -1, 2.5, 2.0, "3", None, True, np.float64(3), NAN, [3], 1j)
+SENSELESS = {
+    **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), NO_COUNT),
+    "seed": (-1, 0.0, None, "0", False, np.True_, NAN),
+    "learning_rate": (0, -0.1, NAN, INF, "0.1", None, True, 0.1j, [0.1], 10**400),
+    "clip": (0, -5, NAN, "5", None, True, -INF),
+    "sigma": (-0.1, NAN, INF, "0.01", True, [0.01]),
+    "remainder": ("no", 0, 1, None, "False", 0.0),
+    "decay": ("yes", 1, 0, None),
+    "dtype": ("float16", "int32", "complex128", "f4", None, np.float32, 32, True),
+    "optimizer": ("strange", "Adam", None, 0, ["adam"], True),
+    "order": ("strange", "Random", None, 1),
+    "engine": ("c", "", None, True),
+}
+
+
+def test_every_setting_has_a_rule_and_is_tried_with_values_that_mean_nothing():
+    names = {setting.name for setting in dataclasses.fields(Config)}
+    assert set(RULES) | set(WORDS) == set(SENSELESS) == names
+    assert not set(RULES) & set(WORDS)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in SENSELESS.items() for value in values])
+def test_a_senseless_value_is_refused_with_a_sentence_that_names_the_setting(name, value):
+    for refused in (lambda: Config(**{name: value}), lambda: Config().replace(**{name: value})):
+        with pytest.raises(ConfigError, match=rf"^{name} must be .+, got {re.escape(repr(value))}\.$"):
+            refused()
+
+
+def test_numpys_numbers_are_fine_and_become_pythons(tmp_path):
+    given = {
+        "m": np.int64(5),
+        "T": np.uint8(10),
+        "B": np.array(2),
+        "epochs": np.int32(1),
+        "seed": np.uint64(3),
+        "learning_rate": np.float32(0.5),
+        "sigma": np.float64(0.01),
+        "clip": np.int64(5),
+        "snapshot_every": 20,
+        "remainder": np.False_,
+        "decay": np.True_,
+        "dtype": np.dtype("float32"),
+        "optimizer": np.str_("adam"),
+    }
+    config = Config(**given)
+    for setting in dataclasses.fields(Config):
+        value = getattr(config, setting.name)
+        assert type(value) in (int, float, bool, str)
+        assert value == given.get(setting.name, setting.default)
+    assert json.loads(made_from(TEXT, config))["config"]["learning_rate"] == 0.5
+    assert read_run(train(TEXT, config, runs=tmp_path, show=False).directory).config == config
+
+
+def test_whole_numbers_are_fine_for_numbers_and_no_scale_is_fine_for_the_first_weights():
+    assert Config(learning_rate=1, clip=INF, sigma=None) == Config(learning_rate=1.0, clip=INF, sigma=None)
+    assert type(Config(learning_rate=1).learning_rate) is float
+    assert Config(sigma=0).sigma == 0
+
+
+def test_a_config_is_a_value():
+    config = Config(m=7)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.m = 8
+    assert pickle.loads(pickle.dumps(config)) == config == Config(m=7, snapshot_every=3)
+    assert {config: 1}[Config(m=7)] == 1
+    assert config.replace(m=8) == Config(m=8) != config
+    with pytest.raises(TypeError):
+        Config(7)
+
+
+def weights(run):
+    return {step: run.state(step) for step in run.snapshots}
+
+
+def same(one, other):
+    """Whether two runs have the same losses and snapshots, and those the same weights, memories and states."""
+
+    def arrays(state):
+        return [*state.params, *state.memory.squares, *state.memory.means, state.memory.updates, state.h]
+
+    return (
+        np.array_equal(one.losses, other.losses)
+        and one.snapshots == other.snapshots
+        and (one.config, one.vocabulary, one.first_step) == (other.config, other.vocabulary, other.first_step)
+        and all(
+            np.array_equal(a, b)
+            for step in one.snapshots
+            for a, b in zip(arrays(one.state(step)), arrays(other.state(step)), strict=True)
+        )
+    )
+
+
+def test_a_run_of_one_epoch_is_read_from_a_run_of_seven(tmp_path, monkeypatch):
+    for settings in ({}, {"B": 2, "remainder": True}, {"order": "random", "optimizer": "adam"}):
+        config = SMALL.replace(**settings)
+        long = train(TEXT, config.replace(epochs=7), runs=tmp_path / "long", show=False)
+        alone = train(TEXT, config.replace(epochs=1), runs=tmp_path / "short", show=False)
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "advance", None)
+            short = train(TEXT, config.replace(epochs=1), runs=tmp_path / "long", show=False)
+        assert short.directory == long.directory
+        assert short.last_step == short.snapshots[-1] == config.steps_per_epoch(600)
+        assert same(short, alone)
+        assert short.is_finished
+
+
+def test_a_run_of_two_epochs_that_grows_to_three_has_the_bits_of_three_at_once(tmp_path):
+    at_once = train(TEXT, SMALL, runs=tmp_path / "at once", show=False)
+    train(TEXT, SMALL.replace(epochs=2), runs=tmp_path / "grown", show=False)
+    grown = train(TEXT, SMALL, runs=tmp_path / "grown", show=False)
+    assert same(grown, at_once)
+    assert len(list((tmp_path / "grown").glob("*/m*"))) == 1
+
+
+def test_with_a_falling_rate_the_number_of_epochs_makes_another_run(tmp_path):
+    falling = [SMALL.replace(decay=True, epochs=epochs) for epochs in (1, 2)]
+    assert len({run_directory(TEXT, config, runs=tmp_path) for config in falling}) == 2
+    short, long = (train(TEXT, config, runs=tmp_path, show=False) for config in falling)
+    assert not np.array_equal(short.losses, long.losses[: len(short.losses)])
+    assert read_run(long.directory).config == falling[1]
+
+
+def test_looking_more_often_makes_no_other_run(tmp_path, monkeypatch):
+    run = train(TEXT, SMALL, runs=tmp_path, show=False)
+    monkeypatch.setattr(training, "advance", None)
+    often = train(TEXT, SMALL.replace(snapshot_every=1), runs=tmp_path, show=False)
+    assert often.directory == run.directory
+    assert often.snapshots == run.snapshots
+    monkeypatch.undo()
+    grown = train(TEXT, SMALL.replace(snapshot_every=7, epochs=4), runs=tmp_path, show=False)
+    assert set(run.snapshots) < set(grown.snapshots)
+    alone = train(TEXT, SMALL.replace(epochs=4), runs=tmp_path / "alone", show=False)
+    assert np.array_equal(grown.params().W, alone.params().W)
+
+
+def test_a_step_without_a_snapshot_is_answered_with_those_there_are(tmp_path):
+    run = train(TEXT, SMALL, runs=tmp_path, show=False)
+    with pytest.raises(RunError, match=r"has no snapshot of step 7: it has \[0, 20, 40, 59,"):
+        run.params(7)
+
+
+class Place:
+    """A run on disk, to be damaged and mended, and all that can be asked of it."""
+
+    def __init__(self, folder):
+        self.run = train(TEXT, SMALL, runs=folder, show=False)
+        self.runs, self.folder = folder, self.run.directory
+        others = (SMALL.replace(seed=1), SMALL.replace(T=9), SMALL.replace(m=6))
+        self.others = [train(TEXT, config, runs=folder / "others", show=False).directory for config in others]
+        self.files = self.snapshot_of(self.folder)
+        self.expected = {name: self.answer(call) for name, call in self.calls().items()}
+
+    @staticmethod
+    def snapshot_of(folder):
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def calls(self):
+        run = self.run
+        calls = {
+            "read_run": lambda: self.seen(read_run(self.folder)),
+            "finished": lambda: self.seen(finished(TEXT, SMALL, runs=self.runs)),
+            "finished, one epoch": lambda: self.seen(finished(TEXT, SMALL.replace(epochs=1), runs=self.runs)),
+            "snapshots": lambda: read_run(self.folder).snapshots,
+        }
+        for step in (None, *run.snapshots[:4]):
+            calls[f"params {step}"] = functools.partial(lambda step: self.arrays(run.params(step)), step)
+            calls[f"states {step}"] = functools.partial(lambda step: self.arrays([run.states(step)]), step)
+        calls["train"] = lambda: self.seen(train(TEXT, SMALL, runs=self.runs, show=False))  # last: it may write
+        return calls
+
+    @staticmethod
+    def arrays(arrays):
+        return [(array.shape, array.dtype.name, array.tobytes()) for array in arrays]
+
+    def seen(self, run):
+        return run and (run.config, run.vocabulary, run.first_step, run.snapshots, self.arrays([run.losses]))
+
+    @staticmethod
+    def answer(call):
+        try:
+            return call()
+        except RunError as error:
+            return error
+
+    def mend(self):
+        shutil.rmtree(self.folder)
+        for name, data in self.files.items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_bytes(data)
+
+    def damage(self, chance):
+        """Damage a file in a way of chance; return its path and the way."""
+        name = chance.choice([name for name in self.files if name != "lock"])
+        path, data = self.folder / name, bytearray(self.files[name])
+        way = chance.choice(
+            ["flip", "flip", "flips", "cut", "empty", "delete", "longer", "other run", "other file", "foreign"]
+        )
+        if way in ("flip", "flips"):
+            for _ in range(1 if way == "flip" else chance.randint(2, 20)):
+                data[chance.randrange(len(data))] ^= chance.randint(1, 255)
+        elif way == "cut":
+            del data[chance.randrange(len(data)) :]
+        elif way == "empty":
+            data = b""
+        elif way == "longer":
+            data += chance.randbytes(chance.choice([1, 8, 100]))
+        elif way == "other run":
+            other = chance.choice(self.others) / name
+            data = other.read_bytes() if other.exists() else b""
+        elif way == "other file":
+            data = self.files[chance.choice(list(self.files))]
+        if way == "foreign":
+            foreign = chance.choice(["._100", "100 (copy)", "0100", "-1", "١٠٠", "99999", "20.part", ".DS_Store"])
+            path.with_name(foreign).write_bytes(chance.choice(list(self.files.values())))
+        elif way == "delete":
+            path.unlink()
+        else:
+            path.write_bytes(data)
+        return path, way
+
+
+def test_of_a_thousand_damages_each_is_named_or_changes_nothing(tmp_path):
+    place, chance, wrong, named = Place(tmp_path), random.Random(0), [], 0
+    for n in range(1_000):
+        path, way = place.damage(chance)
+        for name, call in place.calls().items():
+            try:
+                answer = place.answer(call)
+            except BaseException as error:  # whatever comes
+                wrong.append((n, path.name, way, name, repr(error)))
+                continue
+            if isinstance(answer, RunError):
+                named += 1
+                if str(path) not in str(answer):
+                    wrong.append((n, path.name, way, name, "does not name the file", str(answer)))
+            elif answer != place.expected[name] and not (
+                name.startswith("finished") and path.name == "checkpoint" and answer is None
+            ):
+                wrong.append((n, path.name, way, name, "another value"))
+        place.mend()
+    assert not wrong, (len(wrong), wrong[:10])
+    assert named > 1_000
