@@ -16,7 +16,7 @@ from IPython.utils.capture import capture_output
 from rnn import show
 from rnn.choices import NETWORK
 from rnn.measure.statistics import Estimate
-from rnn.show import plots, prose
+from rnn.show import live, plots, prose
 from tests.conftest import ROOT
 
 
@@ -202,6 +202,21 @@ def test_the_live_curve_goes_on_from_where_a_run_stood(shell, monkeypatch):
     assert (np.diff(steps) > 0).all()
     assert means[0] == 9
     assert means[-1] == 5
+
+
+def test_the_labels_of_the_live_curve_are_not_cut_off(shell, monkeypatch):
+    figures = []
+    monkeypatch.setattr("rnn.show.live.svg_of", lambda fig, fonttype: figures.append(fig) or "")
+    monkeypatch.setattr("rnn.show.live.themed", str)
+    live._drawn(np.arange(9), np.full(9, 100.0))
+    (fig,) = figures
+    fig.draw_without_rendering()
+    for label in (fig.axes[0].yaxis.label, fig.axes[0].xaxis.label):
+        box = label.get_window_extent()
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= fig.bbox.x1
+        assert box.y1 <= fig.bbox.y1
 
 
 def notebooks(folder, *chapters):

@@ -38,7 +38,7 @@ def live_loss(every=1.0, parts=400):
 
 
 def _drawn(steps, means):
-    fig, ax = plt.subplots(figsize=(6, 2))
+    fig, ax = plt.subplots(figsize=(6, 2.6))
     shown = thinned(len(steps), 1000)
     ax.plot(steps[shown], means[shown])
     ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
