@@ -8,9 +8,11 @@ trains all that `choices` has; notebooks call `sweep` for as much of it as their
 import contextlib
 import dataclasses
 import hashlib
+import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from multiprocessing import resource_tracker
@@ -20,7 +22,7 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.core import rpc
 from distributed.security import Security
-from distributed.utils import LoopRunner
+from distributed.utils import LoopRunner, silence_logging_cmgr
 from tqdm import tqdm
 
 from rnn.choices import FULL, SHORT, grid
@@ -37,14 +39,10 @@ from rnn.runs import (
 )
 from rnn.training import Interrupted, interrupts_remembered, train
 
-_FOLDER = Path(__file__).parent
-_FILES = sorted(path for path in _FOLDER.rglob("*.py") if not path.parent.name.startswith("."))
-# what this process runs, as a worker must too: the SHA-256 of the package's files as they are when it is imported
-CODE = hashlib.sha256(
-    repr([(str(path.relative_to(_FOLDER)), path.read_bytes()) for path in _FILES]).encode()
-).hexdigest()
+# what this process runs, and a worker must too: the SHA-256 of the network's modules as they are when it begins
+CODE = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
 CONNECT_SECONDS = 10  # how long a scheduler may take to answer
-GONE_SECONDS = 60  # how long a sweep waits for a worker after the last one has gone
+GONE_SECONDS = 60  # how long a sweep waits for a first worker, or for another after the last one has gone
 DEATHS = 10  # how often Dask may give up a run because workers died of it, four at a time, before the sweep does
 
 
@@ -56,7 +54,7 @@ def sweep(corpus, configs, scheduler=None, workers=None, runs=RUNS):
     processes on this machine, one for each core for None. A worker that dies has its run gone on with from the
     checkpoint that it left in `runs`, if the next worker sees that folder, and from the beginning otherwise. Finished
     runs come home to `runs`. Raises RunError if no scheduler answers, if a worker has other code than this process, if
-    all workers have gone, and, after all others have finished, if runs failed.
+    there is no worker for a minute, and, after all others have finished, if runs failed.
     """
     missing = {}  # the longest of those that share a folder, where the others are its beginning
     for config in configs:
@@ -77,9 +75,7 @@ def _client(scheduler, workers):
     address = scheduler or os.environ.get("SCHEDULER") or dask.config.get("scheduler-address", None)
     if address:
         try:
-            answer = LoopRunner().run_sync(_identity, address, callback_timeout=CONNECT_SECONDS)
-            if answer["type"] != "Scheduler":
-                raise TypeError(f"it is a {answer['type']}")
+            LoopRunner().run_sync(_greet, address, callback_timeout=CONNECT_SECONDS)
         except Exception as error:  # whatever something else makes of Dask's greeting, or Dask of its answer
             raise RunError(f"No scheduler of Dask answers at {address} ({type(error).__name__}: {error}).") from None
     with contextlib.ExitStack() as stack:
@@ -95,13 +91,16 @@ def _client(scheduler, workers):
 
 
 def _close(cluster_or_client):
-    with _uninterrupted(), contextlib.suppress(TimeoutError):
+    # what still goes between its parts is lost, and logged
+    with _uninterrupted(), contextlib.suppress(TimeoutError), silence_logging_cmgr(logging.CRITICAL):
         cluster_or_client.close(timeout=10)
 
 
-async def _identity(address):
+async def _greet(address):
     async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
-        return await scheduler.identity()
+        answer = await scheduler.identity()
+    if answer["type"] != "Scheduler":
+        raise TypeError(f"it is a {answer['type']}")
 
 
 @contextlib.contextmanager
@@ -109,9 +108,7 @@ def _uninterrupted():
     """Let an interrupt wait until the end of the block; the processes that begin in it never get a terminal's."""
     resource_tracker.ensure_running()  # or it is begun below, and lets interrupts through again
     with interrupts_remembered() as interrupted:
-        before = signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGINT}
-        )  # threads and processes begun here inherit it
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which what begins here inherits
         try:
             yield
         finally:
@@ -122,14 +119,14 @@ def _uninterrupted():
 
 def _train_all(client, corpus, configs, runs):
     print(f"{len(configs)} runs to train. Dask's dashboard is at {client.dashboard_link}", file=sys.stderr, flush=True)
-    N, failed, deaths, seen_at = len(corpus.codes), [], Counter(), None
+    N, failed, deaths = len(corpus.codes), [], Counter()
     text = client.submit(tuple, tuple(corpus), key=corpus.id)  # a task: what a dead worker held is made again
 
-    def task(text, settings, runs, code):  # goes to the workers by value, being no module's own
+    def task(text, settings, runs, code):  # goes to the workers as it is here, being no module's own
         from rnn import sweep
 
         if getattr(sweep, "CODE", None) != code:
-            return f"The worker {get_worker().address} runs another rnn than this process: start both anew from one."
+            raise ConnectionRefusedError(f"The worker {get_worker().address} runs another rnn than this process:")
         return sweep.train_there(Corpus(*text), Config(**settings), runs)
 
     def submit(config):
@@ -141,37 +138,41 @@ def _train_all(client, corpus, configs, runs):
     # the longest first, so that no worker is left alone with one at the end
     futures = {submit(config): config for config in sorted(configs, key=work, reverse=True)}
     with tqdm(total=len(futures), unit=" runs", ncols=100) as bar:
-        while futures:
-            time.sleep(0.2)  # and no wait for what may never come, which would not see an interrupt
-            if client.scheduler_info(n_workers=-1)["workers"]:
-                seen_at = time.monotonic()
-            elif seen_at and time.monotonic() - seen_at > GONE_SECONDS:
-                raise RunError("All workers have gone. What was trained is kept: the same call goes on from there.")
-            for future in [future for future in futures if future.done()]:
-                config = futures.pop(future)
-                try:
-                    answer = future.result(timeout=GONE_SECONDS)
-                    if not isinstance(answer, str):
-                        _bring_home(corpus, config, runs, answer)
-                except KilledWorker as error:
-                    deaths[config] += 1
-                    if deaths[config] < DEATHS:
-                        futures[submit(config)] = config
-                        continue
-                    failed.append(error)
-                except Exception as error:  # whatever stopped a run; the others go on
-                    failed.append(error)
-                else:
-                    if isinstance(answer, str):
-                        raise RunError(answer)
-                bar.update()
+        for future, config in _as_completed(client, futures):
+            try:
+                _bring_home(corpus, config, runs, future.result(timeout=GONE_SECONDS))
+            except ConnectionRefusedError as refusal:
+                raise RunError(f"{refusal} start both anew from the same files.") from None
+            except Exception as error:  # whatever stopped a run, or the workers that had it; the others go on
+                deaths[config] += isinstance(error, KilledWorker)
+                if isinstance(error, KilledWorker) and deaths[config] < DEATHS:
+                    futures[submit(config)] = config
+                    continue
+                failed.append(f"{type(error).__name__}: {error}")
+            bar.update()
     if failed:
-        what = f"{type(failed[0]).__name__}: {failed[0]}"
-        raise RunError(f"{len(failed)} of {len(configs)} runs failed. The first: {what}")
+        raise RunError(f"{len(failed)} of {len(configs)} runs failed. The first: {failed[0]}")
+
+
+def _as_completed(client, futures):
+    """Take the items out of {future: ...} as they are done; raise RunError when there has been no worker for a while.
+
+    No wait is without an end: an interrupt is seen, and so is that nobody works any more.
+    """
+    seen_at = time.monotonic()
+    while futures:
+        if client.scheduler_info(n_workers=-1)["workers"]:
+            seen_at = time.monotonic()
+        elif time.monotonic() - seen_at > GONE_SECONDS:
+            raise RunError("There is no worker: start one. What was trained is kept: the same call goes on from there.")
+        for future in [future for future in futures if future.done()]:
+            yield future, futures.pop(future)
+        time.sleep(0.2)
 
 
 def train_there(corpus, config, runs):
     """Train a run, on a worker, and return its files, {name: bytes}, the checkpoint last."""
+    tqdm.set_lock(threading.RLock())  # its own is one between processes, of which a killed worker leaves a rest
     try:
         Path(runs).mkdir(parents=True, exist_ok=True)
     except OSError:  # a machine that has no such folder
@@ -200,7 +201,7 @@ def main():
     try:
         text = split(read_corpus(arguments.get("CORPUS"), "QUICK" in arguments)).train
         runs = sweep(text, grid(len(text.codes), SHORT if "QUICK" in arguments else FULL))
-    except (CorpusError, RunError, Interrupted) as error:
+    except (CorpusError, RunError, KeyboardInterrupt) as error:
         sys.exit(str(error))
     folder = next(iter(runs.values())).directory.parent
     print(f"{len(runs)} runs are in {folder}; make report shows what came of them.")

@@ -155,7 +155,6 @@ class Recorder:
     def __init__(self, directory, corpus, config, start=None):
         """Read where the run in `directory` stands, or begin it."""
         self.directory, self.first_step = directory, start.last_step if start else 0
-        self.saved_at = time.monotonic()
         N = len(corpus.codes)
         self.every = [config.snapshot_every, *[config.steps_per_epoch(N)] * config.is_shared, config.steps(N)]
         if (directory / "checkpoint").exists():
