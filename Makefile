@@ -106,7 +106,7 @@ test: setup data ## run the tests
 	@$(BIN)/python -m pytest
 
 lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start page
-	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url="/lab/tree/notebooks/README.md?factory=Markdown%20Preview"
+	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
 bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure the speed against what people would use instead

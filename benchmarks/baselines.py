@@ -106,6 +106,7 @@ def build_c(folder):
     def c_float32(codes, params, steps, config):
         """Plain C, float32."""
         params, memory, h = fresh(params, np.float32)
+        params, memory = (of._replace(U=np.ascontiguousarray(of.U.T)) for of in (params, memory))  # as the C has it
         losses = np.empty(steps)
         arrays = (params.W, params.U, params.V, params.b, params.c, memory.W, memory.U, memory.V, memory.b, memory.c)
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*arrays, h, codes.astype(np.uint16))]

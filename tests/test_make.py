@@ -294,7 +294,7 @@ def test_npm_does_not_empty_what_node_modules_leads_to(tmp_path):
 
 
 def test_links_of_the_readmes_lead_to_files():
-    for readme in ("README.md", "data/README.md", "notebooks/README.md", "report/README.md"):
+    for readme in ("README.md", "data/README.md", "notebooks/index.ipynb", "report/README.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / readme).read_text("utf-8")):
             assert target.startswith("http") or (ROOT / readme).parent.joinpath(target).exists(), target
 

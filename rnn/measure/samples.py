@@ -7,7 +7,7 @@ from rnn.corpus import decode, encode
 from rnn.measure.statistics import interval
 from rnn.measure.strings import copied_lengths
 from rnn.measure.words import counted_words, english_words
-from rnn.sampling import sample
+from rnn.sampling import GREEDY, sample, sample_text
 
 RECENT = 20_000_000  # characters at the end of the training part in which copied strings are looked for, at most
 
@@ -16,6 +16,11 @@ def draw(run, corpus, length, n, step=None, **settings):
     """Return n samples (codes) of `length` characters, with a seed each, after the first characters of the text."""
     params, prime = run.params(step), encode(corpus.start, corpus.vocabulary)
     return [sample(params, prime, length, np.random.default_rng(seed), **settings) for seed in range(n)]
+
+
+def by_heart(run, text):
+    """Return the first character of a text and what the network of a `Run` goes on with, always the most probable."""
+    return text[0] + sample_text(run.params(), run.vocabulary, text[0], len(text) - 1, seed=0, temperature=GREEDY)
 
 
 def spread(steps, n):

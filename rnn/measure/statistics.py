@@ -57,11 +57,6 @@ def proportion(hits, n):
     return Estimate(share, 1.96 * np.sqrt(share * (1 - share) / n) if n else np.nan)
 
 
-def difference(one, other):
-    """Return the `Estimate` of one independent `Estimate` less another."""
-    return Estimate(one.value - other.value, np.hypot(one.half, other.half))
-
-
 def shift_interval(values, others):
     """Return the `Shift` of `values` against `others`, by ranks.
 

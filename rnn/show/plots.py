@@ -247,15 +247,13 @@ def shifts(table, detectable, frame=0.5):
 
 
 def learning_curves(by_setting):
-    """Draw {setting: [curve of each seed]}, mean and range, in bits per character against the snapshot."""
+    """Draw {setting: (characters read (n,), [bits (n,) of each seed])}, mean and range, without the first weights."""
     fig, ax = plt.subplots()
-    for (label, lines), color in zip(by_setting.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
-        lines = np.asarray([line[1:] for line in lines])
-        x = np.arange(1, lines.shape[1] + 1)
+    for (label, (read, lines)), color in zip(by_setting.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
+        x, lines = np.asarray(read[1:]) / 1e6, np.asarray(lines)[:, 1:]
         ax.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.25, linewidth=0)
         ax.plot(x, lines.mean(axis=0), color=color, marker="o", markersize=3, label=label)
-    ax.set(xlabel="snapshot", ylabel="validation, bits per character")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(xlabel="characters read (millions)", ylabel="validation, bits per character")
     ax.legend()
     return fig
 

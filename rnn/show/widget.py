@@ -81,7 +81,7 @@ def sampler_in_page(run, corpus, prime):
     path = ROOT / "figures" / corpus.id / "sampler.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     packed = {"vocabulary": run.vocabulary, "m": run.config.m, "prime": prime, "snapshots": snapshots}
-    path.write_text(json.dumps(packed, ensure_ascii=False), "utf-8")
+    path.write_text(json.dumps(packed), "utf-8")
     markdown = f'::: {{.sampler file="{path.relative_to(ROOT)}"}}\n:::'
     in_jupyter = "<p>The page of the report has its own sampler here. In Jupyter, use the sliders below.</p>"
     display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": "the page's sampler"}, raw=True)
