@@ -223,7 +223,7 @@ def _take_steps(recorder, corpus, config, watch, show):
                 recorder.go_back()
                 raise RunError(
                     f"The loss of step {at:,} is {losses[sane.argmin()]:g}, at learning rate {config.learning_rate:g}: "
-                    f"try a smaller one. What was reached before, {recorder.steps:,} steps, is in {recorder.directory}."
+                    f"try a smaller one. The run as it was after {recorder.steps:,} steps is in {recorder.directory}."
                 )
             chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
             recorder.record(losses)

@@ -3,15 +3,20 @@
 import dataclasses
 import functools
 import json
+import os
 import pickle
 import random
 import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from rnn import training
-from rnn.corpus import read_corpus
+from rnn.corpus import ROOT, read_corpus
 from rnn.runs import RULES, WORDS, Config, ConfigError, RunError, finished, made_from, read_run, run_directory
 from rnn.training import train
 
@@ -264,3 +269,71 @@ def test_of_a_thousand_damages_each_is_named_or_changes_nothing(tmp_path):
         place.mend()
     assert not wrong, (len(wrong), wrong[:10])
     assert named > 1_000
+
+
+def test_snapshots_are_read_from_many_threads_at_once(tmp_path):
+    """CPython 3.11 counts the depth of `ast.literal_eval`, which `np.load` calls, for all threads together."""
+    runs = [train(TEXT, SMALL.replace(seed=seed), runs=tmp_path, show=False) for seed in range(4)]
+    expected = {(run.directory, step): run.params(step).W for run in runs for step in run.snapshots}
+    asked = [(run, step) for run in runs for step in run.snapshots] * 8
+
+    def as_before(run, step):
+        again = finished(TEXT, run.config, runs=tmp_path)
+        return np.array_equal(again.params(step).W, expected[run.directory, step])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(as_before, *zip(*asked, strict=True)))
+
+
+IN_IPYTHON = """
+import os, signal, sys
+from pathlib import Path
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell()
+shell.run_cell('''
+import os, signal
+from pathlib import Path
+from rnn.corpus import read_corpus
+from rnn.runs import Config, read_run
+from rnn.training import train
+text, runs = read_corpus().part(0, 2_000), Path({runs!r})
+interrupt = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+''')
+print("----", flush=True)
+result = shell.run_cell({cell!r})
+assert result.error_in_exec is not None
+"""
+
+SENTENCES = {
+    "Config(T=0)": "T must be a whole number from 1 on, got 0.",
+    "read_corpus('no such text.txt')": "no such text.txt does not exist: check the path.",
+    "train(text.part(0, 9), runs=runs)": "9 characters are too few: T = 25 needs 26 of them.",
+    "read_run('nowhere')": "nowhere/checkpoint is missing. Delete nowhere to train anew.",
+    "train(text, Config(m=5, epochs=99), runs=runs, watch=interrupt, show=False)": "run = read_run('",
+}
+
+
+@pytest.mark.parametrize("cell", SENTENCES)
+def test_a_notebook_shows_a_sentence_and_no_traceback(tmp_path, cell):
+    program = IN_IPYTHON.format(runs=str(tmp_path), cell=cell)
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"IPYTHONDIR": str(tmp_path)}
+    )
+    assert run.returncode == 0, run.stderr
+    shown = run.stdout.split("----\n")[1] + run.stderr
+    assert SENTENCES[cell] in shown
+    assert "Traceback" not in shown
+    assert "Error" not in shown
+    assert len(shown.strip().splitlines()) <= 2
+
+
+def test_what_an_interrupted_run_says_to_call_can_be_called_as_it_is_printed(tmp_path):
+    def interrupt(step, _):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(training.Interrupted) as stopped:
+        train(TEXT, SMALL, runs=tmp_path, watch=interrupt, show=False)
+    names = {}
+    exec(str(stopped.value).splitlines()[-1], names)
+    assert 0 < names["run"].last_step < SMALL.steps(600)

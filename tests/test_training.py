@@ -1,7 +1,9 @@
 import gzip
+import hashlib
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn import model, runs, training
-from rnn.corpus import ROOT, read_corpus
+from rnn.corpus import ROOT, Corpus, encode, read_corpus
 from rnn.model import OPTIMIZERS, Params
 from rnn.runs import Config, RunError, finished, read_run
 from rnn.training import advance, first_state, numpy_steps, plan, smooth, train
@@ -21,6 +23,12 @@ from rnn.training import advance, first_state, numpy_steps, plan, smooth, train
 TEXT = read_corpus().part(0, 2_000)
 VERY_LONG = 600  # seconds after which what is waited for has not come
 SMALL = Config(m=12, T=10, epochs=3, snapshot_every=100)
+
+
+def corpus_of(text):
+    """The corpus of a text that stands in no file."""
+    vocabulary = "".join(sorted(set(text)))
+    return Corpus("text", hashlib.sha256(text.encode()).hexdigest(), vocabulary, encode(text, vocabulary))
 
 
 def start(K, config):
@@ -258,6 +266,32 @@ def test_a_run_can_go_on_with_another_batch_size_but_not_with_another_network(tm
             train(TEXT, other, start=first, runs=tmp_path)
 
 
+def test_a_run_does_not_go_on_from_one_on_a_text_with_other_characters(tmp_path):
+    """Neither with fewer or more of them, whose weights are of other shapes, nor with as many others."""
+    fewer = corpus_of("abcdefgh " * 100)
+    others = corpus_of("ijklmnop " * 100)
+    more = corpus_of("abcdefghijk " * 100)
+    first = train(fewer, SMALL.replace(epochs=1), runs=tmp_path)
+    for text in (others, more):
+        with pytest.raises(RunError, match="cannot go on from one on a text with other characters"):
+            train(text, SMALL, start=first, runs=tmp_path)
+    again = train(corpus_of("hgfedcba " * 100), SMALL.replace(epochs=1), start=first, runs=tmp_path)
+    assert again.first_step == first.last_step
+
+
+def test_a_run_does_not_go_on_from_one_that_is_not_finished(tmp_path):
+    def interrupt(step, _):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TEXT, SMALL, runs=tmp_path, watch=interrupt)
+    (directory,) = tmp_path.glob("*/m*")
+    partial = read_run(directory)
+    assert not partial.is_finished
+    with pytest.raises(RunError, match=rf"The run in {directory} is not finished: train it to its end"):
+        train(TEXT, SMALL, start=partial, runs=tmp_path)
+
+
 def test_the_last_short_sequence_is_dropped_unless_asked_for(tmp_path):
     assert Config(T=25).steps_per_epoch(100) == 3
     assert Config(T=25, remainder=True).steps_per_epoch(100) == 4
@@ -267,6 +301,18 @@ def test_the_last_short_sequence_is_dropped_unless_asked_for(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(tmp_path):
     with pytest.raises(RunError, match=r"The loss of step \d+ is (nan|inf), at learning rate 1e\+38: try a "):
         train(TEXT, SMALL.replace(learning_rate=1e38), runs=tmp_path)
+
+
+def test_a_loss_that_is_finite_and_absurd_stops_the_run_with_a_sentence_and_what_was_reached_is_kept(tmp_path):
+    config = SMALL.replace(learning_rate=1e7, sigma=None, snapshot_every=1, dtype="float64")
+    with pytest.raises(RunError, match=r"The loss of step 1 is [\d.e+]+, at learning rate 1e\+07: try a ") as refusal:
+        train(TEXT, config, runs=tmp_path)
+    loss = float(re.search(r" is (\S+),", str(refusal.value))[1])
+    assert training.ABSURD * 10 * np.log(83) < loss < np.inf
+    (directory,) = tmp_path.glob("*/m*")
+    assert str(refusal.value).endswith(f"The run as it was after 1 steps is in {directory}.")
+    run = read_run(directory)
+    assert run.last_step == run.snapshots[-1] == len(run.losses) == 1
 
 
 def test_a_text_shorter_than_a_sequence_is_refused(tmp_path):
