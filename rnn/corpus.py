@@ -93,8 +93,9 @@ def split(corpus, held_out=0.05):
 
     Raises CorpusError for a text that is too short.
     """
-    check_length(corpus)
     N = len(corpus.codes)
+    if N < SHORTEST_TO_HOLD_OUT:
+        raise CorpusError(f"{corpus.name} has {N} characters; {SHORTEST_TO_HOLD_OUT:,} are needed, to hold some out.")
     n = int(held_out * N)
     return Split(corpus.part(0, N - 2 * n), slice(N - 2 * n, N - n), slice(N - n, N))
 
@@ -210,14 +211,6 @@ def _points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def check_length(corpus):
-    """Raise CorpusError if a corpus is too short to train on a part of it and hold out others."""
-    if len(corpus.codes) < SHORTEST_TO_HOLD_OUT:
-        raise CorpusError(
-            f"{corpus.name} has {len(corpus.codes)} characters; {SHORTEST_TO_HOLD_OUT:,} are needed, to hold some out."
-        )
-
-
 def describe(corpus):
     """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
     sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
@@ -228,7 +221,7 @@ def main():
     """Say what the text is, for the Makefile; end with one sentence where it cannot be used."""
     try:
         corpus = read_corpus(sys.argv[1] if len(sys.argv) > 1 else None)
-        check_length(corpus)
+        split(corpus)
     except CorpusError as error:
         sys.exit(f"The text cannot be used. {error}")
     print(describe(corpus))

@@ -245,11 +245,9 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
     ours = params, memory.squares, memory.means
     inside = [_network(of, like=params) for of in ours]
-    _expect(h, dtype, B, len(params.b))
-    _expect(losses, float, n)
-    _expect(memory.updates, int, 1)
-    for array, kind, shape in zip(plan, (int, int, bool, dtype), ((n, B), (n,), (n,), (n,)), strict=True):
-        _expect(array, kind, *shape)
+    kinds = (int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1)
+    for array, kind in zip((*plan, h, losses, memory.updates), kinds, strict=True):
+        _expect(array, *kind)
     ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
     if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")

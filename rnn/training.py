@@ -133,19 +133,14 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
 
 def _check(corpus, config, start=None):
     if config.steps(len(corpus.codes)) < 1:
-        needed = config.B * config.T + 1
-        sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
-        raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
-    if start is None:
-        return
-    if start.vocabulary != corpus.vocabulary:
+        needed = f"{config.B * config.T + 1:,} are needed for T = {config.T} and B = {config.B}"
+        raise RunError(f"{len(corpus.codes)} characters are too few: {needed}.")
+    if start and start.vocabulary != corpus.vocabulary:
         raise RunError("A run cannot go on from one on a text with other characters: their codes mean other letters.")
-    if (start.config.m, start.config.dtype) != (config.m, config.dtype):
-        raise RunError(
-            f"A run with m = {config.m} in {config.dtype} cannot go on from one with m = {start.config.m} in "
-            f"{start.config.dtype}."
-        )
-    if not start.is_finished:
+    if start and (start.config.m, start.config.dtype) != (config.m, config.dtype):
+        before = f"one with m = {start.config.m} in {start.config.dtype}"
+        raise RunError(f"A run with m = {config.m} in {config.dtype} cannot go on from {before}.")
+    if start and not start.is_finished:
         raise RunError(f"The run in {start.directory} is not finished: train it to its end, then go on from it.")
 
 

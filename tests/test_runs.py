@@ -307,7 +307,7 @@ assert result.error_in_exec is not None
 SENTENCES = {
     "Config(T=0)": "T must be a whole number from 1 on, got 0.",
     "read_corpus('no such text.txt')": "no such text.txt does not exist: check the path.",
-    "train(text.part(0, 9), runs=runs)": "9 characters are too few: T = 25 needs 26 of them.",
+    "train(text.part(0, 9), runs=runs)": "9 characters are too few: 26 are needed for T = 25 and B = 1.",
     "read_run('nowhere')": "nowhere/checkpoint is missing. Delete nowhere to train anew.",
     "train(text, Config(m=5, epochs=99), runs=runs, watch=interrupt, show=False)": "run = read_run('",
 }

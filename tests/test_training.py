@@ -316,7 +316,7 @@ def test_a_loss_that_is_finite_and_absurd_stops_the_run_with_a_sentence_and_what
 
 
 def test_a_text_shorter_than_a_sequence_is_refused(tmp_path):
-    with pytest.raises(RunError, match="T = 10 needs 11"):
+    with pytest.raises(RunError, match="11 are needed for T = 10"):
         train(TEXT.part(0, 10), SMALL, runs=tmp_path)
 
 
