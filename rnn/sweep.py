@@ -22,7 +22,7 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster, get_worker
 from distributed.core import rpc
 from distributed.security import Security
-from distributed.utils import LoopRunner, silence_logging_cmgr
+from distributed.utils import LoopRunner
 from tqdm import tqdm
 
 from rnn.choices import FULL, SHORT, grid
@@ -81,9 +81,10 @@ def _client(scheduler, workers):
     with contextlib.ExitStack() as stack:
         with _uninterrupted():
             if not address:
-                # one thread a process: two runs in one process would wait for each other's Python
-                settings = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-                address = LocalCluster(n_workers=workers, **settings)
+                # one thread a process: two runs in one process would wait for each other's Python; and no logs, or what
+                # an interrupt cuts off between processes is told in tracebacks
+                settings = {"threads_per_worker": 1, "silence_logs": logging.CRITICAL + 1}
+                address = LocalCluster(n_workers=workers, dashboard_address="127.0.0.1:0", **settings)
                 stack.callback(_close, address)
             client = Client(address, timeout=CONNECT_SECONDS)
             stack.callback(_close, client)
@@ -91,8 +92,7 @@ def _client(scheduler, workers):
 
 
 def _close(cluster_or_client):
-    # what still goes between its parts is lost, and logged
-    with _uninterrupted(), contextlib.suppress(TimeoutError), silence_logging_cmgr(logging.CRITICAL):
+    with _uninterrupted(), contextlib.suppress(TimeoutError):
         cluster_or_client.close(timeout=10)
 
 

@@ -56,6 +56,7 @@ WRONG = {
     "codes that are no integers": {"codes": CODES.astype(float)},
     "a text of two dimensions": {"codes": CODES[:, None]},
     "a text too short": {"codes": CODES[:30]},
+    "a text without the last target": {"codes": CODES[: (STARTS + LENGTHS[:, None]).max()]},
     "no text": {"codes": CODES[:0]},
     "a start past the end": with_plan(starts=STARTS + 53),
     "a start far past the end": with_plan(starts=STARTS + 2**40),

@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,27 @@ def test_looking_more_often_makes_no_other_run(tmp_path, monkeypatch):
     assert set(run.snapshots) < set(grown.snapshots)
     alone = train(TEXT, SMALL.replace(epochs=4), runs=tmp_path / "alone", show=False)
     assert np.array_equal(grown.params().W, alone.params().W)
+
+
+def test_a_run_that_stopped_before_its_first_step_begins_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "ABSURD", 0)
+    with pytest.raises(RunError, match="try a smaller one"):
+        train(TEXT, SMALL, runs=tmp_path, show=False)
+    stopped = read_run(run_directory(TEXT, SMALL, runs=tmp_path))
+    assert (stopped.last_step, stopped.snapshots, stopped.is_finished) == (0, [0], False)
+    monkeypatch.undo()
+    assert same(train(TEXT, SMALL, runs=tmp_path, show=False), train(TEXT, SMALL, runs=tmp_path / "new", show=False))
+
+
+def test_the_folder_of_another_run_is_refused_under_this_ones_name(tmp_path):
+    train(TEXT, SMALL, runs=tmp_path, show=False)
+    theirs = train(TEXT, SMALL.replace(seed=1), runs=tmp_path, show=False).directory
+    ours = run_directory(TEXT, SMALL, runs=tmp_path)
+    shutil.rmtree(ours)
+    theirs.rename(ours)
+    for call in (finished, train):
+        with pytest.raises(RunError, match=rf"{ours}/run\.json is damaged, or of another run"):
+            call(TEXT, SMALL, runs=tmp_path)
 
 
 def test_a_step_without_a_snapshot_is_answered_with_those_there_are(tmp_path):

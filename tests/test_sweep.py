@@ -56,7 +56,7 @@ def worker(scheduler):
     processes = []
 
     def start_worker(preload=FAST_CHECKPOINTS):
-        arguments = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--preload", preload)
+        arguments = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60", "--preload", preload)
         processes.append(start("worker", scheduler, *arguments))
         return processes[-1]
 
@@ -172,7 +172,10 @@ def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
 
 SWEEP = """
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
+import psutil
 from rnn import runs
 workers, runs.RUNS = int(sys.argv.pop(1)), Path(sys.argv.pop(1))
 from rnn import sweep
@@ -185,8 +188,12 @@ def said(word, function, **ours):
 
 sweep.LocalCluster = said("starting", sweep.LocalCluster, n_workers=workers)
 sweep._as_completed = said("training", sweep._as_completed)
-sweep._close = said("closing", sweep._close)
-sweep.main()
+sweep.contextlib = SimpleNamespace(ExitStack=ExitStack, suppress=said("closing", suppress))  # said inside `_close`
+try:
+    sweep.main()
+finally:
+    workers = [process for process in psutil.Process().children() if "spawn_main" in " ".join(process.cmdline())]
+    print(len(workers), "workers are left", flush=True)
 """
 
 
@@ -220,7 +227,7 @@ def session(process):
     [
         (["starting"], 1),
         (["training"], 2),
-        (["training", "closing"], 1),
+        (["training", "closing", "closing"], 1),
         (["starting", "starting", "closing", "closing"], 2),
     ],
     ids=str,
@@ -235,6 +242,7 @@ def test_an_interrupt_at_any_moment_ends_a_sweep_with_a_sentence(tmp_path, momen
                 left.pop(0)
         _, said = process.communicate(timeout=VERY_LONG)
         assert not left
+        assert line == "0 workers are left\n"  # in a notebook, whose process goes on
         assert said.splitlines()[-1] == "Stopped. What was trained is kept: the same call goes on from there."
         assert "Traceback" not in said
         assert process.returncode == 1
@@ -273,7 +281,7 @@ def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, work
             worker(DIE).wait()
         worker()
 
-    thread = threading.Thread(target=begin_again)
+    thread = threading.Thread(target=begin_again, daemon=True)
     thread.start()
     (run,) = sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=tmp_path).values()
     thread.join()
