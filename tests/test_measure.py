@@ -9,7 +9,6 @@ from rnn.measure.compressors import COMPRESSORS, compressed_nats
 from rnn.measure.statistics import (
     Estimate,
     Shift,
-    difference,
     interval,
     proportion,
     shift_interval,
@@ -57,12 +56,10 @@ def test_a_value_is_written_with_its_interval():
     assert f"{Shift(0.1, -0.2, 0.3):+.1f}" == "+0.1 (-0.2 to +0.3)"
 
 
-def test_proportions_and_differences_have_the_intervals_of_the_textbook():
+def test_proportions_have_the_intervals_of_the_textbook():
     assert proportion(50, 100).value == 0.5
     assert proportion(50, 100).half == pytest.approx(1.96 * 0.05)
     assert np.isnan(proportion(0, 0).value)
-    both = difference(Estimate(5, 3), Estimate(1, 4))
-    assert (both.value, both.half) == (4, 5)
 
 
 def test_a_shift_is_found_just_where_the_rank_test_finds_it():
