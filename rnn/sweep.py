@@ -122,11 +122,12 @@ def _train_all(client, corpus, configs, runs):
     N, failed, deaths = len(corpus.codes), [], Counter()
     text = client.submit(tuple, tuple(corpus), key=corpus.id)  # a task: what a dead worker held is made again
 
-    def task(text, settings, runs, code):  # goes to the workers as it is here, being no module's own
+    def task(text, settings, runs, code):  # no module's own, or a worker would take its own version of it
         from rnn import sweep
 
         if getattr(sweep, "CODE", None) != code:
-            raise ConnectionRefusedError(f"The worker {get_worker().address} runs another rnn than this process:")
+            where = get_worker().address
+            raise ConnectionRefusedError(f"The worker {where} runs another rnn than this process: start both anew.")
         return sweep.train_there(Corpus(*text), Config(**settings), runs)
 
     def submit(config):
@@ -142,7 +143,7 @@ def _train_all(client, corpus, configs, runs):
             try:
                 _bring_home(corpus, config, runs, future.result(timeout=GONE_SECONDS))
             except ConnectionRefusedError as refusal:
-                raise RunError(f"{refusal} start both anew from the same files.") from None
+                raise RunError(str(refusal)) from None
             except Exception as error:  # whatever stopped a run, or the workers that had it; the others go on
                 deaths[config] += isinstance(error, KilledWorker)
                 if isinstance(error, KilledWorker) and deaths[config] < DEATHS:
