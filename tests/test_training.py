@@ -467,15 +467,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch)
         assert all(np.array_equal(a, b) for a, b in zip(resumed.params(step), whole.params(step), strict=True))
 
 
-def rmsprop(theta, squares, means, g, learning_rate, n):
+def planted(theta, squares, means, g, learning_rate, n):
     squares += 0.1 * (g * g - squares)
     theta -= learning_rate * g / np.sqrt(squares + 1e-8)
 
 
 def test_an_optimizer_that_only_the_model_has_is_tried_with_numpy_and_refused_by_the_kernel(tmp_path, monkeypatch):
-    monkeypatch.setitem(OPTIMIZERS, "rmsprop", rmsprop)
+    monkeypatch.setitem(OPTIMIZERS, "planted", planted)
     monkeypatch.setitem(runs.WORDS, "optimizer", tuple(OPTIMIZERS))
-    config = SMALL.replace(optimizer="rmsprop", learning_rate=0.001, engine="numpy", epochs=1)
+    config = SMALL.replace(optimizer="planted", learning_rate=0.001, engine="numpy", epochs=1)
     run = train(TEXT, config, runs=tmp_path)
     assert run.losses[-50:].mean() < run.losses[:50].mean()
     with pytest.raises(ValueError, match=r"kernel\.update has no branch for this optimiser"):
