@@ -14,12 +14,12 @@ def adaptive_losses(params, codes, part, rate, h=None, every=EVERY):
     """Return -log p (n,), in nats, of each of the n characters codes[part], from weights that learn in the part.
 
     Each `every` characters are predicted, and then the weights take a step of plain SGD on them, along the gradient of
-    their summed loss in nats (Krause et al., 2018). The state is carried through; it begins as `h` (m,), or
-    zero, and the network reads the `CONTEXT` characters before the part first, learning nothing. `params` are unchanged.
+    their summed loss in nats (Krause et al., 2018). The state is carried through; it begins as `h` (m,), or zero, and
+    the network reads the `CONTEXT` characters before the part first, learning nothing. `params` do not change.
     """
     params = Params(*(theta.copy() for theta in params))
     h = [np.zeros_like(params.b) if h is None else h]
-    losses = np.empty(part.stop - part.start, params.b.dtype)
+    losses = np.empty(part.stop - part.start)
     with kernel.one_thread():
         if part.start > 1:
             h, _ = model.forward(params, codes[max(0, part.start - CONTEXT) : part.start - 1], h[-1])
