@@ -14,7 +14,7 @@ from rnn.measure.held_out import (
     network_losses,
     saturation,
 )
-from rnn.measure.ngrams import count_ngrams, ngram_losses
+from rnn.measure.ngrams import count_ngrams, kneser_ney, ngram_losses, witten_bell
 from rnn.model import Params
 from rnn.runs import Config
 from rnn.training import train
@@ -63,9 +63,14 @@ def test_a_character_is_predicted_from_those_before_it_alone():
     part = slice(4_000, 5_000)
     params = model.init_params(K, 16, np.random.default_rng(0), 0.5)
     tables = count_ngrams(codes[:3_000], K, 4)
-    before = network_losses(params, codes, part), ngram_losses(tables, codes, part, K)[-1]
+
+    def losses():
+        of_ngrams = [ngram_losses(tables, codes, part, K, smoothing)[-1] for smoothing in (witten_bell, kneser_ney)]
+        return network_losses(params, codes, part), *of_ngrams
+
+    before = losses()
     codes[4_500] = (codes[4_500] + 1) % K
-    after = network_losses(params, codes, part), ngram_losses(tables, codes, part, K)[-1]
+    after = losses()
     for a, b in zip(before, after, strict=True):
         assert np.array_equal(a[:500], b[:500])
         assert a[500] != b[500]

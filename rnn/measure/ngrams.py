@@ -52,7 +52,7 @@ def kneser_ney(tables):
     """Yield the `Shares` of each length, as the longest and below longer ones: interpolated modified Kneser-Ney.
 
     Something is subtracted from each count, and left to the shorter context. Below longer ones what counts is not how
-    often an n-gram occurs but after how many different characters (Chen and Goodman, 1999, section 3).
+    often an n-gram occurs but after how many different characters (Chen and Goodman, 1999).
     """
     for table, longer in zip(tables, [*tables[1:], None], strict=True):
         after = table.counts if longer is None else np.bincount(longer.endings, minlength=len(table.counts))
@@ -66,7 +66,7 @@ def _discounted(table, counts):
 
 
 def discounts(counts):
-    """Return what is subtracted from a count of 0, 1, 2 and of 3 or more (Chen and Goodman, 1999, equation 17).
+    """Return what is subtracted from a count of 0, 1, 2 and of 3 or more (Chen and Goodman, 1999).
 
     Where the counts are too few to say, or nothing above 0 comes of them, it is half of the count.
     """
