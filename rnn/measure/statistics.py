@@ -56,9 +56,9 @@ def series_interval(values, waves=4):
 
     Each of the slowest `waves` cosines that fit into the series has an amplitude, and they say how far the mean itself
     may be off; faster ones, which are small where neighbours are alike, are not asked. Student's t has one degree of
-    freedom for each (Lazarus, Lewis, Stock and Watson, 2018). With all of them it is `interval`. Where tenths of a series
-    correlate by 0.3 with the next, about as this book's do, four waves miss the mean in 7 of 100 series, and `interval`
-    of the tenths in 13.
+    freedom for each (Lazarus, Lewis, Stock and Watson, 2018). With all of them it is `interval`. Where tenths of a
+    series correlate by 0.3 with the next, about as this book's do, four waves miss the mean in 7 of 100 series, and
+    `interval` of the tenths in 13.
     """
     values = np.asarray(values, float)
     if len(values) < 2:
