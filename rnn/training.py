@@ -54,8 +54,9 @@ def plan(config, N, step, n):
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         lengths[:] = min(config.T, N - 1)
         starts = (np.random.Generator(random).random((n, config.B)) * (N - lengths[:, None])).astype(np.intp)
-    left = 1 - steps / config.steps(N) if config.decay else np.ones(n)
-    return Plan(starts, lengths, fresh, (config.learning_rate * left).astype(config.dtype))
+    risen = np.minimum(1, (steps + 1) / max(1, config.warmup))
+    left = 1 - steps / config.steps(N) if config.decay else 1
+    return Plan(starts, lengths, fresh, (config.learning_rate * risen * left).astype(config.dtype))
 
 
 def first_state(K, config):
