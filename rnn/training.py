@@ -257,3 +257,17 @@ def interrupts_remembered():
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def main():
+    """Let Numba compile what the notebooks use, for the types that are named: once, and not in every process."""
+    for dtype in sys.argv[1:]:
+        config, codes = Config(m=2, T=2, dtype=dtype), np.zeros(9, np.uint8)
+        params, memory, h, *_ = first_state(2, config)
+        advance(params, memory, h, codes, 0, np.empty(1), config)
+        kernel.evaluate(params, h[0], codes)
+        kernel.sample(params, h[0], np.zeros(1), 1, 1)
+
+
+if __name__ == "__main__":
+    main()
