@@ -83,11 +83,12 @@ def adagrad(theta, squares, gradient, rate, clip):
 def adam(theta, squares, means, gradient, rate, clip, n):
     """Step number n of Adam, in place, of the clipped gradient."""
     real = theta.dtype.type
-    of_mean, of_square, epsilon = real(1 - 0.9), real(1 - 0.999), real(1e-8)
+    of_mean, of_square, epsilon, tiny = real(1 - 0.9), real(1 - 0.999), real(1e-8), real(1e-30)
     unbiased_rate, unbias = rate / real(1 - 0.9**n), real(1 / np.sqrt(1 - 0.999**n))
     for i in range(len(theta)):
         g = min(max(gradient[i], -clip), clip)
-        means[i] += of_mean * (g - means[i])
+        mean = means[i] + of_mean * (g - means[i])
+        means[i] = mean if abs(mean) > tiny else real(0)
         squares[i] += of_square * (g * g - squares[i])
         theta[i] -= unbiased_rate * means[i] / (np.sqrt(squares[i]) * unbias + epsilon)
 
@@ -104,15 +105,35 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
 
 
 @inlined
+def product(A, R, out):
+    """out <- A R: sums of the rows of R, four at a time, for four rows of A at once; BLAS is faster for many."""
+    n, m = out.shape
+    if n >= 16:
+        np.dot(A, R, out)
+        return
+    out[:] = 0
+    fours, J = n // 4 * 4, len(R) // 4 * 4
+    for s in range(0, fours, 4):
+        for j in range(0, J, 4):
+            for i in range(m):
+                r0, r1, r2, r3 = R[j, i], R[j + 1, i], R[j + 2, i], R[j + 3, i]
+                out[s, i] += A[s, j] * r0 + A[s, j + 1] * r1 + A[s, j + 2] * r2 + A[s, j + 3] * r3
+                out[s + 1, i] += A[s + 1, j] * r0 + A[s + 1, j + 1] * r1 + A[s + 1, j + 2] * r2 + A[s + 1, j + 3] * r3
+                out[s + 2, i] += A[s + 2, j] * r0 + A[s + 2, j + 1] * r1 + A[s + 2, j + 2] * r2 + A[s + 2, j + 3] * r3
+                out[s + 3, i] += A[s + 3, j] * r0 + A[s + 3, j + 1] * r1 + A[s + 3, j + 2] * r2 + A[s + 3, j + 3] * r3
+    for s in range(fours, n):
+        for j in range(0, J, 4):
+            for i in range(m):
+                out[s, i] += A[s, j] * R[j, i] + A[s, j + 1] * R[j + 1, i] + A[s, j + 2] * R[j + 2, i] + A[s, j + 3] * R[j + 3, i]
+
+
+@inlined
 def forward(params, x, y, h, p, loss, rows, B):
     """From the states in the first B rows of h, fill the next `rows` of h, and `rows` of p and of the loss in nats."""
     W, U, V, b, c = params
     K, m = V.shape
     for r in range(0, rows, B):
-        if B == 1:
-            np.dot(W, h[r], h[r + 1])
-        else:
-            np.dot(h[r : r + B], W.T, h[r + B : r + 2 * B])
+        product(h[r : r + B], W, h[r + B : r + 2 * B])
         for s in range(r, r + B):
             for i in range(m):
                 h[s + B, i] += U[x[s], i] + b[i]
@@ -133,7 +154,7 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
     real = W.dtype.type
     x, y, loss = np.zeros(T * B, np.intp), np.zeros(T * B, np.intp), np.zeros(T * B)
     h, p, da = np.zeros((T * B + B, m), W.dtype), np.zeros((T * B, K), W.dtype), np.zeros((T * B, m), W.dtype)
-    from_next = np.zeros((B, m), W.dtype)
+    from_next, back = np.zeros((B, m), W.dtype), np.zeros_like(W)
     dW, dU, dV, db, dc = np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c)
     touched = np.zeros(K, np.bool_)
     for n in range(len(losses)):
@@ -155,17 +176,18 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
             if B > 1:
                 for k in range(K):
                     do[r, k] /= real(B)
+        for i in range(0, m, 8):
+            for j in range(m):
+                for k in range(i, i + 8):
+                    back[j, k] = W[k, j]
         np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
         from_next[:] = real(0)
         for r in range(rows - B, -1, -B):
             for s in range(B):
                 for i in range(m):
                     da[r + s, i] = (da[r + s, i] + from_next[s, i]) * (real(1) - h[r + s + B, i] * h[r + s + B, i])
-            if B == 1:
-                np.dot(W.T, da[r], from_next[0])
-            else:
-                np.dot(da[r : r + B], W, from_next)
-        np.dot(da[:rows].T, h[:rows], dW)
+            product(da[r : r + B], back, from_next)
+        np.dot(h[:rows].T, da[:rows], dW)
         np.dot(do[:rows].T, h[B : rows + B], dV)
         db[:] = real(0)
         dc[:] = real(0)
@@ -180,10 +202,9 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
         h0[:] = h[rows : rows + B]
         updates[0] += 1
         n_update = updates[0]
-        for i in range(m):
-            update(rule, W[i], squares.W[i], means.W[i], dW[i], rate, clip, n_update)
+        update(rule, W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1), rate, clip, n_update)
+        update(rule, V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), dV.reshape(-1), rate, clip, n_update)
         for k in range(K):
-            update(rule, V[k], squares.V[k], means.V[k], dV[k], rate, clip, n_update)
             if touched[k] or rule != 0:  # AdaGrad alone does nothing where the gradient is zero
                 update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, n_update)
         update(rule, b, squares.b, means.b, db, rate, clip, n_update)
@@ -228,7 +249,7 @@ def _sample(params, h, uniforms, temperature, top_p, codes):
             code += 1
             below += p[code]
         codes[n] = code
-        np.dot(W, h, a)
+        np.dot(h, W, a)
         for i in range(m):
             a[i] += U[code, i] + b[i]
         tanh(a)
@@ -246,6 +267,7 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     ours = params, memory.squares, memory.means
     inside = [_network(of, *params.V.shape, dtype) for of in ours]
     _expect(h, dtype, B, len(params.b))
+    states = _padded(h, B, len(inside[0].b))
     _expect(losses, float, n)
     _expect(memory.updates, int, 1)
     for array, kind in zip(plan[1:], (int, bool, dtype), strict=True):
@@ -258,10 +280,11 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     remembered, clip = Memory(*inside[1:], memory.updates), dtype.type(clip)
     rule = list(OPTIMIZERS).index(optimizer)
     with one_thread():
-        _advance(inside[0], remembered, h, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
+        _advance(inside[0], remembered, states, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
     for of, changed in zip(ours, inside, strict=True):
-        for theta, theirs in zip(of, changed._replace(U=changed.U.T), strict=True):
-            theta[:] = theirs
+        for theta, theirs in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
+            theta[:] = theirs[tuple(map(slice, theta.shape))]
+    h[:] = states[:, : len(params.b)]
 
 
 def evaluate(params, h, codes):
@@ -269,7 +292,7 @@ def evaluate(params, h, codes):
     network = _network(params, *params.V.shape, h.dtype)
     _expect(h, h.dtype, len(params.b))
     _expect_codes(codes, len(params.c))
-    losses, h = np.empty(max(0, len(codes) - 1)), h.copy()
+    losses, h = np.empty(max(0, len(codes) - 1)), _padded(h, len(network.b))
     with one_thread():
         _evaluate(network, h, np.ascontiguousarray(codes), losses)
     return losses
@@ -283,7 +306,7 @@ def sample(params, h, uniforms, temperature, top_p):
     network, codes = _network(params, *params.V.shape, h.dtype), np.empty(len(uniforms), np.intp)
     _expect(h, h.dtype, len(params.b))
     with one_thread():
-        _sample(network, h.copy(), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
+        _sample(network, _padded(h, len(network.b)), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
     return codes
 
 
@@ -301,8 +324,16 @@ def _network(params, K, m, dtype):
     """Return parameters as the compiled code has them: contiguous, of one type, and U transposed."""
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
         _expect(theta, dtype if dtype in (np.float32, np.float64) else float, *shape)
-    W, U, V, b, c = map(np.ascontiguousarray, params)
-    return Params(W, np.ascontiguousarray(U.T), V, b, c)
+    M = m + -m % 8
+    W, U, V, b, c = params
+    return Params(_padded(W.T, M, M), _padded(U.T, K, M), _padded(V, K, M), _padded(b, M), _padded(c, K))
+
+
+def _padded(array, *shape):
+    """Return a contiguous copy of a shape that may be larger, with zeros where it is."""
+    padded = np.zeros(shape, array.dtype)
+    padded[tuple(map(slice, array.shape))] = array
+    return padded
 
 
 _blas, _lock, _inside = ThreadpoolController(), threading.Lock(), 0
