@@ -108,7 +108,7 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
 def product(A, R, out):
     """out <- A R: sums of the rows of R, four at a time, for four rows of A at once; BLAS is faster for many."""
     n, m = out.shape
-    if n >= 16:
+    if n > 16:
         np.dot(A, R, out)
         return
     out[:] = 0
@@ -135,8 +135,9 @@ def forward(params, x, y, h, p, loss, rows, B):
     for r in range(0, rows, B):
         product(h[r : r + B], W, h[r + B : r + 2 * B])
         for s in range(r, r + B):
+            column = U[x[s]]
             for i in range(m):
-                h[s + B, i] += U[x[s], i] + b[i]
+                h[s + B, i] += column[i] + b[i]
             tanh(h[s + B])
     np.dot(h[B : rows + B], V.T, p[:rows])
     for r in range(rows):
@@ -192,10 +193,10 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
         db[:] = real(0)
         dc[:] = real(0)
         for r in range(rows):
-            touched[x[r]] = True
+            touched[x[r]], column = True, dU[x[r]]
             for i in range(m):
                 db[i] += da[r, i]
-                dU[x[r], i] += da[r, i]
+                column[i] += da[r, i]
             for k in range(K):
                 dc[k] += do[r, k]
 
