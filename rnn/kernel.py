@@ -115,14 +115,20 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
 
 @inlined
 def product(A, R, out):
-    """out <- A R: sums of the rows of R, four at a time, for four rows of A at once; BLAS is faster for many."""
-    n, m = out.shape
-    if n > 16:
+    """out <- A R, by BLAS for many rows of A; `add_rows` is faster for few."""
+    if len(A) > 16:
         np.dot(A, R, out)
         return
     out[:] = 0
-    fours, J = n // 4 * 4, len(R) // 4 * 4
-    for s in range(0, fours, 4):
+    for j in range(0, len(R), 128):  # so many rows of a large R stay near until all rows of A have had them
+        add_rows(A[:, j : j + 128], R[j : j + 128], out)
+
+
+@inlined
+def add_rows(A, R, out):
+    """out <- out + A R, four rows of R at a time for four rows of A at once."""
+    (n, m), J = out.shape, len(R) // 4 * 4
+    for s in range(0, n // 4 * 4, 4):
         for j in range(0, J, 4):
             for i in range(m):
                 r0, r1, r2, r3 = R[j, i], R[j + 1, i], R[j + 2, i], R[j + 3, i]
@@ -130,10 +136,11 @@ def product(A, R, out):
                 out[s + 1, i] += A[s + 1, j] * r0 + A[s + 1, j + 1] * r1 + A[s + 1, j + 2] * r2 + A[s + 1, j + 3] * r3
                 out[s + 2, i] += A[s + 2, j] * r0 + A[s + 2, j + 1] * r1 + A[s + 2, j + 2] * r2 + A[s + 2, j + 3] * r3
                 out[s + 3, i] += A[s + 3, j] * r0 + A[s + 3, j + 1] * r1 + A[s + 3, j + 2] * r2 + A[s + 3, j + 3] * r3
-    for s in range(fours, n):
+    for s in range(n // 4 * 4, n):
         for j in range(0, J, 4):
+            a0, a1, a2, a3 = A[s, j], A[s, j + 1], A[s, j + 2], A[s, j + 3]
             for i in range(m):
-                out[s, i] += A[s, j] * R[j, i] + A[s, j + 1] * R[j + 1, i] + A[s, j + 2] * R[j + 2, i] + A[s, j + 3] * R[j + 3, i]
+                out[s, i] += a0 * R[j, i] + a1 * R[j + 1, i] + a2 * R[j + 2, i] + a3 * R[j + 3, i]
 
 
 @inlined
