@@ -4,13 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#ifndef VECTOR
-#define VECTOR 8
-#endif
-#define PADDED(n) (((n) + VECTOR - 1) / VECTOR * VECTOR)
-enum { MP = PADDED(M), KP = PADDED(K) };
-typedef float units[MP] __attribute__((aligned(4 * VECTOR)));
-typedef float scores[KP] __attribute__((aligned(4 * VECTOR)));
+enum { MP = (M + 7) / 8 * 8, KP = (K + 7) / 8 * 8 };
+typedef float units[MP] __attribute__((aligned(32)));
+typedef float scores[KP] __attribute__((aligned(32)));
 typedef struct { units W[M], U[K], V[K], b; scores c; } network;
 
 static network params, memory, gradient;
@@ -25,7 +21,7 @@ static void adagrad(float *theta, float *memory, float *gradient, int n, float r
 }
 
 void train(const float *W, const float *U, const float *V, const float *b, const float *c, const unsigned short *codes,
-           long steps, double *losses, long steps_per_epoch, float rate, float clip) {
+           double *losses, long steps, long steps_per_epoch, float rate, float clip) {
     static units h[T + 1], da[T + 1];
     static scores p[T];
     memset(&params, 0, sizeof params), memset(&memory, 0, sizeof memory), memset(&gradient, 0, sizeof gradient);
