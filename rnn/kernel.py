@@ -1,9 +1,11 @@
 """The mathematics of `model.py`, compiled: many steps of training, the loss of a text, and sampling.
 
-Numba makes machine code of these loops. Four things make them fast: the products with matrices go to the BLAS library,
-those over a whole sequence at once; every loop of our own runs along a row, which feeds the processor's vector units;
-tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and AdaGrad updates only
-those columns of U that the sequences touched. In here U lies transposed, (K, m), so that such a column is a row.
+Numba makes machine code of these loops. Five things make them fast: products over a whole sequence go to the BLAS
+library; those with W, each of which waits for the one before, are sums of rows, for BLAS is slow when there are few;
+every loop of our own runs along a row, which feeds the processor's vector units, and a row of units is filled up with
+zeros to whole vectors; tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and
+AdaGrad updates only those columns of U that the sequences touched. In here W and U lie transposed, (m, m) and (K, m),
+so that what one unit or one character adds to all units is a row.
 
 B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
 
@@ -30,7 +32,7 @@ inlined = njit(fastmath=_relaxed, error_model="numpy", forceinline=True)
 
 @inlined
 def tanh(a):
-    """a <- tanh a: Lambert's fraction, cut at the ninth, at a/16; four times tanh 2x = 2 n d/(d^2 + n^2) for tanh x = n/d."""
+    """a <- tanh a: n/d is Lambert's fraction, cut at the ninth, at a/16; then four times tanh 2x = 2nd/(d^2 + n^2)."""
     real = a.dtype.type
     for i in range(len(a)):
         x = min(max(a[i], real(-20)), real(20)) * real(1 / 16)
@@ -97,7 +99,7 @@ def adam(theta, squares, means, gradient, rate, clip, n):
     for i in range(len(theta)):
         g = min(max(gradient[i], -clip), clip)
         mean = means[i] + of_mean * (g - means[i])
-        means[i] = mean if abs(mean) > tiny else real(0)
+        means[i] = mean if abs(mean) > tiny else real(0)  # with numbers next to zero processors take far longer
         squares[i] += of_square * (g * g - squares[i])
         theta[i] -= unbiased_rate * means[i] / (np.sqrt(squares[i]) * unbias + epsilon)
 
@@ -115,18 +117,18 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
 
 @inlined
 def product(A, R, out):
-    """out <- A R, by BLAS for many rows of A; `add_rows` is faster for few."""
+    """out <- A R: BLAS is the faster one if A has many rows."""
     if len(A) > 16:
         np.dot(A, R, out)
         return
     out[:] = 0
-    for j in range(0, len(R), 128):  # so many rows of a large R stay near until all rows of A have had them
+    for j in range(0, len(R), 128):  # a part that stays in the cache until all rows of A have had it
         add_rows(A[:, j : j + 128], R[j : j + 128], out)
 
 
 @inlined
 def add_rows(A, R, out):
-    """out <- out + A R, four rows of R at a time for four rows of A at once."""
+    """out <- out + A R: four rows of R at a time, read once for four rows of A."""
     (n, m), J = out.shape, len(R) // 4 * 4
     for s in range(0, n // 4 * 4, 4):
         for j in range(0, J, 4):
@@ -187,34 +189,29 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
         if not np.isfinite(losses[n]):
             break
 
+        from_next[:], db[:], dc[:] = real(0), real(0), real(0)
         do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place, and divided by B: the loss is a mean
         for r in range(rows):
             do[r, y[r]] -= real(1)
-            if B > 1:
-                for k in range(K):
-                    do[r, k] /= real(B)
-        for i in range(0, m, 8):
+            for k in range(K):
+                do[r, k] /= real(B)
+                dc[k] += do[r, k]
+        np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
+        for i in range(0, m, 8):  # eight columns at a time, which lie side by side
             for j in range(m):
                 for k in range(i, i + 8):
                     back[j, k] = W[k, j]
-        np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
-        from_next[:] = real(0)
         for r in range(rows - B, -1, -B):
-            for s in range(B):
+            for s in range(r, r + B):
+                touched[x[s]], column = True, dU[x[s]]
                 for i in range(m):
-                    da[r + s, i] = (da[r + s, i] + from_next[s, i]) * (real(1) - h[r + s + B, i] * h[r + s + B, i])
+                    da[s, i] = (da[s, i] + from_next[s - r, i]) * (real(1) - h[s + B, i] * h[s + B, i])
+                for i in range(m):
+                    db[i] += da[s, i]
+                    column[i] += da[s, i]
             product(da[r : r + B], back, from_next)
         np.dot(h[:rows].T, da[:rows], dW)
         np.dot(do[:rows].T, h[B : rows + B], dV)
-        db[:] = real(0)
-        dc[:] = real(0)
-        for r in range(rows):
-            touched[x[r]], column = True, dU[x[r]]
-            for i in range(m):
-                db[i] += da[r, i]
-                column[i] += da[r, i]
-            for k in range(K):
-                dc[k] += do[r, k]
 
         h0[:] = h[rows : rows + B]
         updates[0] += 1
@@ -323,7 +320,9 @@ def sample(params, h, uniforms, temperature, top_p):
     network, codes = _network(params, *params.V.shape, h.dtype), np.empty(len(uniforms), np.intp)
     _expect(h, h.dtype, len(params.b))
     with one_thread():
-        _sample(network, _padded(h, len(network.b)), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
+        _sample(
+            network, _padded(h, len(network.b)), np.asarray(uniforms, float), float(temperature), float(top_p), codes
+        )
     return codes
 
 
@@ -338,7 +337,7 @@ def _expect_codes(codes, K):
 
 
 def _network(params, K, m, dtype):
-    """Return parameters as the compiled code has them: contiguous, of one type, and U transposed."""
+    """Return copies of parameters as the compiled code has them: W and U transposed, rows of whole vectors."""
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
         _expect(theta, dtype if dtype in (np.float32, np.float64) else float, *shape)
     M = m + -m % 8
@@ -347,7 +346,7 @@ def _network(params, K, m, dtype):
 
 
 def _padded(array, *shape):
-    """Return a contiguous copy of a shape that may be larger, with zeros where it is."""
+    """Return a contiguous copy that may be larger, with zeros where it is."""
     padded = np.zeros(shape, array.dtype)
     padded[tuple(map(slice, array.shape))] = array
     return padded
