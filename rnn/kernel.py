@@ -39,10 +39,8 @@ def tanh(a):
         z = x * x
         n = x * ((((z + real(990)) * z + real(135135)) * z + real(4729725)) * z * real(1 / 34459425) + real(1))
         d = (((real(45) * z + real(13860)) * z + real(945945)) * z + real(16216200)) * z * real(1 / 34459425) + real(1)
-        n, d = real(2) * n * d, d * d + n * n
-        n, d = real(2) * n * d, d * d + n * n
-        n, d = real(2) * n * d, d * d + n * n
-        n, d = real(2) * n * d, d * d + n * n
+        for _ in range(4):
+            n, d = real(2) * n * d, d * d + n * n
         a[i] = n / d
 
 
@@ -68,13 +66,10 @@ def softmax(o):
         e = real(1 / 39916800)
         for n in (3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2, 1, 1):
             e = e * z + real(1 / n)
-        e = e * e
-        e = e * e
-        e = e * e
-        e = e * e
-        e = e * e
-        o[k] = e * e
-        total += o[k]
+        for _ in range(6):
+            e = e * e
+        o[k] = e
+        total += e
     for k in range(len(o)):
         o[k] /= total
     return largest + np.log(total)
@@ -118,31 +113,26 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
 @inlined
 def product(A, R, out):
     """out <- A R: BLAS is the faster one if A has many rows."""
-    if len(A) > 16:
+    n = len(A)
+    if n > 16:
         np.dot(A, R, out)
         return
     out[:] = 0
     for j in range(0, len(R), 128):  # a part that stays in the cache until all rows of A have had it
-        add_rows(A[:, j : j + 128], R[j : j + 128], out)
+        add_rows(A[:, j : j + 128], R[j : j + 128], out, 0, n // 4 * 4, 4)
+        add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 4 * 4, n // 2 * 2, 2)
+        add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 2 * 2, n, 1)
 
 
 @inlined
-def add_rows(A, R, out):
-    """out <- out + A R: four rows of R at a time, read once for four rows of A."""
-    (n, m), J = out.shape, len(R) // 4 * 4
-    for s in range(0, n // 4 * 4, 4):
-        for j in range(0, J, 4):
-            for i in range(m):
-                r0, r1, r2, r3 = R[j, i], R[j + 1, i], R[j + 2, i], R[j + 3, i]
-                out[s, i] += A[s, j] * r0 + A[s, j + 1] * r1 + A[s, j + 2] * r2 + A[s, j + 3] * r3
-                out[s + 1, i] += A[s + 1, j] * r0 + A[s + 1, j + 1] * r1 + A[s + 1, j + 2] * r2 + A[s + 1, j + 3] * r3
-                out[s + 2, i] += A[s + 2, j] * r0 + A[s + 2, j + 1] * r1 + A[s + 2, j + 2] * r2 + A[s + 2, j + 3] * r3
-                out[s + 3, i] += A[s + 3, j] * r0 + A[s + 3, j + 1] * r1 + A[s + 3, j + 2] * r2 + A[s + 3, j + 3] * r3
-    for s in range(n // 4 * 4, n):
-        for j in range(0, J, 4):
-            a0, a1, a2, a3 = A[s, j], A[s, j + 1], A[s, j + 2], A[s, j + 3]
-            for i in range(m):
-                out[s, i] += a0 * R[j, i] + a1 * R[j + 1, i] + a2 * R[j + 2, i] + a3 * R[j + 3, i]
+def add_rows(A, R, out, begin, end, together):
+    """out <- out + A R: four rows of R at a time, read once for so many rows of A together."""
+    for s in range(begin, end, together):
+        for j in range(0, len(R) // 4 * 4, 4):
+            for i in range(out.shape[1]):
+                for a in range(together):
+                    sum_of_two = A[s + a, j] * R[j, i] + A[s + a, j + 1] * R[j + 1, i]
+                    out[s + a, i] += sum_of_two + A[s + a, j + 2] * R[j + 2, i] + A[s + a, j + 3] * R[j + 3, i]
 
 
 @inlined
@@ -230,9 +220,8 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
 
 @compiled
 def _evaluate(params, h, codes, losses):
-    _, _, V, _, _ = params
-    (K, m), T = V.shape, 64
-    states, p = np.zeros((T + 1, m), V.dtype), np.zeros((T, K), V.dtype)
+    (K, m), T = params.V.shape, 64
+    states, p = np.zeros((T + 1, m), h.dtype), np.zeros((T, K), h.dtype)
     for start in range(0, len(losses), T):
         rows = min(T, len(losses) - start)
         states[0] = h
@@ -319,10 +308,9 @@ def sample(params, h, uniforms, temperature, top_p):
     """
     network, codes = _network(params, *params.V.shape, h.dtype), np.empty(len(uniforms), np.intp)
     _expect(h, h.dtype, len(params.b))
+    h = _padded(h, len(network.b))
     with one_thread():
-        _sample(
-            network, _padded(h, len(network.b)), np.asarray(uniforms, float), float(temperature), float(top_p), codes
-        )
+        _sample(network, h, np.asarray(uniforms, float), float(temperature), float(top_p), codes)
     return codes
 
 
