@@ -7,12 +7,16 @@ which the second-level cache is read, whichever takes longer.
 import time
 
 import numpy as np
+from numba import njit
 
 from rnn import kernel
 from rnn.model import OPTIMIZERS
 
+# not `kernel.compiled`: Numba caches by file, and would not see that kernel.py has changed
+compiled = njit(fastmath=True, error_model="numpy")
 
-@kernel.compiled
+
+@compiled
 def recurrent_products(W, h, out, steps):
     """W h forward and W^T dL/da back, one after the other for each character of the B sequences."""
     B = len(out)
@@ -22,7 +26,7 @@ def recurrent_products(W, h, out, steps):
             kernel.product(h[r : r + B], W, out)
 
 
-@kernel.compiled
+@compiled
 def sequence_products(h, p, V, dW, dV, dh, steps):
     """The scores, what reaches h from them, and the gradients of W and V: over the whole sequence at once."""
     for _ in range(steps):
@@ -32,14 +36,14 @@ def sequence_products(h, p, V, dW, dV, dh, steps):
         np.dot(p.T, h, dV)
 
 
-@kernel.compiled
+@compiled
 def updates(rule, theta, squares, means, gradient, rate, clip, steps):
     """The optimiser's step, of as many parameters as it changes."""
     for n in range(steps):
         kernel.update(rule, theta, squares, means, gradient, rate, clip, n + 1)
 
 
-@kernel.compiled
+@compiled
 def functions(h, p, steps):
     """Tanh of every state, softmax of every score."""
     for _ in range(steps):
@@ -48,14 +52,14 @@ def functions(h, p, steps):
             kernel.softmax(p[r])
 
 
-@kernel.compiled
+@compiled
 def multiply(A, R, out, steps):
     """A product large enough for BLAS to be as fast as it can."""
     for _ in range(steps):
         np.dot(A, R, out)
 
 
-@kernel.compiled
+@compiled
 def read(a, steps):
     """Read all of a, again and again."""
     total = a[0]
