@@ -91,8 +91,8 @@ def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
     of_update[1] **= 2
     side, half_a_megabyte = 512, np.ones(1 << 17, np.float32)
     large = [np.ones((side, side), np.float32)] * 2 + [np.empty((side, side), np.float32)]
-    flops = 2 * side**3 / _microseconds(multiply, large, 20).min()  # a microsecond
-    bytes_read = half_a_megabyte.nbytes / _microseconds(read, [half_a_megabyte], 200).min()
+    flops = 2 * side**3 / _microseconds(multiply, large, 20, 30).min()  # a microsecond
+    bytes_read = half_a_megabyte.nbytes / _microseconds(read, [half_a_megabyte], 200, 30).min()
     traffic = 4 * changed * (5 if optimizer == "adagrad" else 7)
     kinds = {  # and what they cost: operations, and bytes of what does not stay in the first-level cache
         "W with the states, forward and back": (recurrent_products, (W, h, out), 4 * rows * m * m, 8 * T * m * m),
