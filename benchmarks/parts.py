@@ -17,13 +17,13 @@ compiled = njit(fastmath=True, error_model="numpy")
 
 
 @compiled
-def recurrent_products(W, h, out, steps):
+def recurrent_products(W, back, h, out, steps):
     """W h forward and W^T dL/da back, one after the other for each character of the B sequences."""
     B = len(out)
     for _ in range(steps):
         for r in range(0, len(h), B):
-            kernel.product(h[r : r + B], W, out)
-            kernel.product(h[r : r + B], W, out)
+            kernel.product(h[r : r + B], W, back, out)
+            kernel.product(h[r : r + B], back, W, out)
 
 
 @compiled
@@ -95,7 +95,12 @@ def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
     bytes_read = half_a_megabyte.nbytes / _microseconds(read, [half_a_megabyte], 200, 30).min()
     traffic = 4 * changed * (5 if optimizer == "adagrad" else 7)
     kinds = {  # and what they cost: operations, and bytes of what does not stay in the first-level cache
-        "W with the states, forward and back": (recurrent_products, (W, h, out), 4 * rows * m * m, 8 * T * m * m),
+        "W with the states, forward and back": (
+            recurrent_products,
+            (W, W.T.copy(), h, out),
+            4 * rows * m * m,
+            8 * T * m * m,
+        ),
         "products over the sequence": (sequence_products, (h, p, V, dW, dV, dh), 2 * rows * m * (3 * K + m), 0),
         f"{optimizer}": (updates, (rule, *of_update, np.float32(1e-6), np.float32(5)), 20 * changed, traffic),
         "tanh and softmax": (functions, (h, p), rows * (35 * m + 45 * K), 0),

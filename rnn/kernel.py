@@ -111,11 +111,20 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
 
 
 @inlined
-def product(A, R, out):
-    """out <- A R: BLAS is the faster one if A has many rows."""
+def transpose(A, out):
+    """out <- A^T, eight rows of A at a time, which become neighbours."""
+    for i in range(0, len(A), 8):
+        for j in range(A.shape[1]):
+            for k in range(i, i + 8):
+                out[j, k] = A[k, j]
+
+
+@inlined
+def product(A, R, R_transposed, out):
+    """out <- A R. If A has many rows BLAS is faster, and fastest with the larger matrix on the left."""
     n = len(A)
     if n > 16:
-        np.dot(A, R, out)
+        transpose(np.dot(R_transposed, A.T), out)
         return
     out[:] = 0
     for j in range(0, len(R), 128):  # a part that stays in the cache until all rows of A have had it
@@ -136,20 +145,20 @@ def add_rows(A, R, out, begin, end, together):
 
 
 @inlined
-def forward(params, x, y, h, p, loss, rows, B):
-    """From the states in the first B rows of h, fill the next `rows` of h, and `rows` of p and of the loss in nats."""
+def forward(params, back, x, y, h, p, loss, rows, B):
+    """Fill `back` with W as in `model.py`; from B states in h, fill the next `rows` of h, p and the loss in nats."""
     W, U, V, b, c = params
-    K, m = V.shape
+    transpose(W, back)
     for r in range(0, rows, B):
-        product(h[r : r + B], W, h[r + B : r + 2 * B])
+        product(h[r : r + B], W, back, h[r + B : r + 2 * B])
         for s in range(r, r + B):
             column = U[x[s]]
-            for i in range(m):
+            for i in range(len(b)):
                 h[s + B, i] += column[i] + b[i]
             tanh(h[s + B])
     np.dot(h[B : rows + B], V.T, p[:rows])
     for r in range(rows):
-        for k in range(K):
+        for k in range(len(c)):
             p[r, k] += c[k]
         score = p[r, y[r]]
         loss[r] = softmax(p[r]) - score
@@ -174,7 +183,7 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
         if plan.fresh[n]:
             h0[:] = real(0)
         h[:B] = h0
-        forward(params, x, y, h, p, loss, rows, B)
+        forward(params, back, x, y, h, p, loss, rows, B)
         losses[n] = loss[:rows].sum() / B
         if not np.isfinite(losses[n]):
             break
@@ -187,10 +196,6 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
                 do[r, k] /= real(B)
                 dc[k] += do[r, k]
         np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
-        for i in range(0, m, 8):  # eight columns at a time, which lie side by side
-            for j in range(m):
-                for k in range(i, i + 8):
-                    back[j, k] = W[k, j]
         for r in range(rows - B, -1, -B):
             for s in range(r, r + B):
                 touched[x[s]], column = True, dU[x[s]]
@@ -199,7 +204,7 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
                 for i in range(m):
                     db[i] += da[s, i]
                     column[i] += da[s, i]
-            product(da[r : r + B], back, from_next)
+            product(da[r : r + B], back, W, from_next)
         np.dot(h[:rows].T, da[:rows], dW)
         np.dot(do[:rows].T, h[B : rows + B], dV)
 
@@ -221,11 +226,11 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
 @compiled
 def _evaluate(params, h, codes, losses):
     (K, m), T = params.V.shape, 64
-    states, p = np.zeros((T + 1, m), h.dtype), np.zeros((T, K), h.dtype)
+    states, p, back = np.zeros((T + 1, m), h.dtype), np.zeros((T, K), h.dtype), np.zeros((m, m), h.dtype)
     for start in range(0, len(losses), T):
         rows = min(T, len(losses) - start)
         states[0] = h
-        forward(params, codes[start:], codes[start + 1 :], states, p, losses[start:], rows, 1)
+        forward(params, back, codes[start:], codes[start + 1 :], states, p, losses[start:], rows, 1)
         h[:] = states[rows]
 
 
