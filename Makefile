@@ -134,8 +134,8 @@ sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 
 	@rm -f $(BUILD)/0[56]_*.ipynb # the next report shows what was trained, even if this is stopped
 	@$(BIN)/python -m rnn.choices $(SETTINGS) ALL=1
 
-test: setup data ## run the tests
-	@$(BIN)/python -m pytest
+test: setup data build/compiled-float32 build/compiled-float64 ## run the tests
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
 lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start page
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
