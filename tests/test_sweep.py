@@ -275,7 +275,9 @@ def test_a_worker_with_other_code_is_refused_and_nothing_of_it_comes_home(tmp_pa
 DIE = "import os; from rnn import sweep; sweep.train_there = lambda *_: os._exit(1)"
 
 
-def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, worker):
+def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, worker, monkeypatch):
+    monkeypatch.setattr(sweep_module, "GONE_SECONDS", VERY_LONG)
+
     def begin_again():
         for _ in range(8):
             worker(DIE).wait()
@@ -290,6 +292,7 @@ def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, work
 
 def test_a_run_that_kills_every_worker_is_given_up(tmp_path, scheduler, worker, monkeypatch):
     monkeypatch.setattr(sweep_module, "DEATHS", 1)
+    monkeypatch.setattr(sweep_module, "GONE_SECONDS", VERY_LONG)
     ended = threading.Event()
 
     def begin_again():
