@@ -1,0 +1,72 @@
+"""What a network remembers: how far back the gradient reaches, and what the characters further back are worth."""
+
+import numpy as np
+
+from rnn.model import Params, softmax
+
+
+def states(params, codes, h):
+    """Return h_0 .. h_N (N + 1, m), the states before and after each of the codes (N,), h_0 being h (m,)."""
+    W, U, _, b, _ = params
+    of_text = np.empty((len(codes) + 1, len(b)), W.dtype)
+    of_text[0] = h
+    for t, code in enumerate(codes):
+        of_text[t + 1] = np.tanh(W @ of_text[t] + U[:, code] + b)
+    return of_text
+
+
+def bits_after(params, h, x, y):
+    """Return the bits (places,) for the characters y (places,) that follow x (places, k), read from h (places, m)."""
+    W, U, V, b, c = params
+    for code in x.T:
+        h = np.tanh(h @ W.T + U.T[code] + b)
+    return -np.log2(softmax(h @ V.T + c)[np.arange(len(y)), y])
+
+
+def windows(codes, places, length):
+    """Return the `length` codes before each of the places, (places, length)."""
+    return codes[np.asarray(places)[:, None] + np.arange(-length, 0)]
+
+
+def shuffled_before(x, k, rng):
+    """Return x (places, n) with all but the last k characters of each row in random order."""
+    x = x.copy()
+    x[:, : x.shape[1] - k] = rng.permuted(x[:, : x.shape[1] - k], axis=1)
+    return x
+
+
+def gradient_norms(params, h, codes, places, reach):
+    """Return |dL_t/dh_{t-k}| (reach + 1, places) of the loss L_t of codes[t] alone, for k = 0 .. `reach`.
+
+    h (N + 1, m) are the `states` of the text: h[t] is what codes[t] is predicted from. Step by step backwards,
+    dL_t/dh_{t-k-1} = W^T diag(1 - h_{t-k}^2) dL_t/dh_{t-k} (Pascanu, Mikolov and Bengio, 2013).
+    """
+    W, _, V, _, c = Params(*(theta.astype(float) for theta in params))  # what vanishes soon leaves float32
+    h, t = h.astype(float), np.asarray(places)
+    do = softmax(h[t] @ V.T + c)
+    do[np.arange(len(t)), codes[t]] -= 1
+    dh = do @ V
+    norms = [np.linalg.norm(dh, axis=1)]
+    for k in range(reach):
+        dh = (dh * (1 - h[t - k] ** 2)) @ W
+        norms.append(np.linalg.norm(dh, axis=1))
+    return np.array(norms)
+
+
+def spectral_radius(W, h=None):
+    """Return the largest |eigenvalue| of W; of the Jacobians dh_t/dh_{t-1} = diag(1 - h^2) W at states h (n, m)."""
+    J = W if h is None else (1 - h[..., None] ** 2) * W
+    return np.abs(np.linalg.eigvals(J)).max(axis=-1)
+
+
+def horizon(lost, at_most):
+    """Return the first k from which on {k: `Estimate` of the bits lost} stays below `at_most` with its interval.
+
+    NaN where it never does.
+    """
+    reached = np.nan
+    for k, estimate in sorted(lost.items(), reverse=True):
+        if not estimate.value + estimate.half < at_most:
+            break
+        reached = k
+    return reached
