@@ -70,3 +70,16 @@ def horizon(lost, at_most):
             break
         reached = k
     return reached
+
+
+def clock(h, longest):
+    """Return the share (longest,) of the states' variance, h (N, m), that t modulo 1, 2, ... `longest` accounts for.
+
+    A network that counts characters in a circle, whatever they are, has a large share at the length of the circle.
+    """
+    h, t = h - h.mean(axis=0), np.arange(len(h))
+    shares = []
+    for n in range(1, longest + 1):
+        means = np.array([h[t % n == phase].mean(axis=0) for phase in range(n)])
+        shares.append((means[t % n] ** 2).sum() / (h**2).sum())
+    return np.array(shares)

@@ -55,3 +55,31 @@ def ngram_losses(tables, codes, part, K):
     """Return -log p (longest + 1, n), in nats, of the n characters codes[part], by n-grams of lengths 0, 1, ..."""
     begin = max(0, part.start - len(tables))
     return -np.log(ngram_probabilities(tables, codes[begin : part.stop], K)[:, part.start - begin :])
+
+
+def sample_ngrams(tables, K, length, n, rng):
+    """Return the codes (length, n) of n texts drawn at once with the probabilities of `ngram_probabilities`.
+
+    The longest context says a character with the share total / (total + types), one of those that followed it; else the
+    shorter one is asked, and the last of all draws any character.
+    """
+    codes = np.empty((length, n), np.int64)
+    places = [np.zeros(n, np.int64)]  # the number of the last 0, 1, ... characters among the strings of that length
+    ends = [np.cumsum(table.counts) for table in tables]
+    for t in range(length):
+        codes[t], open_ = rng.integers(0, K, n), np.ones(n, bool)
+        for place, table, end in reversed(list(zip(places, tables, ends, strict=False))):
+            total, types = (np.where(place < 0, 0, of[place]) for of in (table.totals, table.types))
+            says = open_ & (rng.random(n) * (total + types) < total)
+            begin = np.searchsorted(table.keys, place * K)
+            before = np.where(begin > 0, end[begin - 1], 0)
+            drawn = np.searchsorted(end, before + (rng.random(n) * total).astype(np.int64), side="right")
+            codes[t] = np.where(says, table.keys[drawn.clip(max=len(table.keys) - 1)] % K, codes[t])
+            open_ &= ~says
+        longer = [np.zeros(n, np.int64)]
+        for place, table in zip(places, tables[:-1], strict=False):
+            sought = np.where(place < 0, -1, place * K + codes[t])
+            found = np.searchsorted(table.keys, sought).clip(max=len(table.keys) - 1)
+            longer.append(np.where(table.keys[found] == sought, found, -1))
+        places = longer
+    return codes

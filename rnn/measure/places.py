@@ -1,0 +1,65 @@
+"""Where in a text the bits go: by the kind of a character, by its place in the word and in the line."""
+
+import numpy as np
+
+QUOTATION_MARKS = ("“”", "«»", "„“", "「」", "『』", '""')  # what opens and what closes
+
+KINDS = {  # the first that fits
+    "line break": lambda character: character in "\n\r",
+    "space": str.isspace,
+    "digit": str.isdigit,
+    "capital": str.isupper,
+    "letter": str.isalpha,
+    "quotation mark": lambda character: character in set("".join(QUOTATION_MARKS)) - set("‘’"),
+    "other mark": lambda _: True,
+}
+
+
+def kinds(codes, vocabulary):
+    """Return the kind (N,) of each character, one of `KINDS`."""
+    of_code = [next(kind for kind, fits in KINDS.items() if fits(character)) for character in vocabulary]
+    return np.array(of_code)[codes]
+
+
+def is_letter(codes, vocabulary):
+    """Return whether each character (N,) is a letter."""
+    return np.array([character.isalpha() for character in vocabulary])[codes]
+
+
+def run_lengths(inside):
+    """Return at each place (N,) how many places in a row, itself the last, are `inside`; 0 where it is not."""
+    at = np.arange(1, len(inside) + 1)
+    return at - np.maximum.accumulate(np.where(inside, 0, at))
+
+
+def in_word(codes, vocabulary):
+    """Return the place (N,) in its word of each letter, from 1; 0 for what is no letter. A word is a run of letters."""
+    return run_lengths(is_letter(codes, vocabulary))
+
+
+def in_line(codes, vocabulary):
+    """Return the place (N,) in its line of each character, from 1; 0 for a line break."""
+    return run_lengths(np.array([character != "\n" for character in vocabulary])[codes])
+
+
+def quotation_marks(codes, vocabulary):
+    """Return what opens and closes a quotation in a text, two characters: the most frequent; "" where there is none."""
+    counts = dict(zip(vocabulary, np.bincount(codes, minlength=len(vocabulary)), strict=True))
+    marks = max(QUOTATION_MARKS, key=lambda pair: min(counts.get(mark, 0) for mark in pair))
+    return marks if all(counts.get(mark, 0) for mark in marks) else ""
+
+
+def in_quotation(codes, vocabulary, marks):
+    """Return whether each place (N,) is inside quotation marks: the opening one is, the closing one is not.
+
+    Where the two are the same, every second one closes, and a blank line does.
+    """
+    opening, closing = (codes == vocabulary.index(mark) for mark in marks)
+    if marks[0] == marks[1]:
+        line_break = codes == vocabulary.find("\n")
+        closed = line_break & np.roll(line_break, 1)
+        n = np.cumsum(opening)
+        within = n - np.maximum.accumulate(np.where(closed, n, 0))  # of the marks since the last blank line
+        return within % 2 == 1
+    last = np.maximum.accumulate(np.where(opening | closing, np.arange(len(codes)), -1))
+    return (last >= 0) & opening[last]
