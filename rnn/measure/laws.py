@@ -2,16 +2,12 @@
 
 import numpy as np
 
-from rnn.measure.words import words
-
-FEWEST = 100  # words of which a law is asked
+from rnn.measure.words import has_words, words
 
 
 def tokens(text):
-    """Return the words of a text in lower case, in order; its characters where words are not told apart by spaces."""
-    found = [word.lower() for word in words(text)]
-    spaces = sum(map(str.isspace, text))
-    return np.array(found if spaces * 20 > len(text) else [character for character in text if character.isalpha()])
+    """Return the words of a text in lower case, in order; its letters where spaces do not tell its words apart."""
+    return np.array([word.lower() for word in words(text)] if has_words(text) else list(filter(str.isalpha, text)))
 
 
 def zipf(of_text):

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from rnn.corpus import decode
+from rnn.measure.words import has_words
+
 QUOTATION_MARKS = ("“”", "«»", "„“", "「」", "『』", '""')  # what opens and what closes
 
 KINDS = {  # the first that fits
@@ -19,6 +22,20 @@ def kinds(codes, vocabulary):
     """Return the kind (N,) of each character, one of `KINDS`."""
     of_code = [next(kind for kind, fits in KINDS.items() if fits(character)) for character in vocabulary]
     return np.array(of_code)[codes]
+
+
+def groups(codes, vocabulary):
+    """Return what characters are grouped by, {name: (group (N,) of each character, the groups in order)}.
+
+    What a text does not have, words told apart by spaces or lines, is left out.
+    """
+    kind = kinds(codes, vocabulary)
+    of_text = {"kind of character": (kind, [name for name in KINDS if (kind == name).any()])}
+    if has_words(decode(codes, vocabulary)):
+        of_text["place in the word"] = in_word(codes, vocabulary), range(1, 11)
+    if (kind == "line break").any():
+        of_text["place in the line"] = (in_line(codes, vocabulary) - 1) // 5 * 5 + 1, range(1, 76, 5)
+    return of_text
 
 
 def is_letter(codes, vocabulary):

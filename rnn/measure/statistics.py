@@ -92,3 +92,17 @@ def of_stretches(means, half=0.0):
     """Return the `Estimate` of the mean of stretches, given each one's; `half` is that of what else varies."""
     mean = interval(means)
     return Estimate(mean.value, np.hypot(mean.half, half))
+
+
+def mean_where(values, where):
+    """Return the `Estimate` of the mean of those of the values (n,) of held-out characters that are chosen by a mask.
+
+    The chosen ones of a stretch count as one, since neighbours are not independent: the mean is a ratio of two sums over
+    ten stretches, and so is its interval (Cochran, Sampling Techniques, 1977, section 6.4).
+    """
+    sums, n = (np.array([of.sum() for of in stretches(x)]) for x in (np.where(where, values, 0.0), np.asarray(where)))
+    if not n.sum():
+        return Estimate(np.nan, np.nan)
+    mean = sums.sum() / n.sum()
+    spread = np.sqrt(((sums - mean * n) ** 2).sum() * len(n) / (len(n) - 1)) / n.sum()
+    return Estimate(mean, stats.t.ppf(0.975, len(n) - 1) * spread)

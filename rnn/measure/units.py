@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.stats import rankdata
 
+from rnn.corpus import decode
 from rnn.measure import places
+from rnn.measure.words import has_words
 
 AT_LEAST = 20  # places with a label and as many without it, or it cannot be judged by
 
@@ -13,8 +15,10 @@ def labels(codes, vocabulary, marks):
 
     `marks` are those of quotations; what a text does not have is left out.
     """
-    kind, word = places.kinds(codes, vocabulary), places.in_word(codes, vocabulary)
-    of_text = {"inside a word": word > 0, "after a capital": kind == "capital", "length of the word so far": word}
+    of_text = {"after a capital": places.kinds(codes, vocabulary) == "capital"}
+    if has_words(decode(codes, vocabulary)):
+        word = places.in_word(codes, vocabulary)
+        of_text |= {"inside a word": word > 0, "length of the word so far": word}
     if marks:
         of_text["inside quotation marks"] = places.in_quotation(codes, vocabulary, marks)
     if "\n" in vocabulary:
