@@ -1,9 +1,10 @@
-"""Whether a network knows what it does not know: its probabilities, one temperature, and the entropy of what it writes."""
+"""Whether a network knows what it does not know: its probabilities, one temperature, the entropy of what it writes."""
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
+from rnn.measure.memory import states
 from rnn.measure.statistics import Estimate
 from rnn.model import softmax
 
@@ -28,6 +29,12 @@ def reliability(p, y, edges):
     return table
 
 
+def scores(params, h, codes):
+    """Return the scores o (N - 1, K) of what follows each of the codes (N,), read from the state h, and what does."""
+    of_text = states(params, codes[:-1], h)
+    return of_text[1:] @ params.V.T + params.c, codes[1:]
+
+
 def losses_at(o, y, temperature):
     """Return the bits (n,) for the characters y (n,), given scores o (n, K), at a temperature."""
     z = o / temperature
@@ -46,20 +53,20 @@ def entropy(p):
     return -(p * np.log2(np.maximum(p, 1e-30))).sum(axis=-1)
 
 
-def write(params, h, length, rng, temperature=1.0):
-    """Return the codes (length, n) of n texts drawn at once from the states h (n, m), and the entropies in bits.
+def entropies(params, h, length, temperature=1.0, *, seed):
+    """Return the entropies (length, n) in bits of the next character while n texts are drawn from the states h (n, m).
 
-    The entropies (length, n) are of the distributions that the characters are drawn from.
+    They are of the distributions that the characters are drawn from, at the temperature.
     """
     W, U, V, b, c = params
-    codes, entropies = np.empty((length, len(h)), int), np.empty((length, len(h)))
+    rng, of_texts = np.random.default_rng(seed), np.empty((length, len(h)))
     for n in range(length):
         p = softmax((h @ V.T + c) / temperature)
-        entropies[n] = entropy(p)
+        of_texts[n] = entropy(p)
         total = p.cumsum(axis=1)
-        codes[n] = (total <= rng.random((len(h), 1)) * total[:, -1:]).sum(axis=1)
-        h = np.tanh(h @ W.T + U.T[codes[n]] + b)
-    return codes, entropies
+        drawn = (total <= rng.random((len(h), 1)) * total[:, -1:]).sum(axis=1)
+        h = np.tanh(h @ W.T + U.T[drawn.clip(max=len(c) - 1)] + b)
+    return of_texts
 
 
 def crossing(x, values, level):

@@ -23,7 +23,7 @@ def heaps(of_text):
 
 
 def taylor(of_text, window):
-    """Return the means and the standard deviations (kinds,) of the counts of each word in stretches of `window` words."""
+    """Return the means and the standard deviations (kinds,) of each word's counts in stretches of `window` words."""
     kinds, codes = np.unique(of_text, return_inverse=True)
     n = len(codes) // window
     counts = np.zeros((n, len(kinds)), np.int32)

@@ -91,3 +91,15 @@ def period(shares):
     It has none if no circle accounts for a tenth of the variance.
     """
     return np.flatnonzero(shares > 0.95 * shares.max())[0] + 1.0 if shares.max() > 0.1 else np.nan
+
+
+def largest_eigenvalue(W):
+    """Return the eigenvalue of W, a complex number, that has the largest absolute value."""
+    eigenvalues = np.linalg.eigvals(W)
+    return complex(eigenvalues[np.abs(eigenvalues).argmax()])
+
+
+def turn(eigenvalue):
+    """Return how many steps an eigenvalue takes to turn once around zero, 2 pi / |arg|; NaN of a positive one."""
+    angle = abs(np.angle(eigenvalue))
+    return 2 * np.pi / angle if angle > 0 else np.nan

@@ -1,8 +1,10 @@
 """Where in a text the bits go: by the kind of a character, by its place in the word and in the line."""
 
 import numpy as np
+import pandas as pd
 
 from rnn.corpus import decode
+from rnn.measure.statistics import mean_where
 from rnn.measure.words import has_words
 
 QUOTATION_MARKS = ("“”", "«»", "„“", "「」", "『』", '""')  # what opens and what closes
@@ -36,6 +38,19 @@ def groups(codes, vocabulary):
     if (kind == "line break").any():
         of_text["place in the line"] = (in_line(codes, vocabulary) - 1) // 5 * 5 + 1, range(1, 76, 5)
     return of_text
+
+
+def by_group(values, group, members, at_least=20):
+    """Return the means of {predictor: values (N,)} in each of the groups: a DataFrame of `Estimate`.
+
+    Groups of fewer than `at_least` characters are left out.
+    """
+    masks = {member: group == member for member in members}
+    frame = {
+        predictor: {member: mean_where(of, mask) for member, mask in masks.items() if mask.sum() >= at_least}
+        for predictor, of in values.items()
+    }
+    return pd.DataFrame(frame)
 
 
 def is_letter(codes, vocabulary):

@@ -95,10 +95,10 @@ def of_stretches(means, half=0.0):
 
 
 def mean_where(values, where):
-    """Return the `Estimate` of the mean of those of the values (n,) of held-out characters that are chosen by a mask.
+    """Return the `Estimate` of the mean of those of the values (n,) of held-out characters that a mask chooses.
 
-    The chosen ones of a stretch count as one, since neighbours are not independent: the mean is a ratio of two sums over
-    ten stretches, and so is its interval (Cochran, Sampling Techniques, 1977, section 6.4).
+    Neighbours are not independent, so the chosen ones of a stretch count as one: the mean is a ratio of two sums over
+    ten stretches (Cochran, Sampling Techniques, 1977, section 6.4).
     """
     sums, n = (np.array([of.sum() for of in stretches(x)]) for x in (np.where(where, values, 0.0), np.asarray(where)))
     if not n.sum():

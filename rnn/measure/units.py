@@ -26,33 +26,44 @@ def labels(codes, vocabulary, marks):
     return {name: label for name, label in of_text.items() if can_be_judged(label)}
 
 
+def matters(codes, vocabulary, marks):
+    """Return {label's name: where it should matter (N - 1,)} to the prediction of each character but the first."""
+    kind, word = places.kinds(codes, vocabulary), places.in_word(codes, vocabulary)
+    return {
+        "inside a word": word[:-1] > 0,
+        "after a capital": kind[:-1] == "capital",
+        "length of the word so far": (word[:-1] > 0) & (word[1:] == 0),
+        "inside quotation marks": codes[1:] == vocabulary.find(marks[-1:]),
+        "place in the line": kind[1:] == "line break",
+    }
+
+
 def can_be_judged(label):
     """Whether a label has enough of two values or more."""
     return AT_LEAST <= np.count_nonzero(label) <= len(label) - AT_LEAST if label.dtype == bool else np.ptp(label) > 1
 
 
 def auc(h, label):
-    """Return for each unit, h (N, m), how well it tells a label (..., N) of two values: the area (..., m) under the ROC.
+    """Return for each unit, h (N, m), how well it tells a label (..., N) of two values: the AUC (..., m).
 
     It is the probability that the state at a random place with the label is above that at one without: a half is
-    chance, 1 and 0 are perfect (Mann and Whitney).
+    chance, 1 and 0 are perfect. Computed from ranks, as Mann and Whitney's U.
     """
-    label = np.asarray(label)
-    ranks = rankdata(h, axis=0).astype(np.float32) / len(h)
-    n = label.sum(axis=-1, keepdims=True).astype(float)
-    mean_rank = label.astype(np.float32) @ (ranks - 0.5) / n + 0.5
-    return 0.5 + (mean_rank - 0.5 - 0.5 / len(h)) / (1 - n / len(h))
+    ranks = (rankdata(h, axis=0) - (len(h) + 1) / 2).astype(np.float32)
+    n = label.sum(axis=-1, keepdims=True)
+    return 0.5 + label.astype(np.float32) @ ranks / n / (len(h) - n)
 
 
 def r_squared(h, label):
-    """Return for each unit, h (N, m), the squared correlation (..., m) of its state with a label (..., N) of numbers."""
-    h, label = (x - x.mean(axis=axis, keepdims=True) for x, axis in ((h, 0), (np.asarray(label, np.float32), -1)))
+    """Return for each unit, h (N, m), the squared correlation (..., m) with a label (..., N) of numbers."""
+    h, label = h - h.mean(axis=0), label - label.mean(axis=-1, keepdims=True).astype(np.float32)
     both = np.sqrt((h**2).sum(axis=0)) * np.sqrt((label**2).sum(axis=-1, keepdims=True))
     return (label @ h / np.maximum(both, 1e-12)) ** 2
 
 
 def tell(h, label):
     """Return how well each unit tells a label, (..., m): the AUC, of the better direction, or R^2."""
+    label = np.asarray(label)
     if label.dtype != bool:
         return r_squared(h, label)
     area = auc(h, label)
@@ -64,13 +75,26 @@ def chosen(scores, on):
     return np.take_along_axis(on, scores.argmax(axis=-1)[..., None], -1)[..., 0]
 
 
-def shifted(label, shifts):
-    """Return a label (N,) shifted in a circle, (n, N): it has its own rhythm still, and no relation to the text."""
-    return np.array([np.roll(label, shift) for shift in shifts])
+def shifted(label, n, rng):
+    """Return a label (N,) n times, (n, N), shifted in a circle: its rhythm stays, its relation to the text does not."""
+    tenth = len(label) // 10
+    return np.array([np.roll(label, shift) for shift in rng.integers(tenth, len(label) - tenth, n)])
+
+
+def last_character(x, label, others, K):
+    """Return the mean of a label after the same last character in the text x, for each of the codes `others`, (n, 1)."""
+    n, total = np.bincount(x, minlength=K), np.bincount(x, label, K)
+    return np.where(n > 0, total / np.maximum(n, 1), label.mean())[others][:, None]
+
+
+def least_squares(h, label, others):
+    """Return what all units together make of a label, for each of the states `others`, (n, 1): by least squares on h."""
+    weights, *_ = np.linalg.lstsq(h - h.mean(axis=0), label - label.mean(), rcond=1e-6)
+    return others @ weights[:, None]
 
 
 def held(params, unit, value):
     """Return the `Params` of the same network with one unit held at `value`, between -1 and 1, whatever is read."""
-    W, U, V, b, c = (theta.copy() for theta in params)
+    W, U, b = params.W.copy(), params.U.copy(), params.b.copy()
     W[unit], U[unit], b[unit] = 0, 0, np.arctanh(np.clip(value, -0.999999, 0.999999))
     return params._replace(W=W, U=U, b=b)

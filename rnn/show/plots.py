@@ -1,5 +1,6 @@
 """The figures: each function draws one idea and returns the figure, for `show.figure`."""
 
+import itertools
 import warnings
 
 import matplotlib.pyplot as plt
@@ -388,7 +389,7 @@ def through_the_book(means):
 
 
 def coloured(text, values, width=84):
-    """Draw a text in lines of `width` characters once for each of {label: values (N,)}, from -1 (blue) to 1 (orange)."""
+    """Draw a text, `width` characters a line, coloured by each of {label: values (N,)}: -1 is blue and 1 orange."""
     shown = named(text.replace("\n", "↵"))
     lines = -(-len(shown) // width)
     fig, axes = plt.subplots(len(values), 1, squeeze=False, figsize=(WIDTH, (0.2 * lines + 0.3) * len(values)))
@@ -417,7 +418,7 @@ def calibration(tables, entropies, level):
     for (label, table), color, marker in zip(tables.items(), (BLUE, ORANGE), "os", strict=False):
         _estimates(left, table["said"], table["happened"], color=color, marker=marker, linestyle="none", label=label)
         of_texts, edges = entropies[label], np.unique(np.geomspace(1, len(entropies[label]) + 1, 12).astype(int))
-        pieces = [of_texts[a - 1 : b - 1].mean(axis=0) for a, b in zip(edges, edges[1:], strict=False)]
+        pieces = [of_texts[a - 1 : b - 1].mean(axis=0) for a, b in itertools.pairwise(edges)]
         mean, half = np.mean(pieces, axis=1), 1.96 * np.std(pieces, axis=1) / np.sqrt(of_texts.shape[1])
         at = np.sqrt(edges[:-1] * edges[1:])
         right.errorbar(at, mean, half, color=color, marker=marker, markersize=3, linewidth=1, label=label)
