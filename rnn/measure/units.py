@@ -15,12 +15,13 @@ def labels(codes, vocabulary, marks):
 
     `marks` are those of quotations; what a text does not have is left out.
     """
-    of_text = {"after a capital": places.kinds(codes, vocabulary) == "capital"}
+    of_text = {}
+    if marks:
+        of_text["inside quotation marks"] = places.in_quotation(codes, vocabulary, marks)
     if has_words(decode(codes, vocabulary)):
         word = places.in_word(codes, vocabulary)
         of_text |= {"inside a word": word > 0, "length of the word so far": word}
-    if marks:
-        of_text["inside quotation marks"] = places.in_quotation(codes, vocabulary, marks)
+    of_text["after a capital"] = places.kinds(codes, vocabulary) == "capital"
     if "\n" in vocabulary:
         of_text["place in the line"] = places.in_line(codes, vocabulary)
     return {name: label for name, label in of_text.items() if can_be_judged(label)}
@@ -82,13 +83,13 @@ def shifted(label, n, rng):
 
 
 def last_character(x, label, others, K):
-    """Return the mean of a label after the same last character in the text x, for each of the codes `others`, (n, 1)."""
+    """Return the mean of a label after the same character in the text x, for each of the codes `others`, (n, 1)."""
     n, total = np.bincount(x, minlength=K), np.bincount(x, label, K)
     return np.where(n > 0, total / np.maximum(n, 1), label.mean())[others][:, None]
 
 
 def least_squares(h, label, others):
-    """Return what all units together make of a label, for each of the states `others`, (n, 1): by least squares on h."""
+    """Return what all units together make of a label, by least squares on h (N, m), for each of `others`, (n, 1)."""
     weights, *_ = np.linalg.lstsq(h - h.mean(axis=0), label - label.mean(), rcond=1e-6)
     return others @ weights[:, None]
 

@@ -423,7 +423,7 @@ def calibration(tables, entropies, level):
         at = np.sqrt(edges[:-1] * edges[1:])
         right.errorbar(at, mean, half, color=color, marker=marker, markersize=3, linewidth=1, label=label)
         right.axhline(level[label], color=color, linewidth=0.8, linestyle="--")
-    right.set(xscale="log", xlabel="characters written", ylabel="entropy (bits per character)")
+    right.set(xscale="log", xlabel="characters written", ylabel="entropy (bits)")
     _label_panels(fig, left, ncols=2)
     return fig
 
@@ -431,7 +431,7 @@ def calibration(tables, entropies, level):
 def laws(zipf, heaps, taylor):
     """Draw the curves of texts {label: values}: counts by rank; kinds by length; (means, deviations) of the counts."""
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
-    colors = dict(zip(zipf, (INK, GREY, GREEN, BLUE, ORANGE), strict=False))
+    colors = dict(zip(zipf, (BLUE, ORANGE, GREY, INK, GREEN), strict=False))
     for label, color in colors.items():
         for ax, curve in ((left, zipf[label]), (middle, heaps[label])):
             at = np.unique(np.geomspace(1, len(curve), 60).astype(int))
