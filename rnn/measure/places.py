@@ -29,28 +29,31 @@ def kinds(codes, vocabulary):
 def groups(codes, vocabulary):
     """Return what characters are grouped by, {name: (group (N,) of each character, the groups in order)}.
 
-    What a text does not have, words told apart by spaces or lines, is left out.
+    Groups of fewer than 20 characters are left out (a tenth of all in a short text), and so is what a text does not
+    have: words told apart by spaces, lines.
     """
     kind = kinds(codes, vocabulary)
-    of_text = {"kind of character": (kind, [name for name in KINDS if (kind == name).any()])}
+    of_text = {"kind of character": (kind, list(KINDS))}
     if has_words(decode(codes, vocabulary)):
         of_text["place in the word"] = in_word(codes, vocabulary), range(1, 11)
     if (kind == "line break").any():
         of_text["place in the line"] = (in_line(codes, vocabulary) - 1) // 5 * 5 + 1, range(1, 76, 5)
-    return of_text
-
-
-def by_group(values, group, members, at_least=20):
-    """Return the means of {predictor: values (N,)} in each of the groups: a DataFrame of `Estimate`.
-
-    Groups of fewer than `at_least` characters are left out.
-    """
-    masks = {member: group == member for member in members}
-    frame = {
-        predictor: {member: mean_where(of, mask) for member, mask in masks.items() if mask.sum() >= at_least}
-        for predictor, of in values.items()
+    enough = {
+        name: (group, [member for member in members if (group == member).sum() >= min(20, len(codes) // 10)])
+        for name, (group, members) in of_text.items()
     }
-    return pd.DataFrame(frame)
+    return {name: (group, members) for name, (group, members) in enough.items() if members}
+
+
+def by_group(values, group, members):
+    """Return the means of {predictor: values (N,)} in each of the groups: a DataFrame of `Estimate`."""
+    of_groups = {member: group == member for member in members}
+    return pd.DataFrame(
+        {
+            predictor: {member: mean_where(of, mask) for member, mask in of_groups.items()}
+            for predictor, of in values.items()
+        }
+    )
 
 
 def is_letter(codes, vocabulary):

@@ -334,8 +334,8 @@ def horizons(bits, lost):
     for ax, ylabel in ((left, "bits per character"), (right, "bits lost")):
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:g}"))
-        ax.set(xlabel="characters of the book, k", ylabel=ylabel)
-        ax.legend(fontsize=8)
+        ax.set(xlabel="characters of the text, k", ylabel=ylabel)
+        ax.legend(loc="upper right", fontsize=8)
     return fig
 
 
@@ -361,6 +361,7 @@ def where(bits, apart):
             below.set_xticks(x, frame.index, rotation=50, ha="right", rotation_mode="anchor")
         else:
             below.set_xlabel(name)
+            below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes[0, 0].set_ylabel("bits per character")
     axes[1, 0].set_ylabel(f"minus the\n{label_of_last(bits)}'s")
     _label_panels(fig, axes[0, 0], ncols=3)
@@ -377,7 +378,7 @@ def through_the_book(means):
     fig, ax = plt.subplots(figsize=(WIDTH, 1.9))
     middle = (np.arange(means.shape[1]) + 0.5) / means.shape[1]
     for epoch, of_epoch in enumerate(means, 1):
-        alpha = 0.25 + 0.75 * epoch / len(means)
+        alpha = 1 if epoch == 1 else 0.25 + 0.75 * epoch / len(means)
         width = 1.6 if epoch == len(means) else 0.8
         label = f"epoch {epoch}" if epoch in (1, len(means)) else None
         ax.plot(middle, of_epoch, color=ORANGE if epoch == 1 else BLUE, alpha=alpha, linewidth=width, label=label)
@@ -390,7 +391,7 @@ def through_the_book(means):
 
 def coloured(text, values, width=84):
     """Draw a text, `width` characters a line, coloured by each of {label: values (N,)}: -1 is blue and 1 orange."""
-    shown = named(text.replace("\n", "↵"))
+    shown, values = named(text.replace("\n", "↵")), values or {"no label": np.zeros(len(text))}
     lines = -(-len(shown) // width)
     fig, axes = plt.subplots(len(values), 1, squeeze=False, figsize=(WIDTH, (0.2 * lines + 0.3) * len(values)))
     for ax, (label, of_text) in zip(axes[:, 0], values.items(), strict=True):
