@@ -77,12 +77,13 @@ def clock(h, longest):
 
     A network that counts characters in a circle, whatever they are, has a large share at the length of the circle.
     """
-    h, t = h - h.mean(axis=0), np.arange(len(h))
-    shares = []
-    for n in range(1, longest + 1):
+    h, t = h.astype(float), np.arange(len(h))
+    h -= h.mean(axis=0)
+    variance, shares = (h**2).sum(), np.zeros(longest)
+    for n in range(2, longest + 1):
         means = np.array([h[t % n == phase].mean(axis=0) for phase in range(n)])
-        shares.append((means[t % n] ** 2).sum() / (h**2).sum())
-    return np.array(shares)
+        shares[n - 1] = (means[t % n] ** 2).sum() / variance if variance > 1e-9 * h.size else 0
+    return shares
 
 
 def period(shares):

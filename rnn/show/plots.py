@@ -6,7 +6,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from rnn.corpus import ROOT
 from rnn.show.characters import named
@@ -445,8 +445,10 @@ def laws(zipf, heaps, taylor):
         right.plot(x, y, color=color, marker="o", markersize=2, linewidth=0.8)
     for ax in (left, middle, right):
         ax.set(xscale="log", yscale="log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_minor_formatter(NullFormatter())
     left.set(xlabel="rank of a word", ylabel="how often it occurs")
     middle.set(xlabel="words read", ylabel="different words")
-    right.set(xlabel="mean count in a stretch", ylabel="standard deviation")
+    right.set(xlabel="mean count", ylabel="standard deviation")
     _label_panels(fig, left, ncols=5, columnspacing=1)
     return fig
