@@ -25,6 +25,7 @@ def test_places_in_words_and_lines_are_counted_from_one():
     [
         ("a “bc” d", "“”", "00111000"),
         ("a”“b", "“”", "0011"),
+        ("ab”“", "“”", "0001"),
         ('a"b"c"d', '""', "0110011"),
         ('"a\n\nb"c"', '""', "11100110"),  # a blank line closes what was left open
         ("「白」鯨", "「」", "1100"),
