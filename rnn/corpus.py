@@ -14,7 +14,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder, wherever Jupyter was started
 MOBY_DICK = ROOT / "data" / "moby-dick.txt"
-MOBY_DICK_SHA256 = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
+MOBY_DICK_SHA256 = "64b0151da9b9241306a47a9af9f5dde1e68378a21a314f859c1b025e1f708733"  # its lines joined
 LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from disk
 PIECE = 4_000_000  # characters that are read at a time
 SHORTEST = 26  # characters: one sequence of 25 and its last target
@@ -93,8 +93,9 @@ def split(corpus, held_out=0.05):
 
     Raises CorpusError for a text that is too short.
     """
-    check_length(corpus)
     N = len(corpus.codes)
+    if N < SHORTEST_TO_HOLD_OUT:
+        raise CorpusError(f"{corpus.name} has {N} characters; {SHORTEST_TO_HOLD_OUT:,} are needed, to hold some out.")
     n = int(held_out * N)
     return Split(corpus.part(0, N - 2 * n), slice(N - 2 * n, N - n), slice(N - n, N))
 
@@ -210,12 +211,9 @@ def _points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def check_length(corpus):
-    """Raise CorpusError if a corpus is too short to train on a part of it and hold out others."""
-    if len(corpus.codes) < SHORTEST_TO_HOLD_OUT:
-        raise CorpusError(
-            f"{corpus.name} has {len(corpus.codes)} characters; {SHORTEST_TO_HOLD_OUT:,} are needed, to hold some out."
-        )
+def join_lines(text):
+    """Return a text in which a paragraph is one line: its line breaks are spaces; blank and indented lines stay."""
+    return re.sub(r"(?<=[^\n])\n(?=\S)", " ", text)
 
 
 def describe(corpus):
@@ -225,10 +223,14 @@ def describe(corpus):
 
 
 def main():
-    """Say what the text is, for the Makefile; end with one sentence where it cannot be used."""
+    """Say what a text is, for the Makefile, after writing it with joined lines if a second path is given."""
+    source, target = (*sys.argv[1:], None, None)[:2]
     try:
-        corpus = read_corpus(sys.argv[1] if len(sys.argv) > 1 else None)
-        check_length(corpus)
+        corpus = read_corpus(source)
+        if target:
+            Path(target).write_text(join_lines(corpus.text), "utf-8", newline="\n")
+            corpus = read_corpus(target)
+        split(corpus)
     except CorpusError as error:
         sys.exit(f"The text cannot be used. {error}")
     print(describe(corpus))

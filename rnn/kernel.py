@@ -244,17 +244,15 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     """
     (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
     ours = params, memory.squares, memory.means
-    inside = [_network(of, *params.V.shape, dtype) for of in ours]
-    _expect(h, dtype, B, len(params.b))
-    _expect(losses, float, n)
-    _expect(memory.updates, int, 1)
-    for array, kind in zip(plan[1:], (int, bool, dtype), strict=True):
-        _expect(array, kind, n)
+    inside = [_network(of, like=params) for of in ours]
+    kinds = (int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1)
+    for array, kind in zip((*plan, h, losses, memory.updates), kinds, strict=True):
+        _expect(array, *kind)
     ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
     if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
     read = np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None]) if n * B * T < len(codes) else ...
-    _expect_codes(codes[read], len(params.c))
+    _expect_codes(codes, len(params.c), read)
     remembered, clip = Memory(*inside[1:], memory.updates), dtype.type(clip)
     rule = list(OPTIMIZERS).index(optimizer)
     with one_thread():
@@ -266,8 +264,8 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
 
 def evaluate(params, h, codes):
     """Return -log p(codes[n + 1]) in nats, (N - 1,) of them, given the state h (m,) and all codes (N,) up to n."""
-    network = _network(params, *params.V.shape, h.dtype)
-    _expect(h, h.dtype, len(params.b))
+    network = _network(params, like=params)
+    _expect(h, params.W.dtype, len(params.b))
     _expect_codes(codes, len(params.c))
     losses, h = np.empty(max(0, len(codes) - 1)), h.copy()
     with one_thread():
@@ -280,8 +278,8 @@ def sample(params, h, uniforms, temperature, top_p):
 
     The distribution is that of `sampling.next_distribution`, and in its type, float64.
     """
-    network, codes = _network(params, *params.V.shape, h.dtype), np.empty(len(uniforms), np.intp)
-    _expect(h, h.dtype, len(params.b))
+    network, codes = _network(params, like=params), np.empty(len(uniforms), np.intp)
+    _expect(h, params.W.dtype, len(params.b))
     with one_thread():
         _sample(network, h.copy(), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
     return codes
@@ -292,15 +290,17 @@ def _expect(array, dtype, *shape):
         raise ValueError(f"expected {shape} of {np.dtype(dtype)}, got {array.shape} of {array.dtype}")
 
 
-def _expect_codes(codes, K):
-    if codes.dtype.kind not in "ui" or codes.min(initial=0) < 0 or codes.max(initial=0) >= K:
+def _expect_codes(codes, K, read=...):
+    right = codes.dtype.kind in "ui" and codes.ndim == 1
+    if not (right and codes[read].min(initial=0) >= 0 and codes[read].max(initial=0) < K):
         raise ValueError(f"expected codes from 0 to {K - 1}, got {codes}")
 
 
-def _network(params, K, m, dtype):
-    """Return parameters as the compiled code has them: contiguous, of one type, and U transposed."""
+def _network(params, like):
+    """Return parameters as the compiled code has them: contiguous, of one network and type, and U transposed."""
+    (K, m), dtype = like.V.shape, like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
-        _expect(theta, dtype if dtype in (np.float32, np.float64) else float, *shape)
+        _expect(theta, dtype, *shape)
     W, U, V, b, c = map(np.ascontiguousarray, params)
     return Params(W, np.ascontiguousarray(U.T), V, b, c)
 

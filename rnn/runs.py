@@ -47,7 +47,7 @@ class LockedError(RunError):
 
 RULES = {  # a setting of numbers or of switches: what it must be, and whether a value of its type is that
     **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), ("a whole number from 1 on", lambda n: n > 0)),
-    "seed": ("a whole number from 0 on", lambda n: n >= 0),
+    **dict.fromkeys(("seed", "warmup"), ("a whole number from 0 on", lambda n: n >= 0)),
     "learning_rate": ("a finite number above 0", lambda rate: 0 < rate < math.inf),
     "clip": ("a number above 0", lambda bound: bound > 0),
     "sigma": ("a finite number from 0 on, or None", lambda sigma: sigma is None or 0 <= sigma < math.inf),
@@ -87,6 +87,7 @@ class Config:
     optimizer: str = "adagrad"  # one of `model.OPTIMIZERS`
     B: int = 1  # sequences in a step; the text is cut into B strands of equal length, and each gives one of them
     order: str = "carried"  # sequences in order, the state carried on; or in order, "reset"; or from places at "random"
+    warmup: int = 0  # steps in which the learning rate rises in a line, from nearly 0
     decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
     engine: str = "kernel"  # what takes the steps: the compiled "kernel", or "numpy", the functions of `model`
     snapshot_every: int = field(default=10_000, compare=False)  # steps; looking more often makes no other run
@@ -272,16 +273,14 @@ def write_atomically(path, data):
     part.replace(path)
 
 
-KINDS = ("params", "squares", "means")  # the three `Params` in a snapshot
+NAMES = [f"{kind}.{name}" for kind in ("params", "squares", "means") for name in Params._fields] + ["updates", "h"]
 
 
 def save_state(path, state):
     """Write the `State` of the run whose folder has the file `path`."""
-    squares, means, updates = state.memory
-    arrays = {"updates": updates, "h": state.h, "run": _fingerprint(path), "snapshots": np.array(state.snapshots)}
-    arrays["step"] = np.array([state.step, state.checksum])
-    for kind, of_kind in zip(KINDS, (state.params, squares, means), strict=True):
-        arrays |= {f"{kind}.{name}": np.ascontiguousarray(theta) for name, theta in of_kind._asdict().items()}
+    params, (squares, means, updates), h, step, checksum, snapshots = state
+    arrays = dict(zip(NAMES, map(np.ascontiguousarray, (*params, *squares, *means, updates, h)), strict=True))
+    arrays |= {"run": _fingerprint(path), "step": np.array([step, checksum]), "snapshots": np.array(snapshots)}
     write_atomically(path, gzip.compress(safetensors.numpy.save(arrays), 1, mtime=0))
 
 
@@ -296,9 +295,10 @@ def load_state(path):
         raise _unusable(path, f"is damaged ({error})") from None
     if not ours:
         raise _unusable(path, f"is of another run or step, or {_directory_of(path) / 'run.json'} is damaged")
-    params, squares, means = (Params(*(arrays[f"{kind}.{name}"].copy() for name in Params._fields)) for kind in KINDS)
-    memory = Memory(squares, means, arrays["updates"].copy())
-    return State(params, memory, arrays["h"].copy(), *arrays["step"].tolist(), tuple(arrays["snapshots"].tolist()))
+    *thetas, updates, h = (arrays[name].copy() for name in NAMES)
+    params, squares, means = (Params(*thetas[n : n + 5]) for n in (0, 5, 10))
+    step, checksum = arrays["step"].tolist()
+    return State(params, Memory(squares, means, updates), h, step, checksum, tuple(arrays["snapshots"].tolist()))
 
 
 def _directory_of(path):

@@ -54,8 +54,9 @@ def plan(config, N, step, n):
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         lengths[:] = min(config.T, N - 1)
         starts = (np.random.Generator(random).random((n, config.B)) * (N - lengths[:, None])).astype(np.intp)
-    left = 1 - steps / config.steps(N) if config.decay else np.ones(n)
-    return Plan(starts, lengths, fresh, (config.learning_rate * left).astype(config.dtype))
+    risen = np.minimum(1, (steps + 1) / max(1, config.warmup))
+    left = 1 - steps / config.steps(N) if config.decay else 1
+    return Plan(starts, lengths, fresh, (config.learning_rate * risen * left).astype(config.dtype))
 
 
 def first_state(K, config):
@@ -133,19 +134,14 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
 
 def _check(corpus, config, start=None):
     if config.steps(len(corpus.codes)) < 1:
-        needed = config.B * config.T + 1
-        sizes = f"T = {config.T}" + (f" and B = {config.B}" if config.B > 1 else "")
-        raise RunError(f"{len(corpus.codes)} characters are too few: {sizes} needs {needed} of them.")
-    if start is None:
-        return
-    if start.vocabulary != corpus.vocabulary:
+        needed = f"{config.B * config.T + 1:,} are needed for T = {config.T} and B = {config.B}"
+        raise RunError(f"{len(corpus.codes)} characters are too few: {needed}.")
+    if start and start.vocabulary != corpus.vocabulary:
         raise RunError("A run cannot go on from one on a text with other characters: their codes mean other letters.")
-    if (start.config.m, start.config.dtype) != (config.m, config.dtype):
-        raise RunError(
-            f"A run with m = {config.m} in {config.dtype} cannot go on from one with m = {start.config.m} in "
-            f"{start.config.dtype}."
-        )
-    if not start.is_finished:
+    if start and (start.config.m, start.config.dtype) != (config.m, config.dtype):
+        before = f"one with m = {start.config.m} in {start.config.dtype}"
+        raise RunError(f"A run with m = {config.m} in {config.dtype} cannot go on from {before}.")
+    if start and not start.is_finished:
         raise RunError(f"The run in {start.directory} is not finished: train it to its end, then go on from it.")
 
 
@@ -155,7 +151,6 @@ class Recorder:
     def __init__(self, directory, corpus, config, start=None):
         """Read where the run in `directory` stands, or begin it."""
         self.directory, self.first_step = directory, start.last_step if start else 0
-        self.saved_at = time.monotonic()
         N = len(corpus.codes)
         self.every = [config.snapshot_every, *[config.steps_per_epoch(N)] * config.is_shared, config.steps(N)]
         if (directory / "checkpoint").exists():
@@ -224,7 +219,7 @@ def _take_steps(recorder, corpus, config, watch, show):
                 recorder.go_back()
                 raise RunError(
                     f"The loss of step {at:,} is {losses[sane.argmin()]:g}, at learning rate {config.learning_rate:g}: "
-                    f"try a smaller one. What was reached before, {recorder.steps:,} steps, is in {recorder.directory}."
+                    f"try a smaller one. The run as it was after {recorder.steps:,} steps is in {recorder.directory}."
                 )
             chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
             recorder.record(losses)
@@ -262,3 +257,17 @@ def interrupts_remembered():
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def main():
+    """Let Numba compile what the notebooks use, for the types that are named: once, and not in every process."""
+    for dtype in sys.argv[1:]:
+        config, codes = Config(m=2, T=2, dtype=dtype), np.zeros(9, np.uint8)
+        params, memory, h, *_ = first_state(2, config)
+        advance(params, memory, h, codes, 0, np.empty(1), config)
+        kernel.evaluate(params, h[0], codes)
+        kernel.sample(params, h[0], np.zeros(1), 1, 1)
+
+
+if __name__ == "__main__":
+    main()

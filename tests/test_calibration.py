@@ -105,16 +105,17 @@ def test_taylors_exponent_is_a_half_of_independent_words_and_more_of_words_in_bu
     assert (mean.tolist(), deviation.tolist()) == ([2, 2], [0, 0])
 
 
-def test_drawn_ngrams_have_the_probabilities_of_ngrams():
+@pytest.mark.parametrize("smoothing", [ngrams.witten_bell, ngrams.kneser_ney])
+def test_drawn_ngrams_have_the_probabilities_of_ngrams(smoothing):
     codes, K = np.array([0, 1, 2, 0, 1, 1, 0, 2, 1, 0, 1, 2, 2, 0]), 4
     tables = ngrams.count_ngrams(codes, K, 3)
-    of_texts = ngrams.sample_ngrams(tables, K, 3, 60_000, np.random.default_rng(0))
+    of_texts = ngrams.sample_ngrams(tables, K, 3, 60_000, np.random.default_rng(0), smoothing)
     for a, b in ((0, 1), (2, 2), (1, 3)):
         after = of_texts[2, (of_texts[0] == a) & (of_texts[1] == b)]
-        expected = [ngrams.ngram_probabilities(tables, np.array([a, b, k]), K)[-1, -1] for k in range(K)]
+        expected = [ngrams.ngram_probabilities(tables, np.array([a, b, k]), K, smoothing)[-1, -1] for k in range(K)]
         share = np.bincount(after, minlength=K) / len(after)
         np.testing.assert_allclose(share, expected, atol=4 / np.sqrt(len(after)))
-    first = [ngrams.ngram_probabilities(tables, np.array([k]), K)[-1, -1] for k in range(K)]
+    first = [ngrams.ngram_probabilities(tables, np.array([k]), K, smoothing)[-1, -1] for k in range(K)]
     np.testing.assert_allclose(np.bincount(of_texts[0], minlength=K) / 60_000, first, atol=0.01)
 
 

@@ -1,3 +1,5 @@
+import os
+import re
 import subprocess
 import sys
 
@@ -5,7 +7,7 @@ import numpy as np
 import pytest
 
 from rnn import corpus
-from rnn.corpus import CorpusError, decode, encode, read_corpus
+from rnn.corpus import CorpusError, decode, encode, join_lines, read_corpus
 
 LONG = "All work and no play makes Jack a dull boy. "
 
@@ -24,6 +26,10 @@ def test_the_default_text_is_the_one_that_was_measured():
 
 
 BAD = {
+    "NULs": (b"text\0" * 100, "has NUL characters, as a text in UTF-16 or a binary file has: save it as UTF-8"),
+    "UTF-16 without a mark": ((LONG * 9).encode("utf-16-le"), "has NUL characters, as a text in UTF-16"),
+    "UTF-16 with a mark": ((LONG * 9).encode("utf-16"), "not UTF-8: byte 0 "),
+    "a half of a surrogate pair": (LONG.encode() + b"\xed\xa0\x80", f"not UTF-8: byte {len(LONG)} "),
     "empty": (b"", "is empty"),
     "too short": (b"abcdefghijklmnopqrstuvwxy", "has 25 characters; one sequence and its target take 26"),
     "one distinct character": (b"a" * 100, "a single distinct character, 'a'"),
@@ -52,9 +58,72 @@ def test_a_missing_file_and_a_folder_get_one_clear_sentence(tmp_path):
         read_corpus(tmp_path)
 
 
+def test_a_device_and_a_pipe_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", "/dev/stdin", "/dev/null", tmp_path / "pipe"):
+        with pytest.raises(CorpusError, match=rf"{path} is a device or a pipe: name a text file"):
+            read_corpus(path)
+
+
+@pytest.mark.parametrize("path", ["~no-such-user/x", "a\0b", "x" * 300 + ".txt", "README.md/x", "/proc/1/mem/x"])
+def test_what_cannot_be_a_path_gets_one_clear_sentence(path):
+    with pytest.raises(CorpusError, match=r"cannot be a text's path: .+\.$") as refusal:
+        read_corpus(path)
+    assert "\0" not in str(refusal.value)
+
+
+def test_a_name_may_have_251_characters_and_any_bytes(tmp_path, capfd):
+    for name in ("x" * 251 + ".txt", "a b;c$(d)'\"<i>.txt", "...txt", "世界.txt", os.fsdecode(b"\xff\xfe.txt")):
+        text = read_corpus(written(tmp_path, LONG, name))
+        assert len(text.codes) == len(LONG)
+        assert re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text.id)
+        assert text.id not in (".", "..")
+        corpus.describe(text).encode()
+
+
+def test_a_file_that_cannot_be_read_gets_one_clear_sentence(tmp_path, monkeypatch):
+    path = written(tmp_path, LONG)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(path), "open", refuse)
+    with pytest.raises(CorpusError, match=rf"{path} cannot be read: Permission denied\."):
+        read_corpus(path)
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "changes", "is another text", "is no UTF-8", "goes"])
+@pytest.mark.parametrize("reading", [1, 2, 3, 4])
+def test_a_text_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch, change, reading):
+    """It is read four times: for its hash, its characters, their codes and its hash again."""
+    path, seen = written(tmp_path, LONG * 50), []
+    opened = type(path).open
+
+    def open_(self, *arguments, **settings):
+        seen.append(self)
+        if len(seen) == reading and change == "goes":
+            path.unlink()
+        elif len(seen) == reading:
+            with opened(self, "rb") as file:
+                data = file.read()
+            changed = {"grows": data + b"!", "shrinks": data[:-1], "changes": data[::-1]}
+            others = {"is another text": b"0123456789" * 220, "is no UTF-8": b"\xff" + data[1:]}
+            with opened(self, "wb") as file:
+                file.write((changed | others)[change])
+        return opened(self, *arguments, **settings)
+
+    monkeypatch.setattr(type(path), "open", open_)
+    if reading == 1 and change not in ("goes", "is no UTF-8"):
+        read_corpus(path)  # it changed before
+    else:
+        with pytest.raises(CorpusError, match=r"has changed while it was read|cannot be read|is not UTF-8"):
+            read_corpus(path)
+    assert len(seen) <= 4
+
+
 def test_a_default_text_with_another_hash_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "MOBY_DICK", written(tmp_path, LONG))
-    with pytest.raises(CorpusError, match=r"not the expected text: its SHA-256 is [0-9a-f]{64}, expected fe282a57"):
+    with pytest.raises(CorpusError, match=r"not the expected text: its SHA-256 is [0-9a-f]{64}, expected 64b0151d"):
         read_corpus()
 
 
@@ -136,3 +205,9 @@ def test_reading_takes_no_more_memory_than_the_pieces(tmp_path, monkeypatch):
     run = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
     kilobytes = int(run.stdout) // (1024 if sys.platform == "darwin" else 1)
     assert kilobytes < 26_000 * 1.6  # its mapped codes count as 26 MB until the system takes the pages back
+
+
+def test_joined_lines_make_a_paragraph_one_line_and_leave_verse_and_blank_lines():
+    text = "One\ntwo.\n\nThree—\n\n    verse\n    verse\n\n\nfour\nfive\n"
+    assert join_lines(text) == "One two.\n\nThree—\n\n    verse\n    verse\n\n\nfour five\n"
+    assert max(map(len, read_corpus().text.split("\n"))) > 1_000

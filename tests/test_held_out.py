@@ -1,10 +1,21 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from rnn import model
 from rnn.corpus import CorpusError, read_corpus, split
-from rnn.measure.held_out import bits, bits_of_all, learning_curve, network_losses, saturation
-from rnn.measure.ngrams import count_ngrams, ngram_losses
+from rnn.measure.held_out import (
+    bits,
+    bits_of_all,
+    cost_of_zero,
+    learning_curve,
+    lost_from_zero,
+    network_losses,
+    saturation,
+)
+from rnn.measure.ngrams import count_ngrams, kneser_ney, ngram_losses, witten_bell
+from rnn.model import Params
 from rnn.runs import Config
 from rnn.training import train
 
@@ -52,9 +63,14 @@ def test_a_character_is_predicted_from_those_before_it_alone():
     part = slice(4_000, 5_000)
     params = model.init_params(K, 16, np.random.default_rng(0), 0.5)
     tables = count_ngrams(codes[:3_000], K, 4)
-    before = network_losses(params, codes, part), ngram_losses(tables, codes, part, K)[-1]
+
+    def losses():
+        of_ngrams = [ngram_losses(tables, codes, part, K, smoothing)[-1] for smoothing in (witten_bell, kneser_ney)]
+        return network_losses(params, codes, part), *of_ngrams
+
+    before = losses()
     codes[4_500] = (codes[4_500] + 1) % K
-    after = network_losses(params, codes, part), ngram_losses(tables, codes, part, K)[-1]
+    after = losses()
     for a, b in zip(before, after, strict=True):
         assert np.array_equal(a[:500], b[:500])
         assert a[500] != b[500]
@@ -107,3 +123,31 @@ def test_saturation_is_the_share_of_components_that_hardly_move(tmp_path):
         h = np.tanh(W @ h + U[:, code] + b)
         near.append(np.abs(h) > 0.99)
     assert 0 < saturation(run, text.codes, slice(0, 500)) == pytest.approx(np.mean(near), abs=1e-3)
+
+
+def test_a_state_of_zero_costs_something_where_the_network_does_not_find_back():
+    """One unit stays on the side on which it is, and is thrown from the wrong one to the right by a b, the 951st."""
+    W, U, V = np.array([[2.0]]), np.array([[0.0, 10.0]]), np.array([[2.0], [-2.0]])
+    params = Params(W, U, V, np.array([-0.1]), np.zeros(2))
+    codes, part = np.zeros(1_500, int), slice(500, 1_500)
+    codes[950] = 1
+    costs = cost_of_zero(
+        params, codes, part, np.array([1.0]), places=8
+    )  # from the 501st on, the 601st, ... the 1,201st
+    assert np.flatnonzero(np.abs(costs) < 0.01).tolist() == [3, 4]
+    lost = np.log2((1 + np.exp(4 * 0.947)) / (1 + np.exp(-4 * 0.947)))
+    assert costs[[0, 1, 5, 6, 7]] == pytest.approx(lost, rel=0.05)
+    assert costs[2] == pytest.approx(lost / 2, rel=0.05), "half of what counts there stands before the b"
+    assert len(cost_of_zero(params, codes, slice(1_201, 1_500))) == 0
+
+
+def test_the_share_of_places_at_which_a_run_is_lost_is_that_of_costs_above_one_bit(tmp_path):
+    text = CORPUS.part(0, 3_000)
+    run = train(text, Config(m=8, T=10, epochs=1), runs=tmp_path, show=False)
+    state = run.state()
+    wild = state._replace(params=state.params._replace(W=40 * state.params.W, V=9 * state.params.V))
+    part = slice(1_000, 3_000)
+    share = (cost_of_zero(wild.params, text.codes, part, wild.h[-1]) > 1).mean()
+    assert 0 < lost_from_zero(SimpleNamespace(state=lambda: wild), text.codes, part) == share < 1
+    assert lost_from_zero(run, text.codes, part) == 0
+    assert np.isnan(lost_from_zero(run, text.codes, slice(2_900, 3_000)))

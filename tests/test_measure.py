@@ -3,16 +3,21 @@ import lzma
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.signal import lfilter
 
 from rnn.corpus import decode, read_corpus
 from rnn.measure.compressors import COMPRESSORS, compressed_nats
 from rnn.measure.statistics import (
     Estimate,
     Shift,
+    holm,
     interval,
+    of_stretches,
     proportion,
+    series_interval,
     shift_interval,
     smallest_difference,
+    stretches,
 )
 
 CORPUS = read_corpus()
@@ -40,6 +45,45 @@ def test_an_interval_covers_the_mean_as_often_as_it_says():
     of_samples = [interval(rng.normal(3, 2, 5)) for _ in range(2_000)]
     covered = [abs(estimate.value - 3) < estimate.half for estimate in of_samples]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
+
+
+def covers(estimate, truth):
+    return abs(estimate.value - truth) <= estimate.half
+
+
+@pytest.mark.parametrize(
+    ("alike", "series", "independent"), [(0.0, 0.95, 0.95), (0.9, 0.925, 0.87), (0.95, 0.895, 0.785)]
+)
+def test_an_interval_of_a_series_covers_the_mean_where_neighbours_are_alike(alike, series, independent):
+    """Values that correlate by 0.9 and 0.95 with the next make stretches of 20 that do so by 0.3 and 0.5."""
+    noise = np.random.default_rng(0).normal(3, 1, (2_000, 300))
+    texts = lfilter([1 - alike], [1, -alike], noise, axis=1)[:, 100:]
+    of_values = np.mean([covers(series_interval(text), 3) for text in texts])
+    means = [[part.mean() for part in stretches(text)] for text in texts]
+    assert of_values == pytest.approx(series, abs=0.02)
+    assert np.mean([covers(of_stretches(of_text), 3) for of_text in means]) == pytest.approx(series, abs=0.02)
+    assert np.mean([covers(interval(of_text), 3) for of_text in means]) == pytest.approx(independent, abs=0.02)
+
+
+def test_an_interval_of_all_waves_is_that_of_independent_values():
+    for values in ([2.0], [1.0, 4.0], np.random.default_rng(0).normal(size=30)):
+        ours, students = series_interval(values, len(values) - 1), interval(values)
+        assert (ours.value, ours.half) == pytest.approx((students.value, students.half), nan_ok=True)
+    assert np.isnan(series_interval([]).value)
+
+
+@pytest.mark.parametrize(("n", "others", "expected"), [(4, 4, 1 - 2 / 70), (8, 4, 0.952), (8, 8, 0.950)])
+def test_the_interval_of_a_shift_covers_it_as_often_as_the_ranks_allow(n, others, expected):
+    rng = np.random.default_rng(0)
+    shifts = [shift_interval(rng.normal(1, 2, n), rng.normal(0, 2, others)) for _ in range(3_000)]
+    assert np.mean([shift.low <= 1 <= shift.high for shift in shifts]) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("n", [20, 50, 200])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.3, 0.5, 0.9])
+def test_the_interval_of_a_share_covers_it(share, n):
+    hits = np.random.default_rng(0).binomial(n, share, 3_000)
+    assert np.mean([covers(proportion(of_one, n), share) for of_one in hits]) > 0.915
 
 
 def test_an_interval_of_one_value_or_none_is_not_a_number():
@@ -80,6 +124,19 @@ def test_a_shift_worked_by_hand():
     shift = shift_interval([5, 5.1, 5.2, 90], [4, 4.1, 4.2, 4.3])  # one astray
     assert shift.low == pytest.approx(0.7)
     assert shift.value == pytest.approx(1.0)
+
+
+def test_holms_correction_of_a_case_worked_by_hand():
+    # 0.005 four times, 0.01 three times, 0.03 twice, and 0.04 once would be less than that
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.029]) == pytest.approx([0.6, 0.058])
+    assert holm([0.7, 0.8]) == pytest.approx([1, 1])
+    assert holm([]).size == 0
+
+
+def test_holms_correction_finds_nothing_where_nothing_is_in_nineteen_of_twenty_families():
+    families = np.random.default_rng(0).uniform(size=(4_000, 16))
+    assert np.mean([holm(family).min() <= 0.05 for family in families]) == pytest.approx(0.049, abs=0.01)
 
 
 def test_a_difference_larger_than_the_smallest_that_can_be_found_is_found_and_a_smaller_one_is_not():

@@ -3,7 +3,7 @@ import pytest
 
 from rnn.corpus import encode
 from rnn.measure import places
-from rnn.measure.statistics import interval, mean_where
+from rnn.measure.statistics import mean_where, of_stretches
 
 
 def of(text):
@@ -61,8 +61,8 @@ def test_what_a_text_does_not_have_is_left_out():
 
 def test_a_mean_over_all_places_is_the_mean_of_the_stretches_and_covers_as_often_as_it_says():
     values = np.random.default_rng(0).normal(0, 1, 1_000)
-    whole, of_stretches = mean_where(values, values < 9), interval(values.reshape(10, -1).mean(axis=1))
-    assert (whole.value, whole.half) == pytest.approx((of_stretches.value, of_stretches.half))
+    whole, tenths = mean_where(values, values < 9), of_stretches(values.reshape(10, -1).mean(axis=1))
+    assert (whole.value, whole.half) == pytest.approx((tenths.value, tenths.half))
     assert np.isnan(mean_where(values, values > 9).value)
     rng, covered = np.random.default_rng(1), []
     for _ in range(500):

@@ -3,16 +3,21 @@
 import dataclasses
 import functools
 import json
+import os
 import pickle
 import random
 import re
 import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from rnn import training
-from rnn.corpus import read_corpus
+from rnn.corpus import ROOT, read_corpus
 from rnn.runs import RULES, WORDS, Config, ConfigError, RunError, finished, made_from, read_run, run_directory
 from rnn.training import train
 
@@ -23,7 +28,7 @@ NAN, INF = float("nan"), float("inf")
 NO_COUNT = (0, -1, 2.5, 2.0, "3", None, True, np.float64(3), NAN, [3], 1j)
 SENSELESS = {
     **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), NO_COUNT),
-    "seed": (-1, 0.0, None, "0", False, np.True_, NAN),
+    **dict.fromkeys(("seed", "warmup"), (-1, 0.0, None, "0", False, np.True_, NAN)),
     "learning_rate": (0, -0.1, NAN, INF, "0.1", None, True, 0.1j, [0.1], 10**400),
     "clip": (0, -5, NAN, "5", None, True, -INF),
     "sigma": (-0.1, NAN, INF, "0.01", True, [0.01]),
@@ -56,6 +61,7 @@ def test_numpys_numbers_are_fine_and_become_pythons(tmp_path):
         "B": np.array(2),
         "epochs": np.int32(1),
         "seed": np.uint64(3),
+        "warmup": np.int16(9),
         "learning_rate": np.float32(0.5),
         "sigma": np.float64(0.01),
         "clip": np.int64(5),
@@ -156,6 +162,27 @@ def test_looking_more_often_makes_no_other_run(tmp_path, monkeypatch):
     assert np.array_equal(grown.params().W, alone.params().W)
 
 
+def test_a_run_that_stopped_before_its_first_step_begins_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "ABSURD", 0)
+    with pytest.raises(RunError, match="try a smaller one"):
+        train(TEXT, SMALL, runs=tmp_path, show=False)
+    stopped = read_run(run_directory(TEXT, SMALL, runs=tmp_path))
+    assert (stopped.last_step, stopped.snapshots, stopped.is_finished) == (0, [0], False)
+    monkeypatch.undo()
+    assert same(train(TEXT, SMALL, runs=tmp_path, show=False), train(TEXT, SMALL, runs=tmp_path / "new", show=False))
+
+
+def test_the_folder_of_another_run_is_refused_under_this_ones_name(tmp_path):
+    train(TEXT, SMALL, runs=tmp_path, show=False)
+    theirs = train(TEXT, SMALL.replace(seed=1), runs=tmp_path, show=False).directory
+    ours = run_directory(TEXT, SMALL, runs=tmp_path)
+    shutil.rmtree(ours)
+    theirs.rename(ours)
+    for call in (finished, train):
+        with pytest.raises(RunError, match=rf"{ours}/run\.json is damaged, or of another run"):
+            call(TEXT, SMALL, runs=tmp_path)
+
+
 def test_a_step_without_a_snapshot_is_answered_with_those_there_are(tmp_path):
     run = train(TEXT, SMALL, runs=tmp_path, show=False)
     with pytest.raises(RunError, match=r"has no snapshot of step 7: it has \[0, 20, 40, 59,"):
@@ -185,7 +212,7 @@ class Place:
             "finished, one epoch": lambda: self.seen(finished(TEXT, SMALL.replace(epochs=1), runs=self.runs)),
             "snapshots": lambda: read_run(self.folder).snapshots,
         }
-        for step in (None, *run.snapshots[:4]):
+        for step in (None, *run.snapshots[:2]):
             calls[f"params {step}"] = functools.partial(lambda step: self.arrays(run.params(step)), step)
             calls[f"states {step}"] = functools.partial(lambda step: self.arrays([run.states(step)]), step)
         calls["train"] = lambda: self.seen(train(TEXT, SMALL, runs=self.runs, show=False))  # last: it may write
@@ -206,10 +233,12 @@ class Place:
             return error
 
     def mend(self):
-        shutil.rmtree(self.folder)
+        found = self.snapshot_of(self.folder)
+        for name in found.keys() - self.files.keys():
+            (self.folder / name).unlink()
         for name, data in self.files.items():
-            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / name).write_bytes(data)
+            if found.get(name) != data:
+                (self.folder / name).write_bytes(data)
 
     def damage(self, chance):
         """Damage a file in a way of chance; return its path and the way."""
@@ -263,3 +292,71 @@ def test_of_a_thousand_damages_each_is_named_or_changes_nothing(tmp_path):
         place.mend()
     assert not wrong, (len(wrong), wrong[:10])
     assert named > 1_000
+
+
+def test_snapshots_are_read_from_many_threads_at_once(tmp_path):
+    """CPython 3.11 counts the depth of `ast.literal_eval`, which `np.load` calls, for all threads together."""
+    runs = [train(TEXT, SMALL.replace(seed=seed), runs=tmp_path, show=False) for seed in range(4)]
+    expected = {(run.directory, step): run.params(step).W for run in runs for step in run.snapshots}
+    asked = [(run, step) for run in runs for step in run.snapshots] * 8
+
+    def as_before(run, step):
+        again = finished(TEXT, run.config, runs=tmp_path)
+        return np.array_equal(again.params(step).W, expected[run.directory, step])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(as_before, *zip(*asked, strict=True)))
+
+
+IN_IPYTHON = """
+import os, signal, sys
+from pathlib import Path
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell()
+shell.run_cell('''
+import os, signal
+from pathlib import Path
+from rnn.corpus import read_corpus
+from rnn.runs import Config, read_run
+from rnn.training import train
+text, runs = read_corpus().part(0, 2_000), Path({runs!r})
+interrupt = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+''')
+print("----", flush=True)
+result = shell.run_cell({cell!r})
+assert result.error_in_exec is not None
+"""
+
+SENTENCES = {
+    "Config(T=0)": "T must be a whole number from 1 on, got 0.",
+    "read_corpus('no such text.txt')": "no such text.txt does not exist: check the path.",
+    "train(text.part(0, 9), runs=runs)": "9 characters are too few: 26 are needed for T = 25 and B = 1.",
+    "read_run('nowhere')": "nowhere/checkpoint is missing. Delete nowhere to train anew.",
+    "train(text, Config(m=5, epochs=99), runs=runs, watch=interrupt, show=False)": "run = read_run('",
+}
+
+
+@pytest.mark.parametrize("cell", SENTENCES)
+def test_a_notebook_shows_a_sentence_and_no_traceback(tmp_path, cell):
+    program = IN_IPYTHON.format(runs=str(tmp_path), cell=cell)
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"IPYTHONDIR": str(tmp_path)}
+    )
+    assert run.returncode == 0, run.stderr
+    shown = run.stdout.split("----\n")[1] + run.stderr
+    assert SENTENCES[cell] in shown
+    assert "Traceback" not in shown
+    assert "Error" not in shown
+    assert len(shown.strip().splitlines()) <= 2
+
+
+def test_what_an_interrupted_run_says_to_call_can_be_called_as_it_is_printed(tmp_path):
+    def interrupt(step, _):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(training.Interrupted) as stopped:
+        train(TEXT, SMALL, runs=tmp_path, watch=interrupt, show=False)
+    names = {}
+    exec(str(stopped.value).splitlines()[-1], names)
+    assert 0 < names["run"].last_step < SMALL.steps(600)

@@ -4,7 +4,7 @@ import pytest
 
 from rnn.corpus import encode, read_corpus
 from rnn.measure import samples, words
-from rnn.measure.statistics import Estimate, interval, of_stretches, proportion, smallest_difference
+from rnn.measure.statistics import Estimate, of_stretches, proportion, series_interval, smallest_difference
 from rnn.runs import Config
 from rnn.sampling import sample_text
 from rnn.training import train
@@ -61,7 +61,7 @@ def test_the_first_text_with_a_word_and_the_first_share_above_a_bound():
     assert np.isnan(step)
     assert word == ""
     shares = {0: proportion(1, 10), 10: proportion(6, 10)}
-    assert words.first_above(shares, 0.5) == (10, "60% ± 30%")
+    assert words.first_above(shares, 0.5) == (10, "60% ± 31%")
 
 
 def test_a_value_with_its_interval_writes_itself():
@@ -75,7 +75,7 @@ def test_intervals_of_shares_and_stretches():
     assert proportion(50, 100) == Estimate(0.5, pytest.approx(1.96 * 0.05))
     assert np.isnan(proportion(0, 0).value)
     means = np.arange(10.0)
-    assert of_stretches(means, 3).half == pytest.approx(np.hypot(interval(means).half, 3))
+    assert of_stretches(means, 3).half == pytest.approx(np.hypot(series_interval(means).half, 3))
     rng = np.random.default_rng(0)
     apart = smallest_difference(1, 6, 3)
     found = [abs(rng.normal(apart, 1, 6).mean() - rng.normal(0, 1, 3).mean()) > apart for _ in range(4_000)]

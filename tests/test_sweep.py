@@ -1,20 +1,23 @@
+import contextlib
 import os
 import re
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 
-import dask
 import numpy as np
+import psutil
 import pytest
+from distributed import Client
 from filelock import FileLock
 
 from rnn import sweep as sweep_module
 from rnn.corpus import ROOT, read_corpus
-from rnn.runs import Config, RunError, finished, run_directory
+from rnn.runs import Config, RunError, read_run, run_directory
 from rnn.sweep import sweep
 from rnn.training import train
 from tests.test_training import VERY_LONG
@@ -32,15 +35,15 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def start(*arguments):
+def start(*arguments, said=subprocess.DEVNULL):
     command = [sys.executable, "-m", "dask", *arguments]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, stderr=said, stdout=subprocess.DEVNULL, text=True)
 
 
 @pytest.fixture
 def scheduler():
     """The address of a real scheduler on the loopback."""
-    process = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    process = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", said=subprocess.PIPE)
     address = next(found[1] for line in process.stderr if (found := re.search(r"Scheduler at: *(\S+)", line)))
     yield address
     process.kill()
@@ -53,14 +56,21 @@ def worker(scheduler):
     processes = []
 
     def start_worker(preload=FAST_CHECKPOINTS):
-        arguments = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--preload", preload)
+        arguments = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60", "--preload", preload)
         processes.append(start("worker", scheduler, *arguments))
         return processes[-1]
 
     yield start_worker
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+
+
+def workers_of(scheduler):
+    """Return the addresses of the workers of a scheduler when it has one."""
+    with Client(scheduler) as client:
+        client.wait_for_workers(1)
+        return list(client.nthreads())
 
 
 def same(run, other):
@@ -162,46 +172,190 @@ def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
 
 SWEEP = """
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
+import psutil
 from rnn import runs
-runs.RUNS = Path(sys.argv.pop(1))
-from rnn.sweep import main
-main()
+workers, runs.RUNS = int(sys.argv.pop(1)), Path(sys.argv.pop(1))
+from rnn import sweep
+
+def said(word, function, **ours):
+    def call(*arguments, **settings):
+        print(word, flush=True)
+        return function(*arguments, **settings | ours)
+    return call
+
+sweep.LocalCluster = said("starting", sweep.LocalCluster, n_workers=workers)
+sweep._as_completed = said("training", sweep._as_completed)
+sweep.contextlib = SimpleNamespace(ExitStack=ExitStack, suppress=said("closing", suppress))  # said inside `_close`
+try:
+    sweep.main()
+finally:
+    workers = [process for process in psutil.Process().children() if "spawn_main" in " ".join(process.cmdline())]
+    print(len(workers), "workers are left", flush=True)
 """
 
 
-def test_an_interrupt_says_a_sentence_and_the_same_command_goes_on(tmp_path):
-    """Ctrl-C reaches every process of the command at once."""
-    (tmp_path / "text.txt").write_text(read_corpus().part(0, 20_000).text, "utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-c", SWEEP, tmp_path / "runs", f"CORPUS={tmp_path / 'text.txt'}"],
+def swept(folder, workers):
+    """Begin `make sweep` as a shell with a terminal does: in a session of its own."""
+    (folder / "text.txt").write_text(read_corpus().part(0, 20_000).text, "utf-8")
+    return subprocess.Popen(
+        [sys.executable, "-c", SWEEP, str(workers), folder / "runs", f"CORPUS={folder / 'text.txt'}"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def session(process):
+    """The processes of a session that are alive."""
+    alive = [one for one in psutil.process_iter(["pid", "status"]) if one.info["status"] != psutil.STATUS_ZOMBIE]
+    found = []
+    for one in alive:
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(one.pid) == process.pid:
+                found.append(one)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("moments", "workers"),
+    [
+        (["starting"], 1),
+        (["training"], 2),
+        (["training", "closing", "closing"], 1),
+        (["starting", "starting", "closing", "closing"], 2),
+    ],
+    ids=str,
+)
+def test_an_interrupt_at_any_moment_ends_a_sweep_with_a_sentence(tmp_path, moments, workers):
+    """Ctrl-C reaches every process of the command at once; a second one, while it ends, makes nothing worse."""
+    process, left = swept(tmp_path, workers), list(moments)
     try:
-        wait_for(lambda: list((tmp_path / "runs").glob("*/*/checkpoint")))
-        os.killpg(process.pid, signal.SIGINT)
+        for line in process.stdout:
+            while left and line.strip() == left[0]:
+                os.killpg(process.pid, signal.SIGINT)
+                left.pop(0)
         _, said = process.communicate(timeout=VERY_LONG)
+        assert not left
+        assert line == "0 workers are left\n"  # in a notebook, whose process goes on
+        assert said.splitlines()[-1] == "Stopped. What was trained is kept: the same call goes on from there."
+        assert "Traceback" not in said
+        assert process.returncode == 1
+        wait_for(lambda: not session(process))
     finally:
         process.kill()
-    assert process.returncode == 1
-    assert "Stopped. What was trained is kept" in said
-    assert list((tmp_path / "runs").glob("*/*/checkpoint"))
 
 
-def test_a_run_that_fails_is_named_when_all_others_are_done(tmp_path):
-    bad = TABLE[0].replace(learning_rate=1e38)
-    with pytest.raises(RunError, match=r"1 of 4 runs failed\. The first: RunError: The loss of step"):
-        sweep(TEXT, [bad, *TABLE], workers=1, runs=tmp_path)
-    assert all(finished(TEXT, config, runs=tmp_path) for config in TABLE)
+def test_what_was_trained_before_an_interrupt_is_kept(tmp_path):
+    process = swept(tmp_path, 1)
+    try:
+        wait_for(lambda: list(tmp_path.glob("runs/*/*/checkpoint")))
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=VERY_LONG)
+    finally:
+        process.kill()
+    for checkpoint in tmp_path.glob("runs/*/*/checkpoint"):
+        run = read_run(checkpoint.parent)
+        assert run.params().W.shape == (run.config.m, run.config.m)
 
 
-def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
-    with (
-        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-        pytest.raises(RunError, match=r"No scheduler of Dask answers at tcp://127\.0\.0\.1:9"),
-    ):
-        sweep(TEXT, TABLE, scheduler="tcp://127.0.0.1:9", runs=tmp_path)
+@pytest.mark.parametrize("theirs", ["sweep.CODE = 'of another version'", "vars(sweep).pop('CODE', None)"])
+def test_a_worker_with_other_code_is_refused_and_nothing_of_it_comes_home(tmp_path, scheduler, worker, theirs):
+    worker(f"from rnn import sweep; {theirs}; {FAST_CHECKPOINTS}")
+    with pytest.raises(RunError, match=r"The worker tcp://\S+ runs another rnn than this process"):
+        sweep(TEXT, TABLE, scheduler=scheduler, runs=tmp_path)
+    assert not list(tmp_path.rglob("*"))
+
+
+DIE = "import os; from rnn import sweep; sweep.train_there = lambda *_: os._exit(1)"
+
+
+def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, worker):
+    def begin_again():
+        for _ in range(8):
+            worker(DIE).wait()
+        worker()
+
+    thread = threading.Thread(target=begin_again, daemon=True)
+    thread.start()
+    (run,) = sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=tmp_path).values()
+    thread.join()
+    assert run.is_finished
+
+
+def test_a_run_that_kills_every_worker_is_given_up(tmp_path, scheduler, worker, monkeypatch):
+    monkeypatch.setattr(sweep_module, "DEATHS", 1)
+    ended = threading.Event()
+
+    def begin_again():
+        while not ended.is_set():
+            worker(DIE).wait()
+
+    thread = threading.Thread(target=begin_again, daemon=True)
+    thread.start()
+    with pytest.raises(RunError, match=r"1 of 1 runs failed\. The first: KilledWorker: "):
+        sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=tmp_path)
+    ended.set()
+
+
+@pytest.fixture
+def something():
+    """The address of something that answers and is no scheduler, given what it says."""
+    with contextlib.ExitStack() as stack:
+
+        def listen(says):
+            class Handler(socketserver.BaseRequestHandler):
+                def handle(self):
+                    self.request.sendall(says)
+                    self.request.recv(1_000_000)
+                    threading.Event().wait()  # and nothing more
+
+            server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+            server.daemon_threads, server.block_on_close = True, False
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            return f"127.0.0.1:{server.server_address[1]}"
+
+        yield listen
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("tcp", b""), ("tcp", b"SSH-2.0-OpenSSH_9.2\r\n"), ("tcp", b"HTTP/1.1 400 Bad Request\r\n\r\n"), ("tls", b"")],
+)
+def test_what_answers_and_is_no_scheduler_is_named_soon(tmp_path, monkeypatch, something, kind, says):
+    monkeypatch.setattr(sweep_module, "CONNECT_SECONDS", 1)
+    address = f"{kind}://{something(says)}"
+    with pytest.raises(RunError, match=rf"No scheduler of Dask answers at {address} \(\w+: .+\)\."):
+        sweep(TEXT, TABLE, scheduler=address, runs=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:9", "nonsense", "tcp://no.such.host.invalid:8786", "strange://a:1"]
+)
+def test_an_address_where_nothing_answers_is_named_soon(tmp_path, monkeypatch, address):
+    monkeypatch.setattr(sweep_module, "CONNECT_SECONDS", 1)
+    with pytest.raises(RunError, match=f"No scheduler of Dask answers at {address} "):
+        sweep(TEXT, TABLE, scheduler=address, runs=tmp_path)
+
+
+def test_a_workers_address_is_no_schedulers(tmp_path, scheduler, worker):
+    worker()
+    (address,) = workers_of(scheduler)
+    with pytest.raises(RunError, match=f"No scheduler of Dask answers at {address} .*it is a Worker"):
+        sweep(TEXT, TABLE, scheduler=address, runs=tmp_path)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_when_there_is_no_worker_or_none_any_more_it_is_said(tmp_path, scheduler, worker, monkeypatch, workers):
+    monkeypatch.setattr(sweep_module, "GONE_SECONDS", 1)
+    if workers:
+        worker(DIE)
+        workers_of(scheduler)
+    with pytest.raises(RunError, match=r"There is no worker: start one\. What was trained is kept"):
+        sweep(TEXT, TABLE[:1], scheduler=scheduler, runs=tmp_path)

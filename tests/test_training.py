@@ -1,7 +1,9 @@
 import gzip
+import hashlib
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn import model, runs, training
-from rnn.corpus import ROOT, read_corpus
+from rnn.corpus import ROOT, Corpus, encode, read_corpus
 from rnn.model import OPTIMIZERS, Params
 from rnn.runs import Config, RunError, finished, read_run
 from rnn.training import advance, first_state, numpy_steps, plan, smooth, train
@@ -21,6 +23,12 @@ from rnn.training import advance, first_state, numpy_steps, plan, smooth, train
 TEXT = read_corpus().part(0, 2_000)
 VERY_LONG = 600  # seconds after which what is waited for has not come
 SMALL = Config(m=12, T=10, epochs=3, snapshot_every=100)
+
+
+def corpus_of(text):
+    """The corpus of a text that stands in no file."""
+    vocabulary = "".join(sorted(set(text)))
+    return Corpus("text", hashlib.sha256(text.encode()).hexdigest(), vocabulary, encode(text, vocabulary))
 
 
 def start(K, config):
@@ -55,14 +63,16 @@ def reference(params, memory, h, codes, step, losses, config):
     B=st.sampled_from([1, 2, 5]),
     order=st.sampled_from(["carried", "reset", "random"]),
     decay=st.booleans(),
+    warmup=st.sampled_from([0, 100]),
 )
 def test_the_kernel_equals_the_reference_over_many_steps(
-    optimizer, K, m, T, rest, clip, remainder, seed, B, order, decay
+    optimizer, K, m, T, rest, clip, remainder, seed, B, order, decay, warmup
 ):
     # a small learning rate: with 0.1 the first steps of AdaGrad amplify a rounding error a thousandfold a step
     rate = 0.002 if optimizer == "adagrad" else 0.0002
     text = {"m": m, "T": T, "B": B, "remainder": remainder, "order": order, "epochs": 40, "dtype": "float64"}
-    config = Config(learning_rate=rate, sigma=0.1, clip=clip, seed=seed, optimizer=optimizer, decay=decay, **text)
+    rates = {"learning_rate": rate, "decay": decay, "warmup": warmup}
+    config = Config(sigma=0.1, clip=clip, seed=seed, optimizer=optimizer, **rates, **text)
     codes = np.random.default_rng(seed).integers(0, K, 7 * T * B + 1 + min(rest, T - 1)).astype(np.uint8)
     ours, theirs = start(K, config), start(K, config)
     losses, expected = np.empty(200), np.empty(200)
@@ -193,6 +203,8 @@ def test_what_steps_see():
     assert with_remainder.lengths.tolist() == [4, 2]
     assert plan(config.replace(order="reset"), 21, 0, 4).fresh.all()
     assert plan(config.replace(decay=True), 21, 0, 4).rates.tolist() == [1, 0.75, 0.5, 0.25]
+    assert plan(config.replace(warmup=4), 21, 0, 4).rates.tolist() == [0.25, 0.5, 0.75, 1]
+    assert plan(config.replace(warmup=2, decay=True), 21, 1, 2).rates.tolist() == [0.75, 0.5]
 
 
 def test_random_places_are_everywhere_and_follow_from_the_number_of_the_step():
@@ -258,6 +270,32 @@ def test_a_run_can_go_on_with_another_batch_size_but_not_with_another_network(tm
             train(TEXT, other, start=first, runs=tmp_path)
 
 
+def test_a_run_does_not_go_on_from_one_on_a_text_with_other_characters(tmp_path):
+    """Neither with fewer or more of them, whose weights are of other shapes, nor with as many others."""
+    fewer = corpus_of("abcdefgh " * 100)
+    others = corpus_of("ijklmnop " * 100)
+    more = corpus_of("abcdefghijk " * 100)
+    first = train(fewer, SMALL.replace(epochs=1), runs=tmp_path)
+    for text in (others, more):
+        with pytest.raises(RunError, match="cannot go on from one on a text with other characters"):
+            train(text, SMALL, start=first, runs=tmp_path)
+    again = train(corpus_of("hgfedcba " * 100), SMALL.replace(epochs=1), start=first, runs=tmp_path)
+    assert again.first_step == first.last_step
+
+
+def test_a_run_does_not_go_on_from_one_that_is_not_finished(tmp_path):
+    def interrupt(step, _):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TEXT, SMALL, runs=tmp_path, watch=interrupt)
+    (directory,) = tmp_path.glob("*/m*")
+    partial = read_run(directory)
+    assert not partial.is_finished
+    with pytest.raises(RunError, match=rf"The run in {directory} is not finished: train it to its end"):
+        train(TEXT, SMALL, start=partial, runs=tmp_path)
+
+
 def test_the_last_short_sequence_is_dropped_unless_asked_for(tmp_path):
     assert Config(T=25).steps_per_epoch(100) == 3
     assert Config(T=25, remainder=True).steps_per_epoch(100) == 4
@@ -269,8 +307,20 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(tmp_path):
         train(TEXT, SMALL.replace(learning_rate=1e38), runs=tmp_path)
 
 
+def test_a_loss_that_is_finite_and_absurd_stops_the_run_with_a_sentence_and_what_was_reached_is_kept(tmp_path):
+    config = SMALL.replace(learning_rate=1e7, sigma=None, snapshot_every=1, dtype="float64")
+    with pytest.raises(RunError, match=r"The loss of step 1 is [\d.e+]+, at learning rate 1e\+07: try a ") as refusal:
+        train(TEXT, config, runs=tmp_path)
+    loss = float(re.search(r" is (\S+),", str(refusal.value))[1])
+    assert training.ABSURD * 10 * np.log(83) < loss < np.inf
+    (directory,) = tmp_path.glob("*/m*")
+    assert str(refusal.value).endswith(f"The run as it was after 1 steps is in {directory}.")
+    run = read_run(directory)
+    assert run.last_step == run.snapshots[-1] == len(run.losses) == 1
+
+
 def test_a_text_shorter_than_a_sequence_is_refused(tmp_path):
-    with pytest.raises(RunError, match="T = 10 needs 11"):
+    with pytest.raises(RunError, match="11 are needed for T = 10"):
         train(TEXT.part(0, 10), SMALL, runs=tmp_path)
 
 

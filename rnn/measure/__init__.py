@@ -1,8 +1,10 @@
 """What a network or a text is worth.
 
 held_out     the bits of networks on text held out
+adaptive     those of networks that go on learning in it
 ngrams       those of n-grams
 compressors  those of compressors
+mixtures     those of several predictors together
 statistics   intervals, of means and of differences
 words        the words of a text, the book's and English ones
 strings      what two texts have in common

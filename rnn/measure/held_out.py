@@ -54,3 +54,32 @@ def saturation(run, codes, part):
     state = run.state()
     h, _ = model.forward(state.params, codes[part][:2_000], state.h[-1])
     return float((np.abs(h[1:]) > 0.99).mean())
+
+
+def cost_of_zero(params, codes, part, h=None, places=100, after=200, over=100):
+    """Return the bits per character (places,) that a state of zero still costs `after` characters later.
+
+    At each of the places, at equal distances in codes[part], the network begins anew with a state of zero, and reads
+    `after` characters. What counts is the mean loss over the next `over`, minus the loss on them of the network whose
+    state was carried through the whole part, as in `network_losses`. Empty for a part that is shorter than that.
+    """
+    carried, read = network_losses(params, codes, part, h), after + over
+    if len(carried) < read:
+        return np.empty(0)
+    costs = []
+    for place in np.linspace(0, len(carried) - read, places).astype(int):
+        begin = part.start + place
+        anew = kernel.evaluate(params, np.zeros_like(params.b), codes[begin - 1 : begin + read])
+        costs.append((anew - carried[place : place + read])[after:].mean())
+    return np.array(costs) / np.log(2)
+
+
+def lost_from_zero(run, codes, part):
+    """Return the share of a hundred places from which the network of a `Run` is lost if it begins at a state of zero.
+
+    It is lost where `cost_of_zero` is more than 1 bit per character: it has not found back to the states in which it
+    knows how to read, 200 characters later. NaN for a part that is too short.
+    """
+    state = run.state()
+    costs = cost_of_zero(state.params, codes, part, state.h[-1])
+    return float((costs > 1).mean()) if len(costs) else np.nan

@@ -1,10 +1,10 @@
 """Intervals: how sure a mean is, and how sure a difference."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+from scipy.fft import dct
 
 
 @dataclass(frozen=True, order=True)
@@ -51,10 +51,31 @@ def interval(values):
     return Estimate(values.mean(), half)
 
 
+def series_interval(values, waves=4):
+    """Return the `Estimate` of the mean of values in the order of a text, of which neighbours are alike.
+
+    Each of the slowest `waves` cosines that fit into the series has an amplitude, and they say how far the mean itself
+    may be off; faster ones, which are small where neighbours are alike, are not asked. Student's t has one degree of
+    freedom for each (Lazarus, Lewis, Stock and Watson, 2018). With all of them it is `interval`. Where tenths of a
+    series correlate by 0.3 with the next, about as this book's do, four waves miss the mean in 7 of 100 series, and
+    `interval` of the tenths in 13.
+    """
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return interval(values)
+    amplitudes = dct(values, norm="ortho")[1 : waves + 1]
+    half = stats.t.ppf(0.975, len(amplitudes)) * np.sqrt(np.mean(amplitudes**2) / len(values))
+    return Estimate(values.mean(), half)
+
+
 def proportion(hits, n):
-    """Return the `Estimate` of a share, hits of n, as if they were independent; NaN of n = 0."""
-    share = hits / n if n else np.nan
-    return Estimate(share, 1.96 * np.sqrt(share * (1 - share) / n) if n else np.nan)
+    """Return the `Estimate` of a share, hits of n, as if they were independent; NaN of n = 0.
+
+    The half width is that of a share of two more hits and two more misses (after Agresti and Coull, 1998): without them
+    no hit at all would be a share of 0 ± 0.
+    """
+    near = (hits + 2) / (n + 4)
+    return Estimate(hits / n, 1.96 * np.sqrt(near * (1 - near) / n)) if n else Estimate(np.nan, np.nan)
 
 
 def shift_interval(values, others):
@@ -62,15 +83,18 @@ def shift_interval(values, others):
 
     The estimate is the median of all differences (Hodges and Lehmann, 1963); for the interval as many of the outermost
     are cut off as the exact test of Mann and Whitney allows, so that it leaves out 0 just where that test finds a
-    difference. One run that went astray cannot hide that all others are worse, as it does in a mean.
+    difference. One run that went astray cannot hide that all others are worse, as it does in a mean. That test is exact
+    where both kinds of values are spread alike; where one is spread ten times as far, the interval misses the truth in
+    one of ten.
     """
     differences = np.sort(np.subtract.outer(np.asarray(values), np.asarray(others)).ravel())
-    n, both = len(values), len(values) + len(others)
-    ranks = np.array(list(itertools.combinations(range(1, both + 1), n)))
-    below = ranks.sum(axis=1) - n * (n + 1) // 2  # Mann and Whitney's U under the hypothesis of no difference
-    cut = 0
-    while np.mean(below <= cut) <= 0.025:
-        cut += 1
+    n, most = len(values), len(differences)
+    ways = np.zeros((n + 1, most + 1))  # [k, U]: in how many k values together have U of the others below them
+    ways[0, 0] = 1
+    for others_below in range(len(others) + 1):
+        for k in range(1, n + 1):
+            ways[k, others_below:] += ways[k - 1, : most + 1 - others_below]
+    cut = np.count_nonzero(np.cumsum(ways[n]) <= 0.025 * ways[n].sum())
     return Shift(np.median(differences), differences[max(0, cut - 1)], differences[-max(1, cut)])
 
 
@@ -83,26 +107,37 @@ def smallest_difference(sd, n, others, freedom=None):
     return stats.t.ppf(0.975, freedom) * sd * np.sqrt(1 / n + 1 / others)
 
 
+def holm(p_values):
+    """Return the p-values (n,) of n questions that are asked together, corrected after Holm (1979).
+
+    One below 0.05 is found where nothing was in at most one of twenty such families of questions.
+    """
+    p_values = np.asarray(p_values, float)
+    order, n = np.argsort(p_values), len(p_values)
+    corrected = np.empty(n)
+    corrected[order] = np.maximum.accumulate(p_values[order] * np.arange(n, 0, -1)).clip(max=1)
+    return corrected
+
+
 def stretches(values):
-    """Return values (n,) of held-out characters in ten equal parts, which in a book are nearly independent."""
+    """Return values (n,) of held-out characters in ten equal parts; neighbours are alike, see `series_interval`."""
     return np.array_split(values, 10)
 
 
 def of_stretches(means, half=0.0):
     """Return the `Estimate` of the mean of stretches, given each one's; `half` is that of what else varies."""
-    mean = interval(means)
+    mean = series_interval(means)
     return Estimate(mean.value, np.hypot(mean.half, half))
 
 
 def mean_where(values, where):
     """Return the `Estimate` of the mean of those of the values (n,) of held-out characters that a mask chooses.
 
-    Neighbours are not independent, so the chosen ones of a stretch count as one: the mean is a ratio of two sums over
-    ten stretches (Cochran, Sampling Techniques, 1977, section 6.4).
+    The mean is a ratio of two sums over ten stretches, and its interval that of `of_stretches`, for what each stretch
+    adds to the ratio (Cochran, Sampling Techniques, 1977, section 6.4).
     """
     sums, n = (np.array([of.sum() for of in stretches(x)]) for x in (np.where(where, values, 0.0), np.asarray(where)))
     if not n.sum():
         return Estimate(np.nan, np.nan)
     mean = sums.sum() / n.sum()
-    spread = np.sqrt(((sums - mean * n) ** 2).sum() * len(n) / (len(n) - 1)) / n.sum()
-    return Estimate(mean, stats.t.ppf(0.975, len(n) - 1) * spread)
+    return of_stretches(mean + (sums - mean * n) * len(n) / n.sum())

@@ -1,0 +1,39 @@
+"""Dynamic evaluation: a network that goes on learning from the held-out text, each character after it is predicted."""
+
+import numpy as np
+
+from rnn import kernel, model
+from rnn.measure.held_out import CONTEXT
+from rnn.model import Params
+
+EVERY = 10  # characters that are predicted before the network learns from them
+RATES = (0.0, 0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001)  # that the learning rate is chosen among; 0 is frozen
+
+
+def adaptive_losses(params, codes, part, rate, h=None, every=EVERY):
+    """Return -log p (n,), in nats, of each of the n characters codes[part], from weights that learn in the part.
+
+    Each `every` characters are predicted, and then the weights take a step of plain SGD on them, along the gradient of
+    their summed loss in nats (Krause et al., 2018). The state is carried through; it begins as `h` (m,), or zero, and
+    the network reads the `CONTEXT` characters before the part first, learning nothing. `params` do not change.
+    """
+    params = Params(*(theta.copy() for theta in params))
+    h = [np.zeros_like(params.b) if h is None else h]
+    losses = np.empty(part.stop - part.start)
+    with kernel.one_thread():
+        if part.start > 1:
+            h, _ = model.forward(params, codes[max(0, part.start - CONTEXT) : part.start - 1], h[-1])
+        for n in range(0, len(losses), every):
+            read = codes[part.start - 1 + n : min(part.start + n + every, part.stop)]
+            x, y = read[:-1], read[1:]
+            h, p = model.forward(params, x, h[-1])
+            losses[n : n + every] = -np.log(p[np.arange(len(y)), y])
+            gradient, _ = model.backward(params, x, y, h, p)
+            for theta, d_theta in zip(params, gradient, strict=True):
+                theta -= rate * d_theta
+    return losses
+
+
+def best_rate(params, codes, part, h=None, rates=RATES):
+    """Return the one of `rates` with the least mean of `adaptive_losses` on codes[part], the validation part."""
+    return min(rates, key=lambda rate: adaptive_losses(params, codes, part, rate, h).mean())

@@ -1,0 +1,190 @@
+"""The kernel's doors: what they let through is in bounds; BLAS has one thread inside and its own number outside."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from rnn import kernel, model, training
+from rnn.corpus import ROOT, read_corpus
+from rnn.runs import Config
+from rnn.training import first_state, plan, train
+
+K, m, N = 7, 5, 60
+CONFIG = Config(m=m, T=4, B=2, dtype="float64")
+CODES = np.random.default_rng(0).integers(0, K, N).astype(np.uint8)
+
+
+def arguments(**changes):
+    """Arguments of `kernel.advance` for ten steps, some of them changed."""
+    params, memory, h, *_ = first_state(K, CONFIG)
+    given = {"params": params, "memory": memory, "h": h, "codes": CODES, "losses": np.empty(10)}
+    return given | {"plan": plan(CONFIG, N, 0, 10), "clip": 5.0, "optimizer": "adagrad"} | changes
+
+
+def bytes_of(given):
+    params, memory = given["params"], given["memory"]
+    arrays = (*params, *memory.squares, *memory.means, memory.updates, given["h"], given["losses"])
+    return [array.tobytes() for array in arrays]
+
+
+def with_plan(**changes):
+    return {"plan": plan(CONFIG, N, 0, 10)._replace(**changes)}
+
+
+def with_params(**changes):
+    return {"params": first_state(K, CONFIG).params._replace(**changes)}
+
+
+def with_memory(**changes):
+    return {"memory": first_state(K, CONFIG).memory._replace(**changes)}
+
+
+def codes(at, code, dtype=np.int64):
+    changed = CODES.astype(dtype)
+    changed[at] = code
+    return {"codes": changed}
+
+
+STARTS, LENGTHS = plan(CONFIG, N, 0, 10)[:2]
+WRONG = {
+    "a code of K": codes(8, K),
+    "a negative code": codes(8, -1),
+    "a huge code": codes(8, 2**60),
+    "codes that are no integers": {"codes": CODES.astype(float)},
+    "a text of two dimensions": {"codes": CODES[:, None]},
+    "a text too short": {"codes": CODES[:30]},
+    "a text without the last target": {"codes": CODES[: (STARTS + LENGTHS[:, None]).max()]},
+    "no text": {"codes": CODES[:0]},
+    "a start past the end": with_plan(starts=STARTS + 53),
+    "a start far past the end": with_plan(starts=STARTS + 2**40),
+    "a start before the text": with_plan(starts=STARTS - 1),
+    "starts of one strand": with_plan(starts=STARTS[:, :1]),
+    "starts that are no integers": with_plan(starts=STARTS.astype(float)),
+    "a plan too short": {"plan": plan(CONFIG, N, 0, 9)},
+    "lengths past the end": with_plan(lengths=LENGTHS + 40),
+    "lengths of 0": with_plan(lengths=LENGTHS * 0),
+    "negative lengths": with_plan(lengths=-LENGTHS),
+    "lengths of another number": with_plan(lengths=LENGTHS[:9]),
+    "rates of another number": with_plan(rates=np.ones(9)),
+    "rates of another type": with_plan(rates=np.ones(10, np.float32)),
+    "fresh of another number": with_plan(fresh=np.ones(11, bool)),
+    "losses of another number": {"losses": np.empty(11)},
+    "losses of another type": {"losses": np.empty(10, np.float32)},
+    "states of another network": {"h": np.zeros((2, m + 1))},
+    "states of another batch": {"h": np.zeros((3, m))},
+    "states of another type": {"h": np.zeros((2, m), np.float32)},
+    "states of one dimension": {"h": np.zeros(m)},
+    "another W": with_params(W=np.zeros((m, m + 1))),
+    "U transposed": with_params(U=np.zeros((K, m))),
+    "V of fewer characters": with_params(V=np.zeros((K - 1, m))),
+    "a bias too short": with_params(c=np.zeros(K - 1)),
+    "weights of two types": with_params(b=np.zeros(m, np.float32)),
+    "weights of a type it has not": {
+        "params": model.Params(*(t.astype(np.float16) for t in first_state(K, CONFIG)[0]))
+    },
+    "memories of another network": with_memory(squares=first_state(K + 1, CONFIG).memory.squares),
+    "means of another network": with_memory(means=first_state(K, CONFIG.replace(m=m + 1)).memory.means),
+    "no number of updates": with_memory(updates=np.zeros(0, np.int64)),
+    "an optimiser there is not": {"optimizer": "strange"},
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_would_lead_out_of_an_array_is_refused_and_nothing_is_touched(case):
+    given = arguments(**WRONG[case])
+    before = bytes_of(given)
+    with pytest.raises(ValueError):  # noqa: PT011
+        kernel.advance(**given)
+    assert bytes_of(given) == before
+
+
+def test_arrays_that_are_not_contiguous_are_trained_all_the_same():
+    plain, strided = arguments(), arguments()
+    wide = [np.repeat(theta, 2, axis=-1)[..., ::2] for theta in strided["params"]]
+    strided |= {"params": model.Params(*wide), "codes": np.repeat(CODES, 2)[::2]}
+    strided["memory"] = strided["memory"]._replace(
+        squares=model.Params(*(theta.copy(order="F") for theta in strided["memory"].squares))
+    )
+    kernel.advance(**plain)
+    kernel.advance(**strided)
+    assert bytes_of(plain) == bytes_of(strided)
+
+
+@pytest.mark.parametrize("wrong", [np.array([0, K]), np.array([-1, 0]), np.array([0.0, 1.0])])
+def test_a_text_of_other_codes_is_not_evaluated(wrong):
+    params = first_state(K, CONFIG).params
+    with pytest.raises(ValueError, match=f"expected codes from 0 to {K - 1}"):
+        kernel.evaluate(params, np.zeros(m), wrong)
+
+
+@pytest.mark.parametrize("h", [np.zeros(m + 1), np.zeros((1, m)), np.zeros(m, np.float32), np.zeros(m, int)])
+def test_states_of_another_network_are_refused(h):
+    params = first_state(K, CONFIG).params
+    for call in (lambda: kernel.evaluate(params, h, CODES), lambda: kernel.sample(params, h, np.ones(3) / 2, 1.0, 1.0)):
+        with pytest.raises(ValueError, match=r"expected .*, got "):
+            call()
+
+
+@pytest.mark.parametrize("text", [1, 2, 25, 26, 60])
+def test_a_text_of_one_character_less_than_a_sequence_or_far_less(text):
+    """A sequence longer than the text is the text, wherever sequences may begin."""
+    corpus = read_corpus().part(0, text + 1)
+    for order in ("carried", "reset", "random"):
+        config = Config(m=3, T=25, remainder=True, order=order, epochs=3)
+        of_steps = plan(config, text + 1, 0, config.steps(text + 1))
+        assert (of_steps.starts >= 0).all()
+        assert ((of_steps.starts + of_steps.lengths[:, None]) <= text).all()
+        assert of_steps.lengths.max() == min(25, text)
+        params, memory, h, *_ = first_state(corpus.K, config)
+        losses = np.full(config.steps(text + 1), np.nan)
+        training.advance(params, memory, h, corpus.codes, 0, losses, config)
+        assert np.isfinite(losses).all()
+
+
+def test_a_sequence_far_longer_than_the_text_takes_no_more_room_than_the_text(tmp_path):
+    config = Config(m=3, T=10**12, remainder=True, order="random", epochs=2)
+    run = train(read_corpus().part(0, 100), config, runs=tmp_path, show=False)
+    assert len(run.losses) == 2
+
+
+def blas_threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("engine", ["kernel", "numpy"])
+def test_blas_has_one_thread_inside_the_kernel_alone(monkeypatch, engine):
+    seen = []
+
+    def spy(function):
+        def call(*given):
+            seen.append(blas_threads())
+            return function(*given)
+
+        return call
+
+    for module, name in ((kernel, "_advance"), (kernel, "_evaluate"), (kernel, "_sample"), (model, "train_step")):
+        monkeypatch.setattr(module, name, spy(getattr(module, name)))
+    config = CONFIG.replace(engine=engine)
+    params, memory, h, *_ = first_state(K, config)
+    with threadpool_limits(2, "blas"):
+        training.advance(params, memory, h, CODES, 0, np.empty(5), config)
+        kernel.evaluate(params, h[0], CODES)
+        kernel.sample(params, h[0], np.ones(3) / 2, 1.0, 1.0)
+        with pytest.raises(ValueError, match="not in"):
+            kernel.advance(**arguments(optimizer="strange"))
+        assert blas_threads() == {2}
+    assert len(seen) >= 3
+    assert all(threads == {1} for threads in seen)
+
+
+def test_importing_the_package_leaves_the_threads_of_the_process_alone():
+    program = (
+        "import scipy.linalg, threadpoolctl as t; t.threadpool_limits(2); before = t.threadpool_info(); "
+        "from rnn import sweep, training, kernel; from rnn.measure import held_out, samples; "
+        "assert {p['filepath']: p['num_threads'] for p in before}.items() "
+        "<= {p['filepath']: p['num_threads'] for p in t.threadpool_info()}.items()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
