@@ -37,7 +37,8 @@ def groups(codes, vocabulary):
     if has_words(decode(codes, vocabulary)):
         of_text["place in the word"] = in_word(codes, vocabulary), range(1, 11)
     if (kind == "line break").any():
-        of_text["place in the line"] = (in_line(codes, vocabulary) - 1) // 5 * 5 + 1, range(1, 76, 5)
+        octave = np.exp2(np.log2(np.maximum(in_line(codes, vocabulary), 0.5)) // 1)  # 1, 2 and 3, 4 to 7, ...
+        of_text["place in the line"] = octave, 2 ** np.arange(11)
     enough = {
         name: (group, [member for member in members if (group == member).sum() >= min(20, len(codes) // 10)])
         for name, (group, members) in of_text.items()

@@ -301,7 +301,7 @@ def reach(norms, T, floor=1e-15):
 
     A dashed line is at T characters, as far as training follows them.
     """
-    fig, ax = plt.subplots(figsize=(WIDTH, 2.3))
+    fig, ax = plt.subplots(figsize=(WIDTH, 2))
     colors = dict(zip(dict.fromkeys(network for network, _ in norms), (BLUE, ORANGE), strict=False))
     for (network, when), of_places in norms.items():
         low, median, high = np.maximum(np.quantile(of_places, (0.25, 0.5, 0.75), axis=1), floor / 10)
@@ -319,7 +319,7 @@ def horizons(bits, lost):
 
     The right side is the bits lost against all that was read.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.7))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.3))
     colors = dict(zip(bits, (BLUE, ORANGE, GREY), strict=False))
     for label, of in bits.items():
         left.plot(list(of), list(of.values()), color=colors[label], marker="o", markersize=3, label=label)
@@ -345,7 +345,7 @@ def where(bits, apart):
     That is a DataFrame with the differences to the last predictor.
     """
     fig, axes = plt.subplots(
-        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 3.4)
+        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 3.1)
     )
     for (top, below), (name, frame) in zip(axes.T, bits.items(), strict=True):
         words = isinstance(frame.index[0], str)
@@ -361,7 +361,10 @@ def where(bits, apart):
             below.set_xticks(x, frame.index, rotation=50, ha="right", rotation_mode="anchor")
         else:
             below.set_xlabel(name)
-            below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            if max(x) > 50:
+                below.set_xscale("log")
+            else:
+                below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes[0, 0].set_ylabel("bits per character")
     axes[1, 0].set_ylabel(f"minus the\n{label_of_last(bits)}'s")
     _label_panels(fig, axes[0, 0], ncols=3)
