@@ -16,7 +16,7 @@ def test_places_in_words_and_lines_are_counted_from_one():
     assert places.in_word(*of(text)).tolist() == [1, 2, 0, 1, 0, 0, 0, 1, 2]
     assert places.in_line(*of(text)).tolist() == [1, 2, 3, 4, 5, 0, 0, 1, 2]
     assert places.kinds(*of("A b\n1“;")).tolist() == [
-        "capital", "space", "letter", "line break", "digit", "quotation mark", "other mark",
+        "capital", "space", "letter", "break", "digit", "quote", "other",
     ]  # fmt: skip
 
 

@@ -23,12 +23,12 @@ def quote_detector():
 def test_a_unit_that_is_a_quote_detector_is_found_and_is_perfect():
     h = memory.states(quote_detector(), CODES, np.full(3, -0.9))[1:]
     labels = units.labels(CODES, VOCABULARY, places.quotation_marks(CODES, VOCABULARY))
-    scores = units.tell(h, labels["inside quotation marks"])
+    scores = units.tell(h, labels["in a quotation"])
     assert scores.argmax() == 0
     assert scores[0] == 1
     assert scores[1:].max() < 0.99
-    last = units.last_character(CODES, labels["inside quotation marks"], CODES, len(VOCABULARY))
-    assert units.tell(last, labels["inside quotation marks"])[0] < 1
+    last = units.last_character(CODES, labels["in a quotation"], CODES, len(VOCABULARY))
+    assert units.tell(last, labels["in a quotation"])[0] < 1
 
 
 def test_auc_is_the_share_of_pairs_in_order():
@@ -71,7 +71,7 @@ def test_all_units_together_know_what_is_spread_over_them():
 
 def test_a_label_that_hardly_varies_is_left_out():
     labels = units.labels(CODES, VOCABULARY, "“”")
-    names = ["inside quotation marks", "inside a word", "length of the word so far", "after a capital"]
+    names = ["in a quotation", "in a word", "length of the word", "after a capital"]
     assert list(labels) == [*names, "place in the line"]
     assert units.matters(CODES, VOCABULARY, "“”").keys() >= labels.keys()
     chinese = encode("白鯨" * 50 + "\n", "\n白鯨")
@@ -98,6 +98,6 @@ def test_holding_a_quote_detector_costs_where_quotations_close():
     params, h0 = params._replace(V=V), np.full(3, -0.9)
     held = units.held(params, 0, 0.0)
     cost = kernel.evaluate(held, h0, CODES) - kernel.evaluate(params, h0, CODES)
-    where = units.matters(CODES, VOCABULARY, "“”")["inside quotation marks"]
+    where = units.matters(CODES, VOCABULARY, "“”")["in a quotation"]
     assert cost[where].mean() > 1
     assert cost[~where].mean() < 0.1

@@ -10,13 +10,13 @@ from rnn.measure.words import has_words
 QUOTATION_MARKS = ("“”", "«»", "„“", "「」", "『』", '""')  # what opens and what closes
 
 KINDS = {  # the first that fits
-    "line break": lambda character: character in "\n\r",
+    "break": lambda character: character in "\n\r",
     "space": str.isspace,
     "digit": str.isdigit,
     "capital": str.isupper,
     "letter": str.isalpha,
-    "quotation mark": lambda character: character in set("".join(QUOTATION_MARKS)) - set("‘’"),
-    "other mark": lambda _: True,
+    "quote": lambda character: character in set("".join(QUOTATION_MARKS)) - set("‘’"),
+    "other": lambda _: True,
 }
 
 
@@ -36,7 +36,7 @@ def groups(codes, vocabulary):
     of_text = {"kind of character": (kind, list(KINDS))}
     if has_words(decode(codes, vocabulary)):
         of_text["place in the word"] = in_word(codes, vocabulary), range(1, 11)
-    if (kind == "line break").any():
+    if (kind == "break").any():
         octave = np.exp2(np.log2(np.maximum(in_line(codes, vocabulary), 0.5)) // 1)  # 1, 2 and 3, 4 to 7, ...
         of_text["place in the line"] = octave, 2 ** np.arange(11)
     enough = {

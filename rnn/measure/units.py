@@ -17,10 +17,10 @@ def labels(codes, vocabulary, marks):
     """
     of_text = {}
     if marks:
-        of_text["inside quotation marks"] = places.in_quotation(codes, vocabulary, marks)
+        of_text["in a quotation"] = places.in_quotation(codes, vocabulary, marks)
     if has_words(decode(codes, vocabulary)):
         word = places.in_word(codes, vocabulary)
-        of_text |= {"inside a word": word > 0, "length of the word so far": word}
+        of_text |= {"in a word": word > 0, "length of the word": word}
     of_text["after a capital"] = places.kinds(codes, vocabulary) == "capital"
     if "\n" in vocabulary:
         of_text["place in the line"] = places.in_line(codes, vocabulary)
@@ -31,11 +31,11 @@ def matters(codes, vocabulary, marks):
     """Return {label's name: where it should matter (N - 1,)} to the prediction of each character but the first."""
     kind, word = places.kinds(codes, vocabulary), places.in_word(codes, vocabulary)
     return {
-        "inside a word": word[:-1] > 0,
+        "in a word": word[:-1] > 0,
         "after a capital": kind[:-1] == "capital",
-        "length of the word so far": (word[:-1] > 0) & (word[1:] == 0),
-        "inside quotation marks": codes[1:] == vocabulary.find(marks[-1:]),
-        "place in the line": kind[1:] == "line break",
+        "length of the word": (word[:-1] > 0) & (word[1:] == 0),
+        "in a quotation": codes[1:] == vocabulary.find(marks[-1:]),
+        "place in the line": kind[1:] == "break",
     }
 
 

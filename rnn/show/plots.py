@@ -296,46 +296,39 @@ def _label_panels(fig, ax, **settings):
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", **settings)
 
 
-def reach(norms, T, floor=1e-15):
-    """Draw norms of gradients {(network, when): (reach + 1, places)}, median and quartiles, down to `floor`.
+def memory(norms, T, bits, lost, floor=1e-15):
+    """Draw what is remembered after k characters, in three panels.
 
-    A dashed line is at T characters, as far as training follows them.
+    Left the norms of gradients {(network, when): (reach + 1, places)}, median and quartiles, with a dashed line at T.
+    Middle the bits {predictor: {k: bits}}, and right those lost {(network, before): {k: `Estimate`}}.
     """
-    fig, ax = plt.subplots(figsize=(WIDTH, 2))
-    colors = dict(zip(dict.fromkeys(network for network, _ in norms), (BLUE, ORANGE), strict=False))
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
+    colors = dict(zip(bits, (BLUE, ORANGE, GREY), strict=False))
     for (network, when), of_places in norms.items():
         low, median, high = np.maximum(np.quantile(of_places, (0.25, 0.5, 0.75), axis=1), floor / 10)
-        style = {"color": colors[network], "linestyle": "-" if when == "trained" else ":"}
-        ax.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
-        ax.semilogy(median, label=f"{network}, {when}", **style)
-    ax.axvline(T, color=GREY, linewidth=0.8, linestyle="--")
-    ax.set(xlabel="characters back, k", ylabel="norm of ∂L(t)/∂h(t − k)", ylim=(floor, None))
-    _label_panels(fig, ax, ncols=2)
-    return fig
-
-
-def horizons(bits, lost):
-    """Draw what the last k characters give: left {predictor: {k: bits}}, right {(network, before): {k: `Estimate`}}.
-
-    The right side is the bits lost against all that was read.
-    """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.3))
-    colors = dict(zip(bits, (BLUE, ORANGE, GREY), strict=False))
+        left.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
+        left.semilogy(median, color=colors[network], linestyle=":" if when == "first weights" else "-")
+    left.axvline(T, color=GREY, linewidth=0.8, linestyle="--")
+    left.set(xlabel="characters back, k", title="norm of gradient", ylim=(floor, None))
     for label, of in bits.items():
-        left.plot(list(of), list(of.values()), color=colors[label], marker="o", markersize=3, label=label)
+        middle.plot(list(of), list(of.values()), color=colors[label], marker="o", markersize=3, label=label)
+    first = next(iter(lost))[1]
     for (network, before), of in lost.items():
-        first = before == next(iter(lost))[1]
-        style = {"marker": "o" if first else "x", "linestyle": "-" if first else ":"}
-        right.plot([], [], color=INK, label=f"before them: {before}", **style) if network == next(iter(bits)) else None
+        style = {"marker": "o", "linestyle": "-"} if before == first else {"marker": "x", "linestyle": ":"}
         _estimates(right, of, of.values(), color=colors[network], **style)
     right.axhline(0, color=INK, linewidth=0.6)
     right.set_yscale("symlog", linthresh=0.01)
     right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    for ax, ylabel in ((left, "bits per character"), (right, "bits lost")):
+    for ax, title in ((middle, "bits per character"), (right, "bits lost")):
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:g}"))
-        ax.set(xlabel="characters of the text, k", ylabel=ylabel)
-        ax.legend(loc="upper right", fontsize=8)
+        ax.set(xlabel="characters read, k", title=title)
+    _label_panels(fig, middle, ncols=3)
+    for ax, labels in (
+        (left, ("trained", "first weights")),
+        (right, list(dict.fromkeys(before for _, before in lost))),
+    ):
+        ax.legend([plt.Line2D([], [], color=INK, linestyle=style) for style in "-:"], labels, fontsize=8)
     return fig
 
 
@@ -345,7 +338,7 @@ def where(bits, apart):
     That is a DataFrame with the differences to the last predictor.
     """
     fig, axes = plt.subplots(
-        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 3.1)
+        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.45)
     )
     for (top, below), (name, frame) in zip(axes.T, bits.items(), strict=True):
         words = isinstance(frame.index[0], str)
