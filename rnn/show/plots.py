@@ -328,7 +328,9 @@ def memory(norms, T, bits, lost, floor=1e-15):
         (left, ("trained", "first weights")),
         (right, list(dict.fromkeys(before for _, before in lost))),
     ):
-        ax.legend([plt.Line2D([], [], color=INK, linestyle=style) for style in "-:"], labels, fontsize=8)
+        ax.legend(
+            [plt.Line2D([], [], color=INK, linestyle=style) for style in "-:"], labels, loc="upper right", fontsize=8
+        )
     return fig
 
 
@@ -338,7 +340,7 @@ def where(bits, apart):
     That is a DataFrame with the differences to the last predictor.
     """
     fig, axes = plt.subplots(
-        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.45)
+        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.6)
     )
     for (top, below), (name, frame) in zip(axes.T, bits.items(), strict=True):
         words = isinstance(frame.index[0], str)
@@ -358,7 +360,7 @@ def where(bits, apart):
                 below.set_xscale("log")
             else:
                 below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes[0, 0].set_ylabel("bits per character")
+    axes[0, 0].set_ylabel("bits")
     axes[1, 0].set_ylabel(f"minus the\n{label_of_last(bits)}'s")
     _label_panels(fig, axes[0, 0], ncols=3)
     return fig
