@@ -98,6 +98,22 @@ local function folded(div)
   }
 end
 
+-- What only the curious want: cells that follow one another are folded as one; the paper has none of it
+local function page_only(blocks)
+  local kept, open = pandoc.Blocks {}, false
+  for _, block in ipairs(blocks) do
+    local curious = block.t == 'Div' and block.classes:includes 'page-only'
+    if html and curious ~= open then
+      local tag = curious and '<details class="more"><summary>More on this</summary>' or '</details>'
+      kept:insert(pandoc.RawBlock('html', tag))
+      open = curious
+    end
+    if not curious then kept:insert(block) elseif html then kept:extend(block.content) end
+  end
+  if open then kept:insert(pandoc.RawBlock('html', '</details>')) end
+  return kept
+end
+
 -- Cells that follow one another without an output between them are folded as one
 local function Blocks(blocks)
   local merged = pandoc.Blocks {}
@@ -185,6 +201,7 @@ local function in_katex(doc)
 end
 
 return {
+  { Pandoc = function(doc) doc.blocks = page_only(doc.blocks); return doc end },
   { Para = caption_of },
   { Blocks = Blocks, RawInline = RawInline },
   { traverse = 'topdown', Figure = Figure, Table = Table, Div = Div }, -- in the order of the document

@@ -25,6 +25,13 @@ def paper(report):
     return "\n".join(page.extract_text() for page in PdfReader(report.folder / "report.pdf").pages)
 
 
+def sources_tagged(tag):
+    """Return the Markdown cells of the notebooks that have a tag."""
+    notebooks = [nbformat.read(path, 4) for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
+    cells = [cell for notebook in notebooks for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [cell.source for cell in cells if tag in cell.metadata.get("tags", [])]
+
+
 def in_notebooks(pattern, folder):
     found = []
     for path in sorted(folder.glob("[0-9]*.ipynb")):
@@ -87,10 +94,19 @@ def test_every_figure_and_table_has_its_caption_and_both_are_in_page_and_paper(r
     assert len(identifiers) > 30
     assert set(identifiers) == set(captions())
     by_identifier = {element.get("id"): element for element in page.iter() if element.get("id")}
+    for_the_curious = set(re.findall(r'<a id="((?:fig|tbl)-[\w-]+)"', "".join(sources_tagged("page-only"))))
     for identifier, label in captions().items():
         (shown,) = [each for each in by_identifier[identifier].iter() if each.tag in ("figcaption", "caption")]
         assert "".join(shown.itertext()).strip().startswith(f"{label}. ")
-        assert f"{label}. " in paper.replace("\n", " ").replace("\xa0", " ")
+        in_paper = f"{label}. " in paper.replace("\n", " ").replace("\xa0", " ")
+        assert in_paper == (identifier not in for_the_curious)
+
+
+def test_what_only_the_curious_want_is_folded_in_the_page(page):
+    folded = [each for each in page.iter("details") if each.get("class") == "more"]
+    assert sources_tagged("page-only")
+    for identifier in re.findall(r'<a id="((?:fig|tbl)-[\w-]+)"', "".join(sources_tagged("page-only"))):
+        assert any(element.get("id") == identifier for each in folded for element in each.iter())
 
 
 def test_references_are_links_with_numbers_that_lead_to_what_they_name(report, page):

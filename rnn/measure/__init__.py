@@ -9,5 +9,10 @@ statistics   intervals, of means and of differences
 words        the words of a text, the book's and English ones
 strings      what two texts have in common
 samples      what drawn texts are like, by all of these
+memory       how far back a network remembers, and what for ever
+places       where in a text the bits go
+units        what single units know
+calibration  whether a network knows what it does not know
+laws         Zipf's, Heaps' and Taylor's, of texts
 bugs         wrong gradients, for the check of gradients to find
 """

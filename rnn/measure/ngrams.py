@@ -109,3 +109,33 @@ def ngram_losses(tables, codes, part, K, smoothing=witten_bell):
     """Return -log p (longest + 1, n), in nats, of the n characters codes[part], by n-grams of lengths 0, 1, ..."""
     begin = max(0, part.start - len(tables))
     return -np.log(ngram_probabilities(tables, codes[begin : part.stop], K, smoothing)[:, part.start - begin :])
+
+
+def sample_ngrams(tables, K, length, n, rng, smoothing=witten_bell):
+    """Return the codes (length, n) of n texts drawn at once with the probabilities of `ngram_probabilities`.
+
+    The longest context says what follows with the share own / total, or else the shorter one is asked; the last of all
+    draws any character.
+    """
+    shares = [below for _, below in smoothing(tables)]
+    shares[-1] = list(smoothing(tables))[-1][0]
+    ends = [np.cumsum(own) for own, _, _ in shares]
+    codes = np.empty((length, n), np.int64)
+    places = [np.zeros(n, np.int64)]  # the number of the last 0, 1, ... characters among the strings of that length
+    for t in range(length):
+        codes[t], is_open = rng.integers(0, K, n), np.ones(n, bool)
+        for place, table, end, (_, rest, total) in reversed(list(zip(places, tables, ends, shares, strict=False))):
+            own = np.where(place < 0, 0, total[place] - rest[place])
+            says = is_open & (rng.random(n) * total[place] < own)
+            begin = np.searchsorted(table.keys, place * K)
+            before = np.where(begin > 0, end[begin - 1], 0)
+            drawn = np.searchsorted(end, before + rng.random(n) * own, side="right")
+            codes[t] = np.where(says, table.keys[drawn.clip(max=len(end) - 1)] % K, codes[t])
+            is_open &= ~says
+        longer = [np.zeros(n, np.int64)]
+        for place, table in zip(places, tables[:-1], strict=False):
+            sought = np.where(place < 0, -1, place * K + codes[t])
+            found = np.searchsorted(table.keys, sought).clip(max=len(table.keys) - 1)
+            longer.append(np.where(table.keys[found] == sought, found, -1))
+        places = longer
+    return codes

@@ -128,3 +128,16 @@ def of_stretches(means, half=0.0):
     """Return the `Estimate` of the mean of stretches, given each one's; `half` is that of what else varies."""
     mean = series_interval(means)
     return Estimate(mean.value, np.hypot(mean.half, half))
+
+
+def mean_where(values, where):
+    """Return the `Estimate` of the mean of those of the values (n,) of held-out characters that a mask chooses.
+
+    The mean is a ratio of two sums over ten stretches, and its interval that of `of_stretches`, for what each stretch
+    adds to the ratio (Cochran, Sampling Techniques, 1977, section 6.4).
+    """
+    sums, n = (np.array([of.sum() for of in stretches(x)]) for x in (np.where(where, values, 0.0), np.asarray(where)))
+    if not n.sum():
+        return Estimate(np.nan, np.nan)
+    mean = sums.sum() / n.sum()
+    return of_stretches(mean + (sums - mean * n) * len(n) / n.sum())

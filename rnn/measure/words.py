@@ -17,6 +17,11 @@ def words(text):
     return _WORD.findall(text)
 
 
+def has_words(text):
+    """Whether spaces tell the words of a text apart, as in English, and not as in Chinese."""
+    return text.count(" ") * 20 > len(text)
+
+
 def counted_words(text):
     """Return the words of a text that a share is of, in lower case.
 

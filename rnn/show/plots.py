@@ -1,11 +1,12 @@
 """The figures: each function draws one idea and returns the figure, for `show.figure`."""
 
+import itertools
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from rnn.corpus import ROOT
 from rnn.show.characters import named
@@ -281,4 +282,171 @@ def measures(panels, itself):
         ax.set_xlabel(label)
         if "thousands" in label:
             in_thousands(ax)
+    return fig
+
+
+def _estimates(ax, x, of, **style):
+    """Draw `Estimate`s at x with their intervals."""
+    values, halves = ([getattr(estimate, part) for estimate in of] for part in ("value", "half"))
+    ax.errorbar(list(x), values, np.nan_to_num(halves), markersize=3, linewidth=1, elinewidth=0.7, **style)
+
+
+def _label_panels(fig, ax, **settings):
+    """Put the legend of a panel above the whole figure."""
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", **settings)
+
+
+def memory(norms, T, bits, lost, floor=1e-15):
+    """Draw what is remembered after k characters, in three panels.
+
+    Left the norms of gradients {(network, when): (reach + 1, places)}, median and quartiles, with a dashed line at T.
+    Middle the bits {predictor: {k: bits}}, and right those lost {(network, before): {k: `Estimate`}}.
+    """
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
+    colors = dict(zip(bits, (BLUE, ORANGE, GREY), strict=False))
+    for (network, when), of_places in norms.items():
+        low, median, high = np.maximum(np.quantile(of_places, (0.25, 0.5, 0.75), axis=1), floor / 10)
+        left.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
+        left.semilogy(median, color=colors[network], linestyle=":" if when == "first weights" else "-")
+    left.axvline(T, color=GREY, linewidth=0.8, linestyle="--")
+    left.set(xlabel="characters back, k", title="norm of gradient", ylim=(floor, None))
+    for label, of in bits.items():
+        middle.plot(list(of), list(of.values()), color=colors[label], marker="o", markersize=3, label=label)
+    first = next(iter(lost))[1]
+    for (network, before), of in lost.items():
+        style = {"marker": "o", "linestyle": "-"} if before == first else {"marker": "x", "linestyle": ":"}
+        _estimates(right, of, of.values(), color=colors[network], **style)
+    right.axhline(0, color=INK, linewidth=0.6)
+    right.set_yscale("symlog", linthresh=0.01)
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for ax, title in ((middle, "bits per character"), (right, "bits lost")):
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:g}"))
+        ax.set(xlabel="characters read, k", title=title)
+    _label_panels(fig, middle, ncols=3)
+    for ax, labels in (
+        (left, ("trained", "first weights")),
+        (right, list(dict.fromkeys(before for _, before in lost))),
+    ):
+        ax.legend(
+            [plt.Line2D([], [], color=INK, linestyle=style) for style in "-:"], labels, loc="upper right", fontsize=8
+        )
+    return fig
+
+
+def where(bits, apart):
+    """Draw bits by group {name: DataFrame of `Estimate`, a column for each predictor}, and below it what is `apart`.
+
+    That is a DataFrame with the differences to the last predictor.
+    """
+    fig, axes = plt.subplots(
+        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.6)
+    )
+    for (top, below), (name, frame) in zip(axes.T, bits.items(), strict=True):
+        words = isinstance(frame.index[0], str)
+        x = np.arange(len(frame)) if words else list(frame.index)
+        styles = dict(zip(frame, ((BLUE, "o"), (ORANGE, "s"), (GREY, "^")), strict=True))
+        for ax, of_panel in ((top, frame), (below, apart[name])):
+            for label, of in of_panel.items():
+                color, marker = styles[label]
+                line = "none" if words else "-"
+                _estimates(ax, x, of, color=color, marker=marker, linestyle=line, label=label)
+        below.axhline(0, color=INK, linewidth=0.6)
+        if words:
+            below.set_xticks(x, frame.index, rotation=50, ha="right", rotation_mode="anchor")
+        else:
+            below.set_xlabel(name)
+            if max(x) > 50:
+                below.set_xscale("log")
+            else:
+                below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes[0, 0].set_ylabel("bits")
+    axes[1, 0].set_ylabel(f"minus the\n{label_of_last(bits)}'s")
+    _label_panels(fig, axes[0, 0], ncols=3)
+    return fig
+
+
+def label_of_last(frames):
+    """Return the last column's name of the first of several DataFrames."""
+    return next(iter(frames.values())).columns[-1]
+
+
+def through_the_book(means):
+    """Draw the loss (epochs, pieces) in each piece of the text, an epoch over the other, in bits per character."""
+    fig, ax = plt.subplots(figsize=(WIDTH, 1.9))
+    middle = (np.arange(means.shape[1]) + 0.5) / means.shape[1]
+    for epoch, of_epoch in enumerate(means, 1):
+        alpha = 1 if epoch == 1 else 0.25 + 0.75 * epoch / len(means)
+        width = 1.6 if epoch == len(means) else 0.8
+        label = f"epoch {epoch}" if epoch in (1, len(means)) else None
+        ax.plot(middle, of_epoch, color=ORANGE if epoch == 1 else BLUE, alpha=alpha, linewidth=width, label=label)
+    ax.set(xlabel="place in the training text", ylabel="bits per character", xlim=(0, 1))
+    ax.set_ylim(means[1:].min() - 0.1 if len(means) > 1 else None, np.quantile(means[0, 1:], 0.99) + 0.1)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(loc="upper right", ncols=2)
+    return fig
+
+
+def coloured(text, values, width=84):
+    """Draw a text, `width` characters a line, coloured by each of {label: values (N,)}: -1 is blue and 1 orange."""
+    shown, values = named(text.replace("\n", "↵")), values or {"no label": np.zeros(len(text))}
+    lines = -(-len(shown) // width)
+    fig, axes = plt.subplots(len(values), 1, squeeze=False, figsize=(WIDTH, (0.2 * lines + 0.3) * len(values)))
+    for ax, (label, of_text) in zip(axes[:, 0], values.items(), strict=True):
+        for n, (character, value) in enumerate(zip(shown, of_text, strict=True)):
+            y, x = divmod(n, width)
+            color = ORANGE if value > 0 else BLUE
+            ax.add_patch(plt.Rectangle((x, y), 1, 1, color=color, alpha=0.55 * min(1, abs(value)), linewidth=0))
+            if character != " ":
+                escaped = character.replace("$", "\\$")
+                ax.text(x + 0.5, y + 0.74, escaped, ha="center", fontsize=7.5, family="DejaVu Sans Mono")
+        ax.set(xlim=(0, width), ylim=(lines, 0))
+        ax.set_title(label, loc="left", fontsize=9)
+        ax.axis("off")
+    return fig
+
+
+def calibration(tables, entropies, level):
+    """Draw what was said against what happened {network: DataFrame}, and entropies {network: (characters, texts)}.
+
+    `level` {network: bits} is the held-out loss, a dashed line.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.5))
+    left.plot([1e-5, 1], [1e-5, 1], color=GREY, linewidth=0.8)
+    left.set(xscale="log", yscale="log", xlabel="probability said", ylabel="how often it happened", ylim=(3e-6, 1.5))
+    for (label, table), color, marker in zip(tables.items(), (BLUE, ORANGE), "os", strict=False):
+        _estimates(left, table["said"], table["happened"], color=color, marker=marker, linestyle="none", label=label)
+        of_texts, edges = entropies[label], np.unique(np.geomspace(1, len(entropies[label]) + 1, 12).astype(int))
+        pieces = [of_texts[a - 1 : b - 1].mean(axis=0) for a, b in itertools.pairwise(edges)]
+        mean, half = np.mean(pieces, axis=1), 1.96 * np.std(pieces, axis=1) / np.sqrt(of_texts.shape[1])
+        at = np.sqrt(edges[:-1] * edges[1:])
+        right.errorbar(at, mean, half, color=color, marker=marker, markersize=3, linewidth=1, label=label)
+        right.axhline(level[label], color=color, linewidth=0.8, linestyle="--")
+    right.set(xscale="log", xlabel="characters written", ylabel="entropy (bits)")
+    _label_panels(fig, left, ncols=2)
+    return fig
+
+
+def laws(zipf, heaps, taylor):
+    """Draw the curves of texts {label: values}: counts by rank; kinds by length; (means, deviations) of the counts."""
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
+    colors = dict(zip(zipf, (BLUE, ORANGE, GREY, INK, GREEN), strict=False))
+    for label, color in colors.items():
+        for ax, curve in ((left, zipf[label]), (middle, heaps[label])):
+            at = np.unique(np.geomspace(1, len(curve), 60).astype(int))
+            ax.plot(at, curve[at - 1], color=color, label=label)
+        mean, deviation = taylor[label]
+        edges = np.geomspace(mean.min(), mean.max() * 1.01, 14)
+        bin_of, present = np.digitize(mean, edges), deviation > 0
+        bins = [present & (bin_of == n) for n in range(1, len(edges))]
+        x, y = ([np.exp(np.log(of[b]).mean()) for b in bins if b.any()] for of in (mean, deviation))
+        right.plot(x, y, color=color, marker="o", markersize=2, linewidth=0.8)
+    for ax in (left, middle, right):
+        ax.set(xscale="log", yscale="log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    left.set(xlabel="rank of a word", ylabel="how often it occurs")
+    middle.set(xlabel="words read", ylabel="different words")
+    right.set(xlabel="mean count", ylabel="standard deviation")
+    _label_panels(fig, left, ncols=5, columnspacing=1)
     return fig
