@@ -169,7 +169,7 @@ def distributions(by_temperature, vocabulary, n):
 def scores(score, kinds):
     """Draw bits {predictor: `Estimate`} as bars, the best at the top, coloured by kind {kind: predictors}."""
     fig, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.2 * len(score)))
-    colors = dict(zip(kinds, (BLUE, GREEN, GREY), strict=True))
+    colors = dict(zip(kinds, (BLUE, ORANGE, GREEN, GREY), strict=True))
     of = {name: kind for kind, names in kinds.items() for name in names}
     for name, estimate in sorted(score.items(), key=lambda item: -item[1].value):
         value, seen = estimate.value, np.nan_to_num(estimate.half)
