@@ -6,7 +6,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
 
 from rnn.corpus import ROOT
 from rnn.show.characters import named
@@ -184,7 +184,7 @@ def scores(score, kinds):
         )
         ax.annotate(f"  {value:.2f}", (value + seen, name), va="center", fontsize=9)
     handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]
-    ax.legend(handles, colors, loc="upper right")
+    fig.legend(handles, colors, loc="outside upper center", ncols=len(colors))
     ax.set_xlabel("bits per character")
     ax.tick_params(axis="y", length=0)
     return fig
@@ -220,9 +220,10 @@ def first_steps(by_label):
     for ax, column in zip(axes, columns, strict=True):
         for (label, frame), color, style in zip(by_label.items(), (ORANGE, BLUE), ("-", "--"), strict=False):
             ax.semilogx(frame.index, frame[column], color=color, linestyle=style, label=label)
-        ax.set(xlabel="step")
+        ax.set(xlabel="step", xlim=(0.85, len(frame) * 1.15))
         ax.set_title("\n".join(textwrap.wrap(column, 16)), fontsize=9)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
+        ax.xaxis.set_major_locator(LogLocator(numticks=9))
         if "of" in column.split()[:2] or "beyond" in column:
             ax.set_ylim(-0.03, 1.03)
             ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -238,10 +239,10 @@ def shifts(difference, corrected, usual, frame=0.3):
     arrow at the edge.
     """
     rows = list(next(iter(difference.values())))
-    fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.3 * len(rows)))
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.32 * len(rows)))
     ax.axvline(0, color=INK, linewidth=0.6)
     colors = dict(zip(difference, (ORANGE, BLUE), strict=True))
-    for (label, of), up in zip(difference.items(), (-0.16, 0.16), strict=True):
+    for (label, of), up in zip(difference.items(), (-0.19, 0.19), strict=True):
         for row, (setting, shift) in enumerate(of.items()):
             value, low, high = np.clip((shift.value, shift.low, shift.high), -frame, frame)
             color, y = colors[label], row + up
