@@ -1,5 +1,3 @@
-import pytest
-
 from rnn import choices
 from rnn.choices import (
     BASE,
@@ -7,6 +5,7 @@ from rnn.choices import (
     FULL,
     NETWORK,
     NEWEST,
+    SEARCHED,
     SEEDS,
     SHORT,
     WARM,
@@ -15,42 +14,63 @@ from rnn.choices import (
     searched,
     seeds,
     table,
+    unchanged,
 )
 from rnn.corpus import read_corpus
 from rnn.runs import Config
 
+N = 1_000_000
 
-def test_a_choice_changes_the_assignments_settings_from_a_base_that_is_one_of_them():
-    for choice in CHOICES:
-        configs = {label: NETWORK.replace(**changes) for label, changes in choice.settings.items()}
-        assert choice.base in configs
-        assert len(set(configs.values())) == len(configs) > 1
-        assert NETWORK in configs.values() or choice.name in ("order", "optimiser")
-        assert choice.question.endswith("?")
+
+def test_a_choice_changes_the_assignments_settings_and_asks_something():
+    changed = [NETWORK.replace(**changes) for choice in CHOICES for changes in choice.settings.values()]
+    assert len({NETWORK, *changed}) == 1 + len(changed)
+    assert all(choice.question.endswith("?") for choice in CHOICES)
+
+
+def test_warm_up_and_the_newest_configuration_are_the_assignments_but_for_what_they_are_named_after():
+    assert Config(warmup=2_000) == WARM
+    assert Config(optimizer="adam", learning_rate=0.001, sigma=None) == NEWEST
+
+
+def test_the_choices_are_asked_twice_with_the_same_changes():
+    for budget in (SHORT, FULL):
+        once, again = (table(N, budget, base) for base in (NETWORK, WARM))
+        assert list(once) == list(again) == [(choice.name, label) for choice in CHOICES for label in choice.settings]
+        for setting, configs in once.items():
+            assert [config.seed for config in configs] == list(range(budget.seeds))
+            assert [config.epochs for config in configs] == [budget.epochs] * budget.seeds
+            assert again[setting] == [config.replace(warmup=WARM.warmup) for config in configs]
+        for base in (NETWORK, WARM):
+            assert unchanged(budget, base) == [base.replace(epochs=budget.epochs, seed=seed) for seed in range(BASE)]
+
+
+def test_the_first_seeds_that_choices_are_compared_with_are_the_beginning_of_the_networks():
+    for seed, config in enumerate(unchanged(SHORT)[:SEEDS]):
+        assert config.replace(epochs=NETWORK.epochs) == seeds()[seed]
+        assert config.is_shared
 
 
 def test_the_grid_has_the_seeds_every_choice_and_the_searched_each_once():
-    N = 1_000_000
     assert seeds()[0] == NETWORK == Config()
     assert len(set(seeds())) == SEEDS
     for budget in (SHORT, FULL):
-        configs = grid(N, budget)
-        tables = [table(N, budget, base) for base in (NETWORK, WARM)]
-        of_choices = {config for of in tables for of_setting in of.values() for config in of_setting}
+        configs, asked = grid(N, budget), [*unchanged(budget), *unchanged(budget, WARM)]
+        asked += [config for base in (NETWORK, WARM) for of in table(N, budget, base).values() for config in of]
         long = {*seeds(WARM, budget.long), *seeds(NEWEST, budget.long)}
         assert len(configs) == len(set(configs))
-        assert {*seeds(), *long, *searched(N, budget), *of_choices} == set(configs)
-    assert all(config.m == 100 and config.steps(N) <= 1.001 * NETWORK.steps(N) for config in searched(N, FULL))
+        assert set(seeds()) | set(searched(N, budget)) | set(asked) | long == set(configs)
 
 
-@pytest.mark.parametrize("base", [NETWORK, WARM])
-@pytest.mark.parametrize("budget", [SHORT, FULL])
-def test_a_setting_has_its_seeds_and_the_base_more(base, budget):
-    unchanged = base.replace(epochs=budget.epochs)
-    for (name, label), of_setting in table(1_000_000, budget, base).items():
-        (changes,) = (choice.settings[label] for choice in CHOICES if choice.name == name)
-        assert len(of_setting) == (BASE if unchanged.replace(**changes) == unchanged else budget.seeds)
-        assert of_setting == seeds(unchanged.replace(**changes), len(of_setting))
+def test_all_that_is_searched_has_a_hundred_units_and_one_candidate_has_read_as_much_as_the_network():
+    found = searched(N, FULL)
+    assert {config.replace(seed=0) for config in found} == {NETWORK.replace(**changes) for changes in SEARCHED}
+    assert len(found) == len(set(found)) == sum(FULL.searched)
+    assert set(searched(N, SHORT)) < set(found)
+    assert all(config.m == NETWORK.m for config in found)
+    assert found[0].epochs == NETWORK.epochs
+    assert any(config.warmup for config in found)
+    assert any(not config.decay for config in found)
 
 
 def test_a_short_text_has_a_grid_of_what_it_is_long_enough_for():

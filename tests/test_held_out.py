@@ -6,6 +6,8 @@ import pytest
 from rnn import model
 from rnn.corpus import CorpusError, read_corpus, split
 from rnn.measure.held_out import (
+    averaged,
+    averaged_bits,
     bits,
     bits_of_all,
     cost_of_zero,
@@ -151,3 +153,17 @@ def test_the_share_of_places_at_which_a_run_is_lost_is_that_of_costs_above_one_b
     assert 0 < lost_from_zero(SimpleNamespace(state=lambda: wild), text.codes, part) == share < 1
     assert lost_from_zero(run, text.codes, part) == 0
     assert np.isnan(lost_from_zero(run, text.codes, slice(2_900, 3_000)))
+
+
+def test_averaged_weights_are_the_means_of_the_last_third_of_the_snapshots(tmp_path):
+    text = CORPUS.part(0, 3_000)
+    run = train(text, Config(m=8, T=10, epochs=3, snapshot_every=100), runs=tmp_path, show=False)
+    assert run.last_step == 897
+    late = [run.params(step) for step in (598, 600, 700, 800, 897)]
+    for mean, *thetas in zip(averaged(run), *late, strict=True):
+        np.testing.assert_allclose(mean, np.mean(thetas, axis=0))
+        assert mean.dtype == np.float32
+    expected = network_losses(averaged(run), text.codes, slice(1_000, 2_000), run.state().h[-1]) / np.log(2)
+    assert np.array_equal(averaged_bits(run, text.codes, slice(1_000, 2_000)), expected)
+    for last, theta in zip(averaged(run, share=0), run.params(), strict=True):
+        assert np.array_equal(last, theta)

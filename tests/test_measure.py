@@ -17,6 +17,7 @@ from rnn.measure.statistics import (
     series_interval,
     shift_interval,
     smallest_difference,
+    smallest_p,
     stretches,
 )
 
@@ -114,16 +115,33 @@ def test_a_shift_is_found_just_where_the_rank_test_finds_it():
         shift = shift_interval(a, b)
         assert shift.low <= shift.value <= shift.high
         found.append(shift.low > 0 or shift.high < 0)
-        assert found[-1] == (stats.mannwhitneyu(a, b, method="exact").pvalue <= 0.05)
+        assert shift.p == pytest.approx(stats.mannwhitneyu(a, b, method="exact").pvalue)
+        assert found[-1] == (shift.p <= 0.05)
         assert shift.verdict == ("undecided" if not found[-1] else "worse" if shift.value > 0 else "better")
     assert 0.2 < np.mean(found) < 0.8
 
 
 def test_a_shift_worked_by_hand():
-    assert shift_interval([1, 2, 3, 4], [0, 0, 0, 0]) == Shift(2.5, 1, 4)
+    assert shift_interval([1, 2, 3, 4], [0, 0, 0, 0]) == Shift(2.5, 1, 4, 2 / 70)
     shift = shift_interval([5, 5.1, 5.2, 90], [4, 4.1, 4.2, 4.3])  # one astray
     assert shift.low == pytest.approx(0.7)
     assert shift.value == pytest.approx(1.0)
+
+
+def test_the_smallest_p_value_is_that_of_runs_that_are_all_beyond_the_others():
+    for n, others in ((3, 16), (8, 16), (3, 3), (4, 4)):
+        assert smallest_p(n, others) == pytest.approx(shift_interval(range(100, 100 + n), range(others)).p)
+    assert smallest_p(4, 4) == 2 / 70
+    assert holm([smallest_p(3, 16)] * 13).max() < 0.05 < holm([smallest_p(3, 8)] * 13).max()
+
+
+@pytest.mark.parametrize(
+    ("n", "spread", "missed"), [(3, 1, 0.043), (3, 0.1, 0.0), (3, 10, 0.24), (8, 1, 0.043), (8, 10, 0.1)]
+)
+def test_the_interval_of_a_shift_misses_it_more_often_where_the_few_are_spread_tenfold(n, spread, missed):
+    rng = np.random.default_rng(0)
+    shifts = [shift_interval(rng.normal(1, spread, n), rng.normal(0, 1, 16)) for _ in range(4_000)]
+    assert np.mean([not shift.low <= 1 <= shift.high for shift in shifts]) == pytest.approx(missed, abs=0.015)
 
 
 def test_holms_correction_of_a_case_worked_by_hand():

@@ -7,7 +7,7 @@ from rnn.measure.held_out import CONTEXT
 from rnn.model import Params
 
 EVERY = 10  # characters that are predicted before the network learns from them
-RATES = (0.0, 0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001)  # that the learning rate is chosen among; 0 is frozen
+RATES = (0.0, 0.0001, 0.0002, 0.0004, 0.0008, 0.0016)  # that the learning rate is chosen among; 0 is frozen
 
 
 def adaptive_losses(params, codes, part, rate, h=None, every=EVERY):
@@ -35,5 +35,5 @@ def adaptive_losses(params, codes, part, rate, h=None, every=EVERY):
 
 
 def best_rate(params, codes, part, h=None, rates=RATES):
-    """Return the one of `rates` with the least mean of `adaptive_losses` on codes[part], the validation part."""
+    """Return the one of `rates` with the least mean of `adaptive_losses` on codes[part], of the validation part."""
     return min(rates, key=lambda rate: adaptive_losses(params, codes, part, rate, h).mean())

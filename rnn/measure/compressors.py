@@ -5,16 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyppmd
-import zstandard
-
-
-def _zstd(data):
-    parameters = zstandard.ZstdCompressionParameters.from_level(22, window_log=27)
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
-
 
 COMPRESSORS = {
-    "zstd, level 22": _zstd,
     "xz, preset 9e": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
     "PPMd, order 6": lambda data: pyppmd.compress(data, max_order=6, mem_size=1 << 28),
 }

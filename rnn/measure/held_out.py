@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from rnn import kernel, model
+from rnn.model import Params
 
 CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
 
@@ -47,6 +48,20 @@ def learning_curve(run, codes, part, steps=None):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         losses = pool.map(lambda state: network_losses(state.params, codes, part, state.h[-1]).mean(), states)
         return np.array(list(losses)) / np.log(2)
+
+
+def averaged(run, share=1 / 3):
+    """Return the `Params` that are the means of a run's snapshots in the last `share` of its steps.
+
+    Weights that jump about a good place are nearer to it on average (Polyak and Juditsky, 1992).
+    """
+    late = [run.params(step) for step in run.snapshots if run.last_step - step <= share * len(run.losses)]
+    return Params(*(np.mean(thetas, axis=0) for thetas in zip(*late, strict=True)))
+
+
+def averaged_bits(run, codes, part):
+    """Return `bits` (n,) of the network whose weights are those `averaged` over the end of a `Run`."""
+    return network_losses(averaged(run), codes, part, run.state().h[-1]) / np.log(2)
 
 
 def saturation(run, codes, part):

@@ -1,6 +1,7 @@
 """Intervals: how sure a mean is, and how sure a difference."""
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from scipy import stats
@@ -23,11 +24,12 @@ class Estimate:
 
 @dataclass(frozen=True, order=True)
 class Shift:
-    """By how much values are larger than others, with the ends of the 95 per cent interval."""
+    """By how much values are larger than others, with the ends of the 95 per cent interval and the test's p-value."""
 
     value: float
     low: float
     high: float
+    p: float = np.nan
 
     def __format__(self, spec):
         return f"{format(self.value, spec)} ({format(self.low, spec)} to {format(self.high, spec)})"
@@ -84,18 +86,26 @@ def shift_interval(values, others):
     The estimate is the median of all differences (Hodges and Lehmann, 1963); for the interval as many of the outermost
     are cut off as the exact test of Mann and Whitney allows, so that it leaves out 0 just where that test finds a
     difference. One run that went astray cannot hide that all others are worse, as it does in a mean. That test is exact
-    where both kinds of values are spread alike; where one is spread ten times as far, the interval misses the truth in
-    one of ten.
+    where both kinds of values are spread alike. Where the fewer ones are spread ten times as far, 8 against 16 miss the
+    truth in one of ten, and 3 against 16 in one of four; where the others are, hardly ever.
     """
-    differences = np.sort(np.subtract.outer(np.asarray(values), np.asarray(others)).ravel())
+    differences = np.sort(np.subtract.outer(np.asarray(values, float), np.asarray(others, float)).ravel())
     n, most = len(values), len(differences)
     ways = np.zeros((n + 1, most + 1))  # [k, U]: in how many k values together have U of the others below them
     ways[0, 0] = 1
     for others_below in range(len(others) + 1):
         for k in range(1, n + 1):
             ways[k, others_below:] += ways[k - 1, : most + 1 - others_below]
-    cut = np.count_nonzero(np.cumsum(ways[n]) <= 0.025 * ways[n].sum())
-    return Shift(np.median(differences), differences[max(0, cut - 1)], differences[-max(1, cut)])
+    as_low = np.cumsum(ways[n]) / ways[n].sum()  # [U]: the probability of no more than U
+    cut = np.count_nonzero(as_low <= 0.025)
+    below = np.count_nonzero(differences > 0) + np.count_nonzero(differences == 0) / 2
+    p = min(1, 2 * as_low[int(min(below, most - below))])
+    return Shift(np.median(differences), differences[max(0, cut - 1)], differences[-max(1, cut)], p)
+
+
+def smallest_p(n, others):
+    """Return the smallest p-value that the test of Mann and Whitney has: that of n values beyond all the others."""
+    return 2 / comb(n + others, n)
 
 
 def smallest_difference(sd, n, others, freedom=None):

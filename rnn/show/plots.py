@@ -1,12 +1,13 @@
 """The figures: each function draws one idea and returns the figure, for `show.figure`."""
 
 import itertools
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from rnn.corpus import ROOT
 from rnn.show.characters import named
@@ -170,7 +171,7 @@ def distributions(by_temperature, vocabulary, n):
 def scores(score, kinds):
     """Draw bits {predictor: `Estimate`} as bars, the best at the top, coloured by kind {kind: predictors}."""
     fig, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.2 * len(score)))
-    colors = dict(zip(kinds, (BLUE, GREEN, GREY), strict=True))
+    colors = dict(zip(kinds, (BLUE, ORANGE, GREEN, GREY), strict=True))
     of = {name: kind for kind, names in kinds.items() for name in names}
     for name, estimate in sorted(score.items(), key=lambda item: -item[1].value):
         value, seen = estimate.value, np.nan_to_num(estimate.half)
@@ -184,7 +185,7 @@ def scores(score, kinds):
         )
         ax.annotate(f"  {value:.2f}", (value + seen, name), va="center", fontsize=9)
     handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]
-    ax.legend(handles, colors, loc="upper right")
+    fig.legend(handles, colors, loc="outside upper center", ncols=len(colors))
     ax.set_xlabel("bits per character")
     ax.tick_params(axis="y", length=0)
     return fig
@@ -213,36 +214,61 @@ def seeds(smoothed, validation, per_epoch):
     return fig
 
 
-def shifts(table, detectable, frame=0.5):
-    """Draw a row for each setting of a DataFrame with choice, setting, against, difference (`Shift`) and verdict.
+def first_steps(by_label):
+    """Draw the columns of DataFrames {label: a row for each step}, a panel for each column."""
+    columns = list(next(iter(by_label.values())))
+    fig, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 2.3))
+    for ax, column in zip(axes, columns, strict=True):
+        for (label, frame), color, style in zip(by_label.items(), (ORANGE, BLUE), ("-", "--"), strict=False):
+            ax.semilogx(frame.index, frame[column], color=color, linestyle=style, label=label)
+        ax.set(xlabel="step", xlim=(0.85, len(frame) * 1.15))
+        ax.set_title("\n".join(textwrap.wrap(column, 16)), fontsize=9)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
+        ax.xaxis.set_major_locator(LogLocator(numticks=9))
+        if "of" in column.split()[:2] or "beyond" in column:
+            ax.set_ylim(-0.03, 1.03)
+            ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return fig
 
-    The band says what could have been found; what lies beyond ±`frame` is an arrow at the edge.
+
+def shifts(difference, corrected, usual, frame=0.3):
+    """Draw a row for each changed setting, in it its `Shift` each time that it was asked about.
+
+    They are {when asked: {(choice, setting): `Shift`}}; with a p-value below 0.05 after correction, in the same shape,
+    a point is filled. `usual` is what the setting is instead of, {choice: setting}. What lies beyond ±`frame` is an
+    arrow at the edge.
     """
-    fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.24 * len(table)))
-    colors = {"better": GREEN, "worse": ORANGE, "undecided": GREY}
-    markers = {"better": "<", "worse": ">", "undecided": "o"}
-    ax.axvspan(-detectable, detectable, color=GREY, alpha=0.18, linewidth=0)
+    rows = list(next(iter(difference.values())))
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.32 * len(rows)))
     ax.axvline(0, color=INK, linewidth=0.6)
-    for y, row in enumerate(table.itertuples()):
-        shift = row.difference
-        value, low, high = np.clip((shift.value, shift.low, shift.high), -frame, frame)
-        color = colors[row.verdict]
-        ax.plot([low, high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
-        ax.plot(value, y, markers[row.verdict], color=color, markersize=5)
-        if abs(row.difference.value) > frame:
-            ax.annotate(
-                f"{row.difference.value:+.2f} →",
-                (frame, y),
-                (-6, 5),
-                textcoords="offset points",
-                ha="right",
-                fontsize=8,
-            )
-    labels = [f"{row.choice}: {row.setting} (not {row.against})" for row in table.itertuples()]
-    ax.set_yticks(range(len(table)), labels)
-    ax.set(xlim=(-frame, frame), ylim=(len(table) - 0.5, -0.5), xlabel="difference in bits per character")
-    handles = [plt.Line2D([], [], color=colors[word], marker=markers[word], linewidth=1.4) for word in colors]
-    fig.legend(handles, colors, loc="outside upper center", ncols=3)
+    colors = dict(zip(difference, (ORANGE, BLUE), strict=True))
+    for (label, of), up in zip(difference.items(), (-0.19, 0.19), strict=True):
+        for row, (setting, shift) in enumerate(of.items()):
+            value, low, high = np.clip((shift.value, shift.low, shift.high), -frame, frame)
+            color, y = colors[label], row + up
+            ax.plot([low, high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
+            outside = abs(shift.value) > frame
+            marker = "o" if not outside else ">" if shift.value > 0 else "<"
+            fill = color if corrected[label][setting] <= 0.05 else "white"
+            ax.plot(value, y, marker, color=color, markerfacecolor=fill, markersize=4.5, clip_on=False)
+            if outside:
+                at, side = (8, "left") if shift.value > 0 else (-8, "right")
+                ax.annotate(
+                    f"{shift.value:+.2f}",
+                    (value, y),
+                    (at, 0),
+                    textcoords="offset points",
+                    va="center",
+                    ha=side,
+                    fontsize=8,
+                )
+    ax.set_yticks(range(len(rows)), [f"{choice}: {setting} (not {usual[choice]})" for choice, setting in rows])
+    for row in range(1, len(rows)):
+        ax.axhline(row - 0.5, color=GREY, linewidth=0.3, alpha=0.5)
+    ax.set(xlim=(-frame, frame), ylim=(len(rows) - 0.5, -0.5), xlabel="difference in bits per character")
+    handles = [plt.Line2D([], [], color=color, marker="o", linewidth=1.4) for color in colors.values()]
+    fig.legend(handles, colors, loc="outside upper center", ncols=2)
     ax.tick_params(axis="y", length=0)
     return fig
 
