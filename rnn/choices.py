@@ -52,7 +52,7 @@ CHOICES = (
         "order",
         "Must sequences come in order, if the state is reset anyway?",
         "in order",
-        {"in order": {"order": "reset"}, "random": {"order": "random"}},
+        {"in order": {"order": "reset"}, "random": {"order": "random"}, "shuffled": {"order": "shuffled"}},
     ),
     Choice("batch size", "What do batches change, when as many characters are read?", "1", _values("B", 1, 4, 16)),
 )
