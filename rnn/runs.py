@@ -86,8 +86,8 @@ class Config:
     dtype: str = "float32"
     optimizer: str = "adagrad"  # one of `model.OPTIMIZERS`
     B: int = 1  # sequences in a step; the text is cut into B strands of equal length, and each gives one of them
-    # sequences in order, the state carried on; or in order, the state "reset" before each; or, the state reset too, from
-    order: str = "carried"  # places at "random"; or those of "reset" "shuffled", in another order in each epoch
+    # sequences in order, the state carried on; or in order, "reset"; or from places at "random"; or those of "reset"
+    order: str = "carried"  # "shuffled", in another order in each epoch: in both of these the state is reset too
     warmup: int = 0  # steps in which the learning rate rises in a line, from nearly 0
     decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
     engine: str = "kernel"  # what takes the steps: the compiled "kernel", or "numpy", the functions of `model`

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import itertools
 import multiprocessing
 import os
 import pickle
@@ -264,7 +265,7 @@ def test_the_steps_of_a_shuffled_run_follow_from_their_numbers(N, B, remainder, 
     steps = config.steps(N)
     whole = plan(config, N, 0, steps).starts if steps else np.empty((0, B))
     ends = sorted({0, steps, *(min(cut, steps) for cut in cuts)})
-    pieces = [plan(config, N, begin, end - begin).starts for begin, end in zip(ends, ends[1:], strict=False)]
+    pieces = [plan(config, N, begin, end - begin).starts for begin, end in itertools.pairwise(ends)]
     assert np.array_equal(np.concatenate([whole[:0], *pieces]), whole)
 
 
