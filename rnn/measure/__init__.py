@@ -9,5 +9,6 @@ statistics   intervals, of means and of differences
 words        the words of a text, the book's and English ones
 strings      what two texts have in common
 samples      what drawn texts are like, by all of these
+speed        what a step of training takes, in versions that compute the same
 bugs         wrong gradients, for the check of gradients to find
 """
