@@ -119,7 +119,7 @@ class Versions:
         def measured():
             side, a, tries = 512, np.ones(self.config.m**2, np.float32), 2 if self.quick else 100
             A, B = (np.ones((side, side), np.float32) for _ in range(2))
-            work, times = (_sum.py_func, 1) if self.quick else (_sum, 100)
+            work, times = (lambda a, _: a.sum(), 1) if self.quick else (_sum, 100)
             work(a, times)
             with kernel.one_thread():
                 product = min(_cpu_time(lambda: A @ B) for _ in range(tries))

@@ -5,7 +5,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from rnn.corpus import ROOT
 from rnn.show.characters import named
@@ -92,8 +92,11 @@ def times(microseconds, others, floor):
         ax.barh(label, time, color=GREY if label in others else BLUE, height=0.7)
         ax.annotate(f" {time:,.0f}", (time, label), va="center", fontsize=9)
     ax.axvline(floor, color=ORANGE, linewidth=1.2, linestyle="--", label="roofline")
-    ax.set(xscale="log", xlabel="microseconds a step", xlim=(floor / 2, 2 * max(everything.values())))
+    lowest, highest = min(floor, *everything.values()), max(floor, *everything.values())
+    ax.set(xscale="log", xlabel="microseconds a step", xlim=(lowest / 1.5, 2 * highest))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
     ax.legend(loc="lower right")
