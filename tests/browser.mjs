@@ -6,12 +6,13 @@ import { chromium } from "playwright-core";
 
 const [executablePath, page] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
 
 async function open(width, colorScheme) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
   const tab = await context.newPage();
+  tab.setDefaultTimeout(0); // a slow machine may take its time
   tab.on("request", (request) => /^(data:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
   tab.on("console", (message) => seen.complaints.push(message.text()));
   tab.on("pageerror", (error) => seen.complaints.push(error.message));
@@ -73,6 +74,7 @@ seen.unknown = await sampler.locator("[role=alert]").textContent();
 seen.kept = await text();
 const phone = await browser.newContext({ viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
 const touched = await phone.newPage();
+touched.setDefaultTimeout(0); // a slow machine may take its time
 await touched.goto(pathToFileURL(page).href);
 await touched.waitForSelector(".sampler[data-draws]");
 await touched.locator(".drawn span").nth(60).tap();
