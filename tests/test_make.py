@@ -299,15 +299,21 @@ def test_links_of_the_readmes_lead_to_files():
             assert target.startswith("http") or (ROOT / readme).parent.joinpath(target).exists(), target
 
 
+def declared():
+    """The project of pyproject.toml, and all that it and the report need."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return settings["project"], settings["project"]["dependencies"] + settings["dependency-groups"]["report"]
+
+
 def test_conda_users_get_the_same_dependencies():
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pyproject, needed = declared()
     listed = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
     of_pip = listed.pop()["pip"]
     assert of_pip.pop() == "-e ."
     listed.remove("pip")
     listed.remove(f"python{pyproject['requires-python']}")
     listed[listed.index("brotli-python")] = "brotli"  # its name at conda-forge
-    assert sorted(listed + of_pip) == sorted(pyproject["dependencies"])
+    assert sorted(listed + of_pip) == sorted(needed)
 
 
 def test_the_locks_pin_everything_with_hashes_and_name_no_registry():
@@ -320,5 +326,5 @@ def test_the_locks_pin_everything_with_hashes_and_name_no_registry():
     assert "resolved" not in npm
     assert "index-url" not in python
     names = {re.match(r"[\w.-]+", line)[0] for line in python.splitlines() if "==" in line}
-    for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]:
+    for requirement in declared()[1]:
         assert re.match(r"[\w.-]+", requirement)[0].replace("_", "-") in names

@@ -36,7 +36,7 @@ SENSELESS = {
     "decay": ("yes", 1, 0, None),
     "dtype": ("float16", "int32", "complex128", "f4", None, np.float32, 32, True),
     "optimizer": ("strange", "Adam", None, 0, ["adam"], True),
-    "order": ("strange", "Random", None, 1),
+    "order": ("strange", "Random", "shuffle", None, 1),
     "engine": ("c", "", None, True),
 }
 
@@ -120,7 +120,7 @@ def same(one, other):
 
 
 def test_a_run_of_one_epoch_is_read_from_a_run_of_seven(tmp_path, monkeypatch):
-    for settings in ({}, {"B": 2, "remainder": True}, {"order": "random", "optimizer": "adam"}):
+    for settings in ({}, {"B": 2, "remainder": True}, {"order": "random", "optimizer": "adam"}, {"order": "shuffled"}):
         config = SMALL.replace(**settings)
         long = train(TEXT, config.replace(epochs=7), runs=tmp_path / "long", show=False)
         alone = train(TEXT, config.replace(epochs=1), runs=tmp_path / "short", show=False)

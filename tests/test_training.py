@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import itertools
 import multiprocessing
 import os
 import pickle
@@ -61,7 +62,7 @@ def reference(params, memory, h, codes, step, losses, config):
     remainder=st.booleans(),
     seed=st.integers(0, 99),
     B=st.sampled_from([1, 2, 5]),
-    order=st.sampled_from(["carried", "reset", "random"]),
+    order=st.sampled_from(runs.WORDS["order"]),
     decay=st.booleans(),
     warmup=st.sampled_from([0, 100]),
 )
@@ -240,6 +241,32 @@ def test_random_places_are_everywhere_and_follow_from_the_number_of_the_step():
     pieces = [plan(config, 21, begin, end - begin).starts for begin, end in ((0, 1), (1, 700), (700, 2_000))]
     assert np.array_equal(np.concatenate(pieces), whole.starts)
     assert not np.array_equal(plan(config.replace(seed=6), 21, 0, 2_000).starts, whole.starts)
+
+
+@pytest.mark.parametrize(("N", "B", "remainder"), [(45, 1, False), (60, 2, True), (101, 3, False)])
+def test_shuffled_is_every_sequence_once_an_epoch_in_an_order_of_its_own(N, B, remainder):
+    config = Config(T=4, B=B, order="shuffled", epochs=50, remainder=remainder, seed=5)
+    in_order, per_epoch = config.replace(order="reset"), config.steps_per_epoch(N)
+    whole, expected = plan(config, N, 0, config.steps(N)), plan(in_order, N, 0, per_epoch)
+    assert whole.fresh.all()
+    epochs = whole.starts.reshape(50, per_epoch, B)
+    for epoch, lengths in zip(epochs, whole.lengths.reshape(50, per_epoch), strict=True):
+        assert sorted(epoch.ravel()) == sorted(expected.starts.ravel())
+        assert np.array_equal(lengths, expected.lengths), "the shorter sequences come last"
+        assert np.array_equal(epoch[lengths < 4], expected.starts[lengths < 4])
+    assert len({tuple(epoch.ravel()) for epoch in epochs}) > 45, "hardly two epochs are alike"
+    assert not np.array_equal(plan(config.replace(seed=6), N, 0, config.steps(N)).starts, whole.starts)
+
+
+@settings(deadline=None, derandomize=True)
+@given(N=st.integers(3, 60), B=st.integers(1, 3), remainder=st.booleans(), cuts=st.lists(st.integers(0, 60)))
+def test_the_steps_of_a_shuffled_run_follow_from_their_numbers(N, B, remainder, cuts):
+    config = Config(T=4, B=B, order="shuffled", epochs=5, remainder=remainder)
+    steps = config.steps(N)
+    whole = plan(config, N, 0, steps).starts if steps else np.empty((0, B))
+    ends = sorted({0, steps, *(min(cut, steps) for cut in cuts)})
+    pieces = [plan(config, N, begin, end - begin).starts for begin, end in itertools.pairwise(ends)]
+    assert np.array_equal(np.concatenate([whole[:0], *pieces]), whole)
 
 
 def test_adam_is_its_definition():

@@ -86,6 +86,25 @@ def overfit(losses, uniform):
     return fig
 
 
+def times(microseconds, others, floor):
+    """Draw the time of a step {label: microseconds} as bars, others' in grey, and a line for the `floor` of any."""
+    everything = microseconds | others
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.22 * len(everything)))
+    for label, time in everything.items():
+        ax.barh(label, time, color=GREY if label in others else BLUE, height=0.7)
+        ax.annotate(f" {time:,.0f}", (time, label), va="center", fontsize=9)
+    ax.axvline(floor, color=ORANGE, linewidth=1.2, linestyle="--", label="roofline")
+    lowest, highest = min(floor, *everything.values()), max(floor, *everything.values())
+    ax.set(xscale="log", xlabel="microseconds a step", xlim=(lowest / 1.5, 2 * highest))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
+    ax.legend(loc="lower right")
+    return fig
+
+
 def training(run, smoothed, validation, per_epoch):
     """Draw a run's losses, twice, in nats per sequence.
 
