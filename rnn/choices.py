@@ -41,8 +41,7 @@ CHOICES = (
         "state",
         "carried",
         "Must it be carried along, and the text be read in order?",
-        {"reset": {"order": "reset"}}
-        | {f"reset, {order}": {"order": order} for order in ("random", "shuffled")},
+        {"reset": {"order": "reset"}} | {f"reset, {order}": {"order": order} for order in ("random", "shuffled")},
     ),
     Choice("batch size", "1", "What do batches change, when as much is read?", {"4": {"B": 4}, "16": {"B": 16}}),
 )
