@@ -15,7 +15,7 @@ from IPython.utils.capture import capture_output
 
 from rnn import show
 from rnn.choices import NETWORK
-from rnn.measure.statistics import Estimate
+from rnn.measure.statistics import Estimate, Shift
 from rnn.show import live, plots, prose
 from tests.conftest import ROOT
 
@@ -364,3 +364,18 @@ def test_what_a_reader_would_have_to_work_through_is_counted(tmp_path, code, fau
     assert checked.returncode == 1
     assert fault in checked.stderr
     assert script("check", *notebooks(tmp_path, [("code", "x = 1\ny = 2\n# a comment\nshow(x)")])).returncode == 0
+
+
+def test_what_survives_the_correction_is_filled_and_what_lies_outside_is_an_arrow_at_the_edge():
+    settings = [("units", "50"), ("units", "200"), ("rate", "9")]
+    shifts = [Shift(-0.1, -0.2, -0.05), Shift(0.01, -0.1, 0.1), Shift(0.8, 0.7, 0.9)]
+    difference = {label: dict(zip(settings, shifts, strict=True)) for label in ("once", "again")}
+    corrected = {label: dict(zip(settings, (0.03, 0.6, p), strict=True)) for label, p in (("once", 0.04), ("again", 1))}
+    (ax,) = plots.shifts(difference, corrected, {"units": "100", "rate": "1"}, frame=0.3).axes
+    points = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    filled = [point.get_markerfacecolor() == point.get_color() for point in points]
+    assert [point.get_xdata()[0] for point in points] == [-0.1, 0.01, 0.3] * 2
+    assert [point.get_marker() for point in points] == ["o", "o", ">"] * 2
+    assert filled == [True, False, True, True, False, False]
+    assert [text.get_text() for text in ax.texts] == ["+0.80", "+0.80"]
+    assert ax.get_yticklabels()[0].get_text() == "units: 50 (not 100)"

@@ -202,7 +202,8 @@ def scores(score, kinds):
             height=0.7,
             error_kw={"lw": 0.8, "capsize": 2, "ecolor": INK},
         )
-        ax.annotate(f"  {value:.2f}", (value + seen, name), va="center", fontsize=9)
+        at = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(f"{value:.2f}", (value + seen, name), fontsize=9, **at)
     handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]
     fig.legend(handles, colors, loc="outside upper center", ncols=len(colors))
     ax.set_xlabel("bits per character")
