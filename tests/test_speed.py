@@ -46,7 +46,7 @@ def test_the_compiled_versions_give_the_losses_of_the_model(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(("right", "wrong"), [("(1 - h", "(2 - h"), ("dc += do", "dc -= do"), ("-= 1", "-= 2")])
 def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_path, right, wrong):
-    of = with_pieces(versions(tmp_path), "min-char-rnn's style")
+    of = with_pieces(versions(tmp_path), "as min-char-rnn has it")
     assert right in of.pieces["backward"]
     with pytest.raises(AssertionError, match="'a slip' computes something else"):
         of.piece("backward a slip", of.pieces["backward"].replace(right, wrong))
@@ -55,10 +55,10 @@ def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_pat
 
 
 def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, monkeypatch):
-    with_pieces(versions(tmp_path, quick=True), "min-char-rnn's style").time("first")
+    with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it").time("first")
     (kept,) = tmp_path.iterdir()
     kept.write_text(json.dumps([123.0]))
-    again = with_pieces(versions(tmp_path, quick=True), "min-char-rnn's style")
+    again = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
     again.time("again")
     assert again.microseconds == {"again": 123.0}
     assert again.said.endswith("again: 123 µs a step")
@@ -70,7 +70,7 @@ def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, mon
 
 
 def test_an_error_in_a_piece_shows_its_line(tmp_path):
-    of = with_pieces(versions(tmp_path, quick=True), "min-char-rnn's style")
+    of = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
     with pytest.raises(NameError) as raised:
         of.piece("forward broken", "L = no_such_name")
     assert "L = no_such_name" in str(raised.traceback[-1])
