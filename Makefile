@@ -150,6 +150,7 @@ lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start pa
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure the speed against what people would use instead
 	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
+	@rm -f build/08_*.ipynb build/*/08_*.ipynb # the next report shows what was measured
 
 # PyTorch and JAX are too large for everybody; their builds differ from platform to platform, so they have no hashes here
 .venv-bench/ready: requirements.lock pyproject.toml

@@ -6,7 +6,7 @@ import pytest
 
 from rnn.corpus import read_corpus
 from rnn.measure import speed
-from tests.conftest import ROOT
+from tests.conftest import ROOT, make
 
 CORPUS = read_corpus(quick=True)
 CELLS = [cell.source for cell in nbformat.read(ROOT / "notebooks" / "08_speed.ipynb", 4).cells]
@@ -46,7 +46,7 @@ def test_the_compiled_versions_give_the_losses_of_the_model(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(("right", "wrong"), [("(1 - h", "(2 - h"), ("dc += do", "dc -= do"), ("-= 1", "-= 2")])
 def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_path, right, wrong):
-    of = with_pieces(versions(tmp_path), "min-char-rnn's style")
+    of = with_pieces(versions(tmp_path), "as min-char-rnn has it")
     assert right in of.pieces["backward"]
     with pytest.raises(AssertionError, match="'a slip' computes something else"):
         of.piece("backward a slip", of.pieces["backward"].replace(right, wrong))
@@ -55,10 +55,10 @@ def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_pat
 
 
 def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, monkeypatch):
-    with_pieces(versions(tmp_path, quick=True), "min-char-rnn's style").time("first")
+    with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it").time("first")
     (kept,) = tmp_path.iterdir()
     kept.write_text(json.dumps([123.0]))
-    again = with_pieces(versions(tmp_path, quick=True), "min-char-rnn's style")
+    again = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
     again.time("again")
     assert again.microseconds == {"again": 123.0}
     assert again.said.endswith("again: 123 µs a step")
@@ -70,7 +70,7 @@ def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, mon
 
 
 def test_an_error_in_a_piece_shows_its_line(tmp_path):
-    of = with_pieces(versions(tmp_path, quick=True), "min-char-rnn's style")
+    of = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
     with pytest.raises(NameError) as raised:
         of.piece("forward broken", "L = no_such_name")
     assert "L = no_such_name" in str(raised.traceback[-1])
@@ -87,6 +87,7 @@ def test_other_libraries_stand_there_when_they_have_been_measured(tmp_path, monk
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "bench.json").write_text(json.dumps({"torch_eager": 1244.0, "kernel_float32": 59.0}))
     assert speed.benched() == {"PyTorch": 1244.0}
+    assert "rm -f build/08_*.ipynb" in make("-n", "bench", "QUICK=1").stdout, "the notebook is executed again then"
 
 
 def test_the_machine_has_a_name():
