@@ -73,6 +73,11 @@ build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@$(BIN)/python report/fonts.py build/fonts
 	@touch $@
 
+# the trainer of the page; a warning less: an address is a number of 32 bits, and stays one
+ASC := node node_modules/assemblyscript/bin/asc.js -O3 --noAssert --runtime stub --enable simd --use abort= --disableWarning 201
+build/web/kernel.wasm: web/kernel.ts node_modules/ready | $(READY)
+	@mkdir -p build/web && $(ASC) $< -o $@
+
 $(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
 	@$(BIN)/python -m rnn.corpus $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(BUILD) && touch $@
@@ -85,7 +90,7 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 $(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(BUILD)/heading
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
-REPORT := report.yaml notebooks $(wildcard report/*) # the folder too: a notebook may have gone
+REPORT := report.yaml notebooks $(wildcard report/* web/*) build/web/kernel.wasm # the folder too: a notebook may have gone
 $(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
 	$(call stage,report.html and report.pdf,$(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK))
 

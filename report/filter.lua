@@ -113,18 +113,19 @@ local function Blocks(blocks)
   return merged
 end
 
--- ::: {.sampler file="…"} :::  is the sampler, with the weights of a file in it; paper has none
-local function sampler(div)
+-- ::: {.sampler file="…"} :::  is the sampler, with what a file has packed in it, and .trainer the trainer; paper has none
+local function interactive(div, markup, place)
   if typst then return {} end
-  local weights = read(div.attributes.file):gsub('<', '\\u003c')
-  local section = read('report/sampler.html'):gsub('>weights<', function() return '>' .. weights .. '<' end)
+  local packed = read(div.attributes.file):gsub('<', '\\u003c')
+  local section = read(markup):gsub('>' .. place .. '<', function() return '>' .. packed .. '<' end)
   return pandoc.RawBlock('html', section)
 end
 
 local function Div(div)
   -- `false`: what comes back is not walked through again
   if div.classes:includes 'texts' then return texts(div), false end
-  if div.classes:includes 'sampler' then return sampler(div), false end
+  if div.classes:includes 'sampler' then return interactive(div, 'report/sampler.html', 'weights'), false end
+  if div.classes:includes 'trainer' then return interactive(div, 'web/trainer.html', 'trainer'), false end
   if div.classes:includes 'code' then return folded(div), false end
 end
 

@@ -133,6 +133,12 @@ def policed(page):
     return page.replace("script-src 'self'", "script-src " + " ".join(f"'sha256-{each}'" for each in hashes), 1)
 
 
+def bundle():
+    """Return the page's modules as one script, in which they need not import one another; workers run it too."""
+    modules = [HERE / "sampler.mjs", *(ROOT / "web" / f"{name}.mjs" for name in ("network", "worker", "trainer"))]
+    return re.sub(r"(?m)^import .*\n|^export ", "", "\n".join(path.read_text("utf-8") for path in modules))
+
+
 def write(path, data):
     """Put `data` in the place of the file at once."""
     part = path.with_name(path.name + ".part")
@@ -157,8 +163,10 @@ def main():
     heading = variables(chosen, results, quick, "html5")
     page = pandoc(markdown, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
     # into empty elements, which no text in the page can look like: its < is escaped
-    sampler, style = ((HERE / name).read_text("utf-8") for name in ("sampler.mjs", "style.css"))
-    page = page.replace('<script type="module"></script>', f'<script type="module">\n{sampler}</script>', 1)
+    style = (HERE / "style.css").read_text("utf-8")
+    kernel = base64.b64encode((ROOT / "build" / "web" / "kernel.wasm").read_bytes()).decode()
+    page = page.replace('<script type="module"></script>', f'<script type="module">\n{bundle()}</script>', 1)
+    page = page.replace('<script type="application/wasm"></script>', f'<script type="application/wasm">{kernel}</script>', 1)
     page = policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
 
     source = pandoc(markdown, "typst-smart", "template.typ", *variables(chosen, results, quick, "typst"))

@@ -1,6 +1,7 @@
-"""The sliders: text from any snapshot of a run, while a slider moves, in notebook 4 and in the report's page."""
+"""What readers move: the sliders of notebook 4 and of the report's page, and the page's trainer."""
 
 import base64
+import gzip
 import html
 import json
 from functools import cache
@@ -9,11 +10,13 @@ import ipywidgets
 import numpy as np
 from IPython.display import display
 
-from rnn.corpus import ROOT
+from rnn.corpus import ROOT, split
 from rnn.sampling import sample_text
+from rnn.training import first_state, smooth
 
 PAGE_STEPS = 5  # training steps in the page's sampler, fewer where their weights are more than PAGE_BYTES
 PAGE_BYTES = 3_000_000
+PAGE_CHARACTERS = 3_000_000  # of the text that the page's trainer has, as in web/worker.mjs
 
 
 def sampler(run, prime="\n"):
@@ -78,10 +81,45 @@ def sampler_in_page(run, corpus, prime):
     """Put a sampler into the report's page: the network of a `Run`, at as many steps as the page has room for."""
     room = min(PAGE_STEPS, PAGE_BYTES // len(pack(run.params())))
     snapshots = [{"step": step, "weights": pack(run.params(step))} for step in spread(run.snapshots, room)]
-    path = ROOT / "figures" / corpus.id / "sampler.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     packed = {"vocabulary": run.vocabulary, "m": run.config.m, "prime": prime, "snapshots": snapshots}
+    _display_in_page("sampler", packed, corpus, "In Jupyter, use the sliders below.")
+
+
+def trainer_in_page(run, corpus, alpha=0.999):
+    """Put a trainer into the report's page: the `Run`, on the first part of a `split` of the text, once more.
+
+    The page gets the text, the first weights, and the run's smoothed loss. A run that the page cannot repeat, because
+    it takes several sequences a step or in another order, say, is there to be compared with.
+    """
+    config, parts, smoothed = run.config, split(corpus), smooth(run.losses, alpha)
+    plain = config.replace(B=1, order="carried", remainder=False, decay=False)
+    repeats = run.first_step == 0 and config == plain and config.optimizer in ("adagrad", "adam")
+    weights = pack(first_state(corpus.K, config).params)
+    cut = len(corpus.codes) > PAGE_CHARACTERS
+    steps = np.unique(np.geomspace(1, len(smoothed), 500).astype(int))
+    settings = {"m": config.m, "T": config.T, "rate": config.learning_rate, "seed": config.seed, "sigma": config.sigma}
+    settings["clip"] = config.clip if np.isfinite(config.clip) else None
+    settings["optimizer"] = "adam" if config.optimizer == "adam" else "adagrad"
+    packed = {
+        "name": corpus.name,
+        "vocabulary": corpus.vocabulary,
+        "settings": settings,
+        "repeats": repeats,
+        "cut": cut,
+        "end": None if cut else len(parts.train.codes),
+        "heldOut": None if cut else parts.validation.stop,
+        "alpha": alpha,
+        "curve": [[int(step), round(float(smoothed[step - 1]), 2)] for step in steps],
+        "weights": weights if len(weights) <= PAGE_BYTES else None,
+        "text": base64.b64encode(gzip.compress(corpus.part(0, PAGE_CHARACTERS).text.encode(), mtime=0)).decode(),
+    }
+    _display_in_page("trainer", packed, corpus, "In Jupyter, change the settings above and run the notebook again.")
+
+
+def _display_in_page(name, packed, corpus, in_jupyter):
+    path = ROOT / "figures" / corpus.id / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(packed), "utf-8")
-    markdown = f'::: {{.sampler file="{path.relative_to(ROOT)}"}}\n:::'
-    in_jupyter = "<p>The page of the report has its own sampler here. In Jupyter, use the sliders below.</p>"
-    display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": "the page's sampler"}, raw=True)
+    markdown = f'::: {{.{name} file="{path.relative_to(ROOT)}"}}\n:::'
+    in_jupyter = f"<p>The page of the report has its own {name} here. {in_jupyter}</p>"
+    display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": f"the page's {name}"}, raw=True)

@@ -1,0 +1,192 @@
+// The trainer in the page: what the reader sees and presses. The training itself is in a worker, web/worker.mjs.
+import { bytes, canTrain } from "./network.mjs";
+import { LONGEST, serve } from "./worker.mjs";
+
+const RULES = { // as in rnn/runs.py: what a setting must be, and whether a number is that
+  m: ["The number of hidden units", "a whole number from 1 to 1,000", (n) => Number.isInteger(n) && n >= 1 && n <= 1000],
+  T: ["The length of a sequence", "a whole number from 1 to 1,000", (n) => Number.isInteger(n) && n >= 1 && n <= 1000],
+  rate: ["The learning rate", "a number above 0", (n) => n > 0 && n < Infinity],
+  clip: ["The bound of the gradient", "a number above 0, or empty for none", (n) => n > 0],
+  seed: ["The seed", "a whole number from 0 on", (n) => Number.isSafeInteger(n) && n >= 0],
+};
+const SVG = "http://www.w3.org/2000/svg";
+const HEIGHT = 240; // of the curve, in pixels
+
+// The curves: a step is a place on a log axis, a loss one from 0 to a little above that of who knows nothing
+function draw_curves(svg, { curves, guess, steps }) {
+  const width = svg.clientWidth || 640;
+  const [left, right, top, bottom] = [34, width - 8, 10, HEIGHT - 38];
+  const decades = Math.max(3, Math.ceil(Math.log10(steps)));
+  const x = (step) => left + ((right - left) * Math.log10(step)) / decades;
+  const y = (loss) => bottom - (bottom - top) * Math.min(loss / (1.12 * guess), 1);
+  const made = (name, attributes, text = "") => {
+    const element = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.textContent = text;
+    return element;
+  };
+  const tick = 10 ** Math.floor(Math.log10(guess)) / (guess / 10 ** Math.floor(Math.log10(guess)) < 3 ? 2 : 1);
+  const levels = Array.from({ length: Math.floor(guess / tick) + 1 }, (_, n) => n * tick);
+  const powers = Array.from({ length: decades + 1 }, (_, n) => 10 ** n);
+  svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  svg.replaceChildren(
+    made("path", { d: `M${left},${top}V${bottom}H${right}` }),
+    ...levels.map((loss) => made("text", { x: left - 6, y: y(loss) + 4, "text-anchor": "end" }, +loss.toPrecision(3))),
+    ...powers.map((step, n) => made("text", { x: x(step), y: bottom + 16, "text-anchor": n && n < decades ? "middle" : n ? "end" : "start" }, step.toLocaleString("en"))),
+    made("text", { x: (left + right) / 2, y: bottom + 33, "text-anchor": "middle" }, "training step"),
+    made("path", { class: "guess", d: `M${left},${y(guess)}H${right}` }),
+    made("text", { x: right, y: y(guess) - 5, "text-anchor": "end" }, `who knows nothing: T ln K = ${guess.toFixed(1)}`),
+    ...Object.entries(curves).flatMap(([name, points]) => points.length
+      ? [made("path", { class: name, d: `M${points.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join("L")}` })]
+      : []),
+  );
+}
+
+function mountTrainer(section) {
+  const packed = JSON.parse(section.querySelector("script").textContent);
+  const kernel = section.querySelector("script[type='application/wasm']").textContent;
+  const find = (name) => section.querySelector(`[name=${name}]`);
+  const [train, one, back, begin, restore, own, file] = ["train", "one", "back", "begin", "restore", "own", "file"].map(find);
+  const fields = { m: find("m"), T: find("T"), rate: find("rate"), clip: find("clip"), seed: find("first"), optimizer: find("optimizer") };
+  const number = (name) => section.querySelector(`[data-number=${name}]`);
+  const [svg, text, reading, alert] = ["svg", ".drawn", ".reading", "[role=alert]"].map((selector) => section.querySelector(selector));
+  const guess = ({ T }, K) => T * Math.log(K);
+  const first = { settings: { ...packed.settings, clip: packed.settings.clip ?? Infinity }, own: null };
+  const ours = { live: [], guess: guess(first.settings, Array.from(packed.vocabulary).length), report: packed.curve, step: 0 };
+  let worker = null;
+  let running = false;
+  let opened = null; // the text of a file, and its name
+
+  const say = (sentence) => reading.textContent !== sentence && (reading.textContent = sentence);
+  const picture = () => draw_curves(svg, { curves: { report: ours.report, live: ours.live }, guess: ours.guess, steps: Math.max(ours.step, ours.report.at(-1)?.[0] ?? 0) });
+
+  function order(name, more = {}) {
+    if (!worker) {
+      const source = document.querySelector("script[type=module]").textContent;
+      worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+      worker.onmessage = ({ data }) => seen[data.is](data);
+      worker.onerror = () => say("The trainer could not start in this browser.");
+      worker.postMessage({ order: "begin", packed: { ...packed, kernel: bytes(kernel) }, ...first });
+    }
+    worker.postMessage({ order: name, ...more });
+  }
+
+  const seen = {
+    begun({ settings, own, K, characters, all }) {
+      Object.assign(ours, { live: [], step: 0, guess: guess(settings, K) });
+      // another text's losses, or those of longer sequences, are not to be compared with the report's
+      ours.report = own || settings.T !== packed.settings.T ? [] : packed.curve;
+      section.dataset.begun = +(section.dataset.begun ?? 0) + 1;
+      const size = `${characters.toLocaleString("en")} characters, ${K.toLocaleString("en")} of them distinct`;
+      const cut = all > characters ? `, the beginning of ${all.toLocaleString("en")}` : "";
+      say(own ? `Your text: ${size}${cut}.` : `${packed.name}: ${size}${packed.cut ? ", the beginning of the text" : ""}.`);
+      shows(false);
+    },
+    progress({ step, smoothed, points, running: still, rate }) {
+      if (step === 0) ours.live = [];
+      ours.live.push(...points);
+      ours.step = step;
+      number("step").textContent = step.toLocaleString("en");
+      number("loss").textContent = smoothed?.toFixed(2) ?? "–";
+      if (still) number("rate").textContent = Math.round(rate).toLocaleString("en");
+      section.dataset.step = step;
+      if (!still) shows(false);
+      picture();
+    },
+    text({ characters, bits }) {
+      text.replaceChildren(...characters.map((character, i) => {
+        const element = document.createElement("span");
+        element.textContent = character;
+        element.style.setProperty("--bits", Math.min(bits[i], 12).toFixed(1));
+        element.classList.toggle("newline", character === "\n");
+        return element;
+      }));
+    },
+    bits({ bits }) {
+      number("bits").textContent = bits.toFixed(3);
+      svg.setAttribute("aria-label", `The smoothed loss: ${number("loss").textContent} nats per sequence after ${number("step").textContent} steps; of who knows nothing ${ours.guess.toFixed(1)}`);
+    },
+    diverged({ step, loss }) {
+      say(`The loss of step ${(step + 1).toLocaleString("en")} is ${loss.toPrecision(3)}: training has diverged, and stops. Try a smaller learning rate.`);
+    },
+    refused({ sentence }) {
+      alert.textContent = sentence;
+      if (!ours.step) say(sentence);
+    },
+  };
+
+  function shows(now) {
+    running = now;
+    train.textContent = running ? "Pause" : "Train";
+    if (running) number("bits").textContent = "–";
+    else number("rate").textContent = "–";
+  }
+
+  function chosen() {
+    const settings = { ...first.settings, optimizer: fields.optimizer.value };
+    for (const [name, [what, must, right]] of Object.entries(RULES)) {
+      const given = fields[name].value.trim();
+      settings[name] = name === "clip" && given === "" && fields[name].validity.valid ? Infinity : given === "" ? NaN : +given;
+      fields[name].setAttribute("aria-invalid", !right(settings[name]));
+      if (!right(settings[name])) throw `${what} must be ${must}, got ${given || "nothing that is a number"}.`;
+    }
+    return settings;
+  }
+
+  function fill({ settings }) {
+    for (const name of Object.keys(fields)) fields[name].value = settings[name] === Infinity ? "" : settings[name];
+    [own.value, file.value, opened, alert.textContent] = ["", "", null, ""];
+  }
+
+  train.addEventListener("click", () => {
+    order(running ? "pause" : "train");
+    shows(!running);
+  });
+  one.addEventListener("click", () => order("step"));
+  back.addEventListener("click", () => order("back"));
+  begin.addEventListener("click", () => {
+    try {
+      alert.textContent = "";
+      order("begin", { settings: chosen(), own: opened ?? (own.value || null) });
+    } catch (sentence) {
+      alert.textContent = sentence;
+    }
+  });
+  restore.addEventListener("click", () => {
+    fill(first);
+    order("begin", first);
+  });
+  own.addEventListener("input", () => ([opened, file.value] = [null, ""]));
+  fields.optimizer.addEventListener("change", () => { // each has its own usual rate, as in rnn/choices.py
+    const usual = { adagrad: "0.1", adam: "0.001" };
+    if (Object.values(usual).includes(fields.rate.value)) fields.rate.value = usual[fields.optimizer.value];
+  });
+  file.addEventListener("change", async () => {
+    const [one] = file.files;
+    try {
+      opened = one ? new TextDecoder("utf-8", { fatal: true }).decode(await one.slice(0, 4 * LONGEST).arrayBuffer(), { stream: true }) : null;
+      [own.value, alert.textContent] = ["", ""];
+    } catch {
+      [opened, file.value, alert.textContent] = [null, "", `${one.name} is not UTF-8: save it as UTF-8.`];
+    }
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden || !running) return;
+    order("pause");
+    shows(false);
+    say("Paused, because the page could not be seen.");
+  });
+  new ResizeObserver(picture).observe(svg);
+  fill(first);
+  picture();
+  if (canTrain()) say(packed.repeats
+    ? "Press “Train”: your browser takes the report's run again, from the same first weights, on the same sequences in the same order."
+    : "Press “Train”: your browser trains a network on the report's text, one sequence a step in the order of the text. The report's run takes its steps in another way.");
+  else {
+    for (const button of section.querySelectorAll("button")) button.disabled = true;
+    say("This browser has no WebAssembly with 128-bit vectors, which the training is written in. Firefox 89, Chrome 91, Safari 16.4 and newer have it.");
+  }
+}
+
+if (!globalThis.document) globalThis.postMessage && serve(globalThis);
+else for (const section of document.querySelectorAll(".trainer")) mountTrainer(section);
