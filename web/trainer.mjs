@@ -80,7 +80,6 @@ function mountTrainer(section) {
       const size = `${characters.toLocaleString("en")} characters, ${K.toLocaleString("en")} of them distinct`;
       const cut = all > characters ? `, the beginning of ${all.toLocaleString("en")}` : "";
       say(own ? `Your text: ${size}${cut}.` : `${packed.name}: ${size}${packed.cut ? ", the beginning of the text" : ""}.`);
-      shows(false);
     },
     progress({ step, smoothed, points, running: still, rate }) {
       if (step === 0) ours.live = [];
@@ -88,9 +87,9 @@ function mountTrainer(section) {
       ours.step = step;
       number("step").textContent = step.toLocaleString("en");
       number("loss").textContent = smoothed?.toFixed(2) ?? "–";
-      if (still) number("rate").textContent = Math.round(rate).toLocaleString("en");
+      shows(still);
+      if (still && rate > 0) number("rate").textContent = Math.round(rate).toLocaleString("en");
       section.dataset.step = step;
-      if (!still) shows(false);
       picture();
     },
     text({ characters, bits }) {
@@ -115,8 +114,8 @@ function mountTrainer(section) {
     },
   };
 
-  function shows(now) {
-    running = now;
+  function shows(still) {
+    running = still;
     train.textContent = running ? "Pause" : "Train";
     if (running) number("bits").textContent = "–";
     else number("rate").textContent = "–";
@@ -138,10 +137,7 @@ function mountTrainer(section) {
     [own.value, file.value, opened, alert.textContent] = ["", "", null, ""];
   }
 
-  train.addEventListener("click", () => {
-    order(running ? "pause" : "train");
-    shows(!running);
-  });
+  train.addEventListener("click", () => order(running ? "pause" : "train"));
   one.addEventListener("click", () => order("step"));
   back.addEventListener("click", () => order("back"));
   begin.addEventListener("click", () => {
@@ -173,7 +169,6 @@ function mountTrainer(section) {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden || !running) return;
     order("pause");
-    shows(false);
     say("Paused, because the page could not be seen.");
   });
   new ResizeObserver(picture).observe(svg);

@@ -50,7 +50,7 @@ export function serve(scope) {
 
   function tell() {
     const now = performance.now();
-    scope.postMessage({ is: "progress", step: net.step, smoothed, points, running, rate: (net.step - stepsThen) / (now - toldAt) * 1000 });
+    scope.postMessage({ is: "progress", step: net.step, smoothed, points, running, rate: ((net.step - stepsThen) / Math.max(now - toldAt, 1)) * 1000 });
     [points, toldAt, stepsThen] = [[], now, net.step];
   }
 
@@ -107,7 +107,9 @@ export function serve(scope) {
       rest();
     },
     train() {
+      if (running) return;
       [running, toldAt, drawnAt, stepsThen] = [true, performance.now(), performance.now(), net.step];
+      tell();
       port2.postMessage(null);
     },
     pause() {
