@@ -12,34 +12,38 @@ const RULES = { // as in rnn/runs.py: what a setting must be, and whether a numb
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 240; // of the curve, in pixels
 
-// The curves: a step is a place on a log axis, a loss one from 0 to a little above that of who knows nothing
-function draw_curves(svg, { curves, guess, steps }) {
+// The curves, {name: [[step, loss]]}, each with what it is called: steps on a log axis, losses from 0 to a little above T ln K
+function drawCurves(svg, curves, guess) {
   const width = svg.clientWidth || 640;
-  const [left, right, top, bottom] = [34, width - 8, 10, HEIGHT - 38];
-  const decades = Math.max(3, Math.ceil(Math.log10(steps)));
-  const x = (step) => left + ((right - left) * Math.log10(step)) / decades;
+  const [left, right, top, bottom] = [34, width - 8, 24, HEIGHT - 38];
+  const last = Math.max(1000, ...curves.map(({ points }) => points.at(-1)?.[0] ?? 1));
+  const x = (step) => left + ((right - left) * Math.log10(step)) / Math.log10(last);
   const y = (loss) => bottom - (bottom - top) * Math.min(loss / (1.12 * guess), 1);
-  const made = (name, attributes, text = "") => {
+  const add = (name, attributes, text = "") => {
     const element = document.createElementNS(SVG, name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     element.textContent = text;
-    return element;
+    svg.append(element);
   };
-  const tick = 10 ** Math.floor(Math.log10(guess)) / (guess / 10 ** Math.floor(Math.log10(guess)) < 3 ? 2 : 1);
-  const levels = Array.from({ length: Math.floor(guess / tick) + 1 }, (_, n) => n * tick);
-  const powers = Array.from({ length: decades + 1 }, (_, n) => 10 ** n);
+  const size = 10 ** Math.floor(Math.log10(guess));
+  const between = guess < 3 * size ? size / 2 : guess < 6 * size ? size : 2 * size;
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  svg.replaceChildren(
-    made("path", { d: `M${left},${top}V${bottom}H${right}` }),
-    ...levels.map((loss) => made("text", { x: left - 6, y: y(loss) + 4, "text-anchor": "end" }, +loss.toPrecision(3))),
-    ...powers.map((step, n) => made("text", { x: x(step), y: bottom + 16, "text-anchor": n && n < decades ? "middle" : n ? "end" : "start" }, step.toLocaleString("en"))),
-    made("text", { x: (left + right) / 2, y: bottom + 33, "text-anchor": "middle" }, "training step"),
-    made("path", { class: "guess", d: `M${left},${y(guess)}H${right}` }),
-    made("text", { x: right, y: y(guess) - 5, "text-anchor": "end" }, `who knows nothing: T ln K = ${guess.toFixed(1)}`),
-    ...Object.entries(curves).flatMap(([name, points]) => points.length
-      ? [made("path", { class: name, d: `M${points.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join("L")}` })]
-      : []),
-  );
+  svg.replaceChildren();
+  add("path", { d: `M${left},${top}V${bottom}H${right}` });
+  add("text", { x: 0, y: 12 }, "smoothed loss, nats per sequence");
+  for (let loss = 0; loss <= guess; loss += between) add("text", { x: left - 6, y: y(loss) + 4, "text-anchor": "end" }, +loss.toPrecision(3));
+  for (let step = 1; step <= last; step *= 10) {
+    const anchor = step === 1 ? "start" : x(step) > right - 20 ? "end" : "middle";
+    add("text", { x: x(step), y: bottom + 16, "text-anchor": anchor }, step.toLocaleString("en"));
+  }
+  add("text", { x: (left + right) / 2, y: bottom + 33, "text-anchor": "middle" }, "training step");
+  add("path", { class: "guess", d: `M${left},${y(guess)}H${right}` });
+  add("text", { x: right, y: y(guess) - 5, "text-anchor": "end" }, `who knows nothing: T ln K = ${guess.toFixed(1)}`);
+  curves.filter(({ points }) => points.length).forEach(({ kind, name, points }, n) => {
+    add("path", { class: kind, d: `M${points.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join("L")}` });
+    add("path", { class: kind, d: `M${left + 12},${bottom - 16 - 18 * n}h22` });
+    add("text", { x: left + 40, y: bottom - 12 - 18 * n }, name);
+  });
 }
 
 function mountTrainer(section) {
@@ -58,7 +62,7 @@ function mountTrainer(section) {
   let opened = null; // the text of a file, and its name
 
   const say = (sentence) => reading.textContent !== sentence && (reading.textContent = sentence);
-  const picture = () => draw_curves(svg, { curves: { report: ours.report, live: ours.live }, guess: ours.guess, steps: Math.max(ours.step, ours.report.at(-1)?.[0] ?? 0) });
+  const picture = () => drawCurves(svg, [{ kind: "report", name: "the report's run", points: ours.report }, { kind: "live", name: "yours", points: ours.live }], ours.guess);
 
   function order(name, more = {}) {
     if (!worker) {
@@ -79,7 +83,7 @@ function mountTrainer(section) {
       section.dataset.begun = +(section.dataset.begun ?? 0) + 1;
       const size = `${characters.toLocaleString("en")} characters, ${K.toLocaleString("en")} of them distinct`;
       const cut = all > characters ? `, the beginning of ${all.toLocaleString("en")}` : "";
-      say(own ? `Your text: ${size}${cut}.` : `${packed.name}: ${size}${packed.cut ? ", the beginning of the text" : ""}.`);
+      say(own ? `Your text: ${size}${cut}; the first 90 % are for training, the next 5 % are held out.` : `${packed.name}: ${size}${packed.cut ? ", the beginning of the text" : ""}; the first 90 % are for training, the next 5 % are held out.`);
     },
     progress({ step, smoothed, points, running: still, rate }) {
       if (step === 0) ours.live = [];

@@ -3,7 +3,7 @@ import { generator } from "../report/sampler.mjs";
 import { bytes, network } from "./network.mjs";
 
 const TURN = 20; // milliseconds of training, before the page is listened to
-const [PRIME, DRAWN] = [100, 400]; // characters of the text that the network reads first, and that it writes
+const [PRIME, DRAWN] = [100, 300]; // characters of the text that the network reads first, and that it writes
 export const LONGEST = 3_000_000; // characters of a text; what is behind them is left out
 export const SHORTEST = 1_000; // as in rnn/corpus.py
 
