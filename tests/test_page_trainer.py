@@ -1,0 +1,118 @@
+import base64
+import json
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnn import kernel
+from rnn.corpus import read_corpus
+from rnn.measure.held_out import network_losses
+from rnn.model import Params
+from rnn.runs import Config
+from rnn.sampling import read
+from rnn.show.widget import pack
+from rnn.training import ABSURD, advance, first_state
+from tests.conftest import ROOT
+
+NODE = Path(sys.prefix) / "bin" / "node"
+CODES = read_corpus().codes[:8_000]
+SMALL_STEPS = {  # so small that rounding does not make another run of it
+    "adagrad": {"optimizer": "adagrad", "learning_rate": 0.01, "sigma": None},
+    "adam": {"optimizer": "adam", "learning_rate": 0.001, "sigma": None},
+}
+
+
+@pytest.fixture(scope="module")
+def compiled(project):
+    made = project.make("build/web/kernel.wasm")
+    assert made.returncode == 0, made.stdout + made.stderr
+    return project.folder / "build" / "web" / "kernel.wasm"
+
+
+def question(config, K, steps, codes=None, **more):
+    codes = CODES % K if codes is None else codes
+    settings = {"m": config.m, "T": config.T, "rate": config.learning_rate, "clip": config.clip}
+    return {
+        "settings": settings | {"optimizer": config.optimizer},
+        "K": K,
+        "codes": codes.tolist(),
+        "end": len(codes),
+        "weights": pack(first_state(K, config).params),
+        "steps": steps,
+    } | more
+
+
+def in_javascript(compiled, questions):
+    command = [NODE, ROOT / "tests" / "trainer.mjs", compiled]
+    run = subprocess.run(command, input=json.dumps(questions), capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+def in_numpy(config, K, steps, codes=None):
+    state, losses = first_state(K, config), np.zeros(steps)
+    advance(*state[:3], CODES % K if codes is None else codes, 0, losses, config.replace(engine="numpy"))
+    return state, losses
+
+
+def unpacked(packed, like):
+    flat, arrays = np.frombuffer(base64.b64decode(packed), "<f4"), like._replace(U=like.U.T)
+    ends = np.cumsum([theta.size for theta in arrays])[:-1]
+    parts = [part.reshape(theta.shape) for part, theta in zip(np.split(flat, ends), arrays, strict=True)]
+    return Params(*parts)._replace(U=parts[1].T)
+
+
+@pytest.mark.parametrize("optimizer", SMALL_STEPS)
+def test_the_losses_in_the_page_are_those_of_the_model(compiled, optimizer):
+    sizes = list(product((5, 20, 100), (3, 40, 83), (2, 5, 25)))
+    configs = [Config(m=m, T=T, **SMALL_STEPS[optimizer]) for m, _, T in sizes]
+    asked = [question(config, K, steps=200) for config, (_, K, _) in zip(configs, sizes, strict=True)]
+    for config, (m, K, T), answer in zip(configs, sizes, in_javascript(compiled, asked), strict=True):
+        state, losses = in_numpy(config, K, 200)
+        of_them = f"m = {m}, K = {K}, T = {T}"
+        np.testing.assert_allclose(answer["losses"], losses, rtol=1e-4, err_msg=of_them)
+        for theirs, ours in zip(unpacked(answer["weights"], state.params), state.params, strict=True):
+            np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-3, err_msg=of_them)
+
+
+def test_the_text_begins_again_from_a_state_of_zero(compiled):
+    config, codes = Config(m=20, T=10, **SMALL_STEPS["adam"]), CODES[:107] % 40  # an epoch has 10 steps, and a remainder
+    (answer,) = in_javascript(compiled, [question(config, 40, 35, codes)])
+    np.testing.assert_allclose(answer["losses"], in_numpy(config, 40, 35, codes)[1], rtol=1e-4)
+
+
+def test_the_clipping_in_the_page_is_the_models(compiled):
+    for clip in (0.01, float("inf")):
+        config = Config(m=20, T=10, clip=clip, **SMALL_STEPS["adagrad"])
+        asked = question(config, 83, 200)
+        asked["settings"]["clip"] = min(clip, 1e38)
+        (answer,) = in_javascript(compiled, [asked])
+        np.testing.assert_allclose(answer["losses"], in_numpy(config, 83, 200)[1], rtol=1e-4)
+
+
+def test_what_is_held_out_and_what_is_drawn_are_as_in_python(compiled):
+    config, uniforms = Config(m=50, **SMALL_STEPS["adam"]), np.random.default_rng(0).random(500)
+    asked = question(config, 83, 300, CODES, heldOut=7_900, prime=100, uniforms=uniforms.tolist()) | {"end": 7_600}
+    (answer,) = in_javascript(compiled, [asked])
+    state, losses = in_numpy(config, 83, 300, CODES[:7_600])
+    np.testing.assert_allclose(answer["losses"], losses, rtol=1e-4)
+    params, held_out = unpacked(answer["weights"], state.params), slice(7_600, 7_900)
+    bits = network_losses(params, CODES, held_out, state.h[-1]).mean() / np.log(2)
+    assert answer["bits"] == pytest.approx(bits, rel=1e-5)
+    h, drawn = read(params, CODES[:100]), answer["drawn"]
+    expected = kernel.sample(params, h, uniforms, 1.0, 1.0)
+    assert drawn["codes"] == expected.tolist()
+    surprises = kernel.evaluate(params, read(params, CODES[:99]), np.concatenate((CODES[99:100], expected))) / np.log(2)
+    np.testing.assert_allclose(drawn["bits"], surprises, rtol=1e-3, atol=1e-4)
+
+
+def test_what_diverges_stops_before_the_step_that_is_absurd(compiled):
+    config = Config(m=20, learning_rate=1e6)
+    (answer,) = in_javascript(compiled, [question(config, 83, 500)])
+    *sane, last = answer["losses"]
+    assert answer["step"] == len(sane) < 500
+    assert last is None or last >= ABSURD * 25 * np.log(83)
+    assert max(sane) < ABSURD * 25 * np.log(83)
