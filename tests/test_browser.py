@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import ROOT
@@ -13,10 +14,10 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 without_browser = pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="there is no Chromium here")
 
 
-def seen_in_browser(report):
+def seen_in_browser(report, script="browser.mjs"):
     assert CHROMIUM, "a test server must have Chromium"
     node = Path(sys.prefix) / "bin" / "node"
-    command = [node, ROOT / "tests" / "browser.mjs", CHROMIUM, report.folder / "report.html"]
+    command = [node, ROOT / "tests" / script, CHROMIUM, report.folder / "report.html"]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -41,3 +42,39 @@ def test_the_page_in_a_browser(request, which):
     assert "surprised the network by" in seen["readingByTouch"]
     assert "has never seen “U+10FFFF”" in seen["unknown"]
     assert seen["kept"] == seen["again"], "what cannot be drawn leaves the text as it is"
+
+
+@without_browser
+@pytest.mark.parametrize("which", ["report", "hostile_report"])
+def test_the_trainer_in_a_browser(request, which):
+    seen = seen_in_browser(request.getfixturevalue(which), "browser_trainer.mjs")
+    assert seen["requests"] == []
+    assert seen["complaints"] == []
+    assert "same first weights" in seen["invitation"]
+    steps, losses = np.array(seen["curve"]).T
+    assert float(seen["first"]) == pytest.approx(losses[0], abs=0.01), "the first loss is the report's"
+    assert seen["step"] >= 2000
+    assert seen["loss"] < 0.9 * losses[0], "the loss falls"
+    along = np.interp(min(seen["step"], steps[-1]), steps, losses)
+    assert seen["loss"] == pytest.approx(along, rel=0.15), "along the report's curve"
+    assert seen["heldOut"] < seen["heldOutAtFirst"]
+    assert seen["first"] == seen["firstAgain"] == seen["restored"], "the same weights again"
+    assert seen["rate"] > 0
+    assert seen["longest"] < 200, "milliseconds in which the page answers nothing"
+    assert len(seen["text"]) >= 300
+    assert seen["colours"] > 5
+    assert seen["lines"] == 2  # the curve, and its entry in the legend
+    assert seen["own"] < 1
+    assert "the whale" in seen["ownText"]
+    for sentence, words in zip(
+        seen["refused"],
+        ("got 0", "got 2.5", "got -1", "got 0", "9 characters", "single distinct", "T = 1000"),
+        strict=True,
+    ):
+        assert words in sentence
+    assert seen["hidden"][0] == "Train"
+    assert "could not be seen" in seen["hidden"][1]
+    assert seen["usualRate"] == "0.001"
+    assert "diverged" in seen["diverged"]
+    assert "no WebAssembly" in seen["without"]
+    assert seen["disabled"]

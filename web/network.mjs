@@ -4,15 +4,17 @@
 const VECTOR = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
 export const canTrain = () => typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(VECTOR));
 
+const ABSURD = 1000; // as in rnn/training.py: times the loss of a network that knows nothing
+
 export const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
 // `weights` are W (m, m), U transposed (K, m), V (K, m), b, c after one another, as widget.pack writes them; the first
-// `end` of the `codes` are for training. Settings: m, T, rate, clip, optimizer. Of `part` characters with losses, see `advance`.
+// `end` of the `codes` are for training. Settings: m, T, rate, clip, optimizer.
 export async function network(kernel, { m, T, rate, clip, optimizer }, K, codes, end, weights) {
   const { instance } = await WebAssembly.instantiate(kernel, {});
   const wasm = instance.exports;
   wasm.begin(m, K, T, codes.length);
-  const [M, MOST, ABSURD] = [Math.max(Math.ceil(m / 4) * 4, 16), wasm.MOST.value, 1000];
+  const [M, MOST] = [Math.max(Math.ceil(m / 4) * 4, 16), wasm.MOST.value];
   const at = (address, n, Type) => new Type(wasm.memory.buffer, address.value, n);
   at(wasm.codes, codes.length, Uint16Array).set(codes);
   const padded = Math.ceil(K / 4) * 4;
@@ -30,7 +32,6 @@ export async function network(kernel, { m, T, rate, clip, optimizer }, K, codes,
   let step = 0;
 
   return {
-    absurd: ABSURD * T * Math.log(K),
     get step() {
       return step;
     },
@@ -39,12 +40,14 @@ export async function network(kernel, { m, T, rate, clip, optimizer }, K, codes,
       for (const [from, to, n] of rows) all.set(theta.subarray(to, to + n), from);
       return all;
     },
-    // take n steps; returns their losses in nats per sequence, and of one that diverges the loss that is too large too
+    // take n steps, or the most there is room for; returns their losses in nats per sequence, and how large the next one
+    // is if it is too large to be taken
     advance(n) {
       n = Math.min(n, MOST);
-      const taken = wasm.advance(step, n, end, rate, clip, optimizer === "adam", this.absurd);
+      const taken = wasm.advance(step, n, end, rate, clip, optimizer === "adam", ABSURD * T * Math.log(K));
       step += taken;
-      return at(wasm.losses, Math.min(taken + 1, n), Float64Array).slice();
+      const losses = at(wasm.losses, n, Float64Array);
+      return { losses: losses.slice(0, taken), diverged: taken < n ? losses[taken] : null };
     },
     // the mean bits of the characters from number `begin` to `stop`, from the state that training left, as in rnn/measure/held_out.py
     bits(begin, stop) {

@@ -56,17 +56,16 @@ export function serve(scope) {
 
   function take(n) {
     const before = net.step;
-    const losses = net.advance(n);
+    const { losses, diverged } = net.advance(n);
     losses.forEach((loss, i) => {
-      if (!(loss < net.absurd)) return;
-      smoothed = before + i ? packed.alpha * smoothed + (1 - packed.alpha) * loss : loss;
       const step = before + i + 1;
+      smoothed = step > 1 ? packed.alpha * smoothed + (1 - packed.alpha) * loss : loss;
       if (Math.floor(100 * Math.log(step)) > Math.floor(100 * Math.log(step - 1))) points.push([step, smoothed]);
     });
-    if (net.step === before + n) return true;
+    if (diverged === null) return true;
     running = false;
     tell();
-    scope.postMessage({ is: "diverged", step: net.step, loss: losses.at(-1) });
+    scope.postMessage({ is: "diverged", step: net.step, loss: diverged });
     return false;
   }
 

@@ -1,0 +1,111 @@
+// The page's trainer in a real browser, for tests/test_browser.py: node browser_trainer.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [executablePath, page] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const seen = { requests: [], complaints: [] };
+
+async function open(script = () => {}) {
+  const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
+  tab.on("console", (message) => seen.complaints.push(message.text()));
+  tab.on("pageerror", (error) => seen.complaints.push(error.message));
+  await tab.addInitScript(() => {
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (globalThis.longest = Math.max(globalThis.longest, duration))))
+      .observe({ type: "longtask" });
+  });
+  await tab.addInitScript(script);
+  await tab.goto(pathToFileURL(page).href);
+  return [tab, tab.locator(".trainer")];
+}
+
+const [tab, trainer] = await open();
+const field = (name) => trainer.locator(`[name=${name}]`);
+const number = async (name) => +(await trainer.locator(`[data-number=${name}]`).textContent()).replaceAll(",", "");
+const loss = () => trainer.locator("[data-number=loss]").textContent();
+const reading = () => trainer.locator(".reading").textContent();
+const says = (text) => tab.waitForFunction((text) => document.querySelector(".trainer .reading").textContent.includes(text), text);
+const reached = (step) => tab.waitForFunction((step) => +document.querySelector(".trainer").dataset.step >= step, step);
+const heldOut = async () => {
+  await tab.waitForFunction(() => !document.querySelector(".trainer [data-number=bits]").textContent.includes("–"));
+  return number("bits");
+};
+const begun = async (name) => {
+  const before = (await trainer.getAttribute("data-begun")) ?? "";
+  await field(name).click();
+  await tab.waitForFunction((before) => (document.querySelector(".trainer").dataset.begun ?? "") !== before, before);
+};
+
+// the report's run, again
+seen.invitation = await reading();
+await field("one").click();
+await reached(1);
+seen.first = await loss();
+seen.heldOutAtFirst = await heldOut();
+await tab.waitForTimeout(300);
+await tab.evaluate(() => (globalThis.longest = 0));
+await field("train").click();
+while ((await number("step")) < 2000) await tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
+seen.rate = await number("rate");
+await field("train").click();
+seen.heldOut = await heldOut();
+[seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await tab.evaluate(() => globalThis.longest)];
+seen.curve = await trainer.locator("script").first().evaluate((script) => JSON.parse(script.textContent).curve);
+seen.text = await trainer.locator(".drawn").textContent();
+seen.colours = await trainer.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.style.getPropertyValue("--bits"))).size);
+seen.lines = await trainer.locator(".loss path.live").count();
+await field("back").click();
+await tab.waitForFunction(() => document.querySelector(".trainer").dataset.step === "0");
+await field("one").click();
+await reached(1);
+seen.firstAgain = await loss();
+
+// a text of one's own; what is impossible leaves it alone
+await trainer.locator("summary").click();
+await field("own").fill("the whale, the whale! ".repeat(100));
+for (const [name, value] of [["m", 20], ["T", 10], ["first", 3]]) await field(name).fill(String(value));
+await begun("begin");
+await field("train").click();
+await reached(500);
+seen.refused = [];
+for (const [name, wrong, right] of [["m", "0", "20"], ["T", "2.5", "10"], ["rate", "-1", "0.1"], ["clip", "0", "5"], ["own", "too short", ""], ["own", "a".repeat(2000), ""], ["T", "1000", "10"]]) {
+  await field(name).fill(wrong);
+  if (name === "T" && wrong === "1000") await field("own").fill("ab".repeat(505));
+  await trainer.locator("[role=alert]").evaluate((alert) => (alert.textContent = ""));
+  await field("begin").click();
+  await tab.waitForFunction(() => document.querySelector(".trainer [role=alert]").textContent);
+  seen.refused.push(await trainer.locator("[role=alert]").textContent());
+  await field(name).fill(right);
+}
+await reached((await number("step")) + 500);
+await tab.evaluate(() => {
+  Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+});
+await heldOut();
+seen.hidden = [await field("train").textContent(), await reading()];
+await tab.evaluate(() => delete document.hidden);
+[seen.own, seen.ownText, seen.ownLoss] = [await number("bits"), await trainer.locator(".drawn").textContent(), +(await loss())];
+
+// Adam with its own rate, and what diverges
+await field("optimizer").selectOption("adam");
+seen.usualRate = await field("rate").inputValue();
+await field("optimizer").selectOption("adagrad");
+await field("rate").fill("1e6");
+await begun("begin");
+await field("train").click();
+await says("diverged");
+seen.diverged = await reading();
+
+await begun("restore");
+await field("one").click();
+await reached(1);
+seen.restored = await loss();
+
+const [, without] = await open(() => (WebAssembly.validate = () => false));
+seen.without = await without.locator(".reading").textContent();
+seen.disabled = await without.locator("[name=train]").isDisabled();
+process.stdout.write(JSON.stringify(seen));
+await browser.close();
