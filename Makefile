@@ -114,7 +114,7 @@ lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start pa
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
-bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure the speed against what people would use instead
+bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt build/web/kernel.wasm ## measure the speed against what people would use instead
 	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
 
 # PyTorch and JAX are too large for everybody; their builds differ from platform to platform, so they have no hashes here

@@ -135,7 +135,7 @@ def policed(page):
 
 def bundle():
     """Return the page's modules as one script, in which they need not import one another; workers run it too."""
-    modules = [HERE / "sampler.mjs", *(ROOT / "web" / f"{name}.mjs" for name in ("network", "worker", "trainer"))]
+    modules = [HERE / "sampler.mjs", *(ROOT / "web" / f"{name}.mjs" for name in ("network", "file", "worker", "trainer"))]
     return re.sub(r"(?m)^import .*\n|^export ", "", "\n".join(path.read_text("utf-8") for path in modules))
 
 

@@ -1,8 +1,8 @@
 // The network of the report in the reader's browser, with the letters of rnn/model.py. The page has this file inside.
 
-// weights: W (m, m), U transposed (K, m), V (K, m), b, c after one another, float32 in base64
+// weights: W (m, m), U transposed (K, m), V (K, m), b, c after one another, float32, in base64 or not
 export function unpack(weights, m, K) {
-  const { buffer } = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
+  const { buffer } = typeof weights === "string" ? Uint8Array.from(atob(weights), (character) => character.charCodeAt(0)) : weights;
   let at = 0;
   const [W, U, V, b, c] = [m * m, K * m, K * m, m, K].map((n) => new Float32Array(buffer, 4 * (at += n) - 4 * n, n));
   return { W, U, V, b, c };
@@ -70,11 +70,10 @@ const NAMES = { " ": "␣", "\n": "↵", "\t": "⇥" };
 const BARS = 14;
 
 function mount(section) {
-  const packed = JSON.parse(section.querySelector("script").textContent);
-  const vocabulary = Array.from(packed.vocabulary);
-  const codes = new Map(vocabulary.map((character, code) => [character, code]));
+  const networks = [{ name: "the report's", ...JSON.parse(section.querySelector("script").textContent) }];
+  let packed, vocabulary, codes; // of the network that is drawn from
   const find = (name) => section.querySelector(`[name=${name}]`);
-  const [step, temperature, topP, length, prime, seed] = ["step", "temperature", "top-p", "length", "prime", "seed"].map(find);
+  const [network, step, temperature, topP, length, prime, seed] = ["network", "step", "temperature", "top-p", "length", "prime", "seed"].map(find);
   const text = section.querySelector(".drawn");
   const bars = section.querySelector(".bars");
   const reading = section.querySelector(".reading");
@@ -86,10 +85,19 @@ function mount(section) {
   let chosen = null; // the character that is looked at, or null for the one that comes next
   let latest = 0; // the number of the latest draw
 
-  step.max = packed.snapshots.length - 1;
-  step.value = step.max;
-  step.disabled = packed.snapshots.length < 2;
-  prime.value = packed.prime;
+  function take(number) {
+    packed = networks[number];
+    vocabulary = Array.from(packed.vocabulary);
+    codes = new Map(vocabulary.map((character, code) => [character, code]));
+    unpacked.clear();
+    step.max = packed.snapshots.length - 1;
+    step.value = step.max;
+    step.disabled = packed.snapshots.length < 2;
+    prime.value = packed.prime;
+    network.replaceChildren(...networks.map(({ name }, n) => new Option(name, n, false, n === number)));
+    network.closest("p").hidden = networks.length < 2;
+    redraw();
+  }
 
   const named = (character) =>
     NAMES[character] ?? (/[\p{C}\p{Z}]/u.test(character) ? `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}` : character);
@@ -205,8 +213,13 @@ function mount(section) {
     choose(Math.min(Math.max(from + move, 0), drawn.length - 1));
     drawn[chosen].element.scrollIntoView({ block: "nearest" });
   });
+  network.addEventListener("change", () => take(+network.value));
+  section.addEventListener("network", ({ detail }) => { // the trainer's
+    networks[1] = { name: "the one you have trained", ...detail };
+    take(1);
+  });
   section.hidden = false;
-  redraw();
+  take(0);
 }
 
 for (const section of globalThis.document?.querySelectorAll(".sampler") ?? []) mount(section);

@@ -75,7 +75,7 @@ const phone = await browser.newContext({ viewport: { width: 390, height: 800 }, 
 const touched = await phone.newPage();
 await touched.goto(pathToFileURL(page).href);
 await touched.waitForSelector(".sampler[data-draws]");
-await touched.locator(".drawn span").nth(60).tap();
-seen.readingByTouch = await touched.locator(".reading").textContent();
+await touched.locator(".sampler .drawn span").nth(60).tap();
+seen.readingByTouch = await touched.locator(".sampler .reading").textContent();
 process.stdout.write(JSON.stringify(seen));
 await browser.close();

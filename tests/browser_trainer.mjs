@@ -1,8 +1,9 @@
-// The page's trainer in a real browser, for tests/test_browser.py: node browser_trainer.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
+// The page's trainer in a real browser, for tests/test_browser.py: node browser_trainer.mjs CHROMIUM PAGE FILE. A trained network is saved as FILE. What is seen goes to standard output as JSON.
+import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const [executablePath, page] = process.argv.slice(2);
+const [executablePath, page, kept] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 const seen = { requests: [], complaints: [] };
 
@@ -103,6 +104,34 @@ await begun("restore");
 await field("one").click();
 await reached(1);
 seen.restored = await loss();
+
+// a network is saved, opened again, and sampled from
+await field("train").click();
+await reached(300);
+await field("train").click();
+await heldOut();
+[seen.savedAt, seen.savedText] = [await number("step"), await trainer.locator(".drawn").textContent()];
+const [download] = await Promise.all([tab.waitForEvent("download"), field("save").click()]);
+await download.saveAs(kept);
+seen.savedAs = download.suggestedFilename();
+await begun("restore");
+const open_ = async (file) => Promise.all([tab.waitForEvent("filechooser").then((chooser) => chooser.setFiles(file)), field("open").click()]);
+await open_({ name: "damaged.gz", mimeType: "application/gzip", buffer: Buffer.from(readFileSync(kept)).fill(7, 2000, 2001) });
+await says("damaged");
+await open_(kept);
+await reached(seen.savedAt);
+await heldOut();
+[seen.openedAt, seen.openedText] = [await number("step"), await trainer.locator(".drawn").textContent()];
+const sampler = tab.locator(".sampler");
+const drawnAnew = async (how) => {
+  const before = await sampler.getAttribute("data-draws");
+  await how();
+  await tab.waitForFunction((before) => document.querySelector(".sampler").dataset.draws !== before, before);
+  return sampler.locator(".drawn").textContent();
+};
+seen.sampled = [await sampler.locator(".drawn").textContent(), await drawnAnew(() => field("hand").click())];
+seen.sampledAt = await sampler.locator("[for=step] output").textContent();
+seen.sampled.push(await drawnAnew(() => sampler.locator("[name=network]").selectOption("0")));
 
 const [, without] = await open(() => (WebAssembly.validate = () => false));
 seen.without = await without.locator(".reading").textContent();

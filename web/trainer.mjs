@@ -50,7 +50,8 @@ function mountTrainer(section) {
   const packed = JSON.parse(section.querySelector("script").textContent);
   const kernel = section.querySelector("script[type='application/wasm']").textContent;
   const find = (name) => section.querySelector(`[name=${name}]`);
-  const [train, one, back, begin, restore, own, file] = ["train", "one", "back", "begin", "restore", "own", "file"].map(find);
+  const [train, one, back, begin, restore, own, file, saved] = ["train", "one", "back", "begin", "restore", "own", "file", "saved"].map(find);
+  const sampler = document.querySelector(".sampler");
   const fields = { m: find("m"), T: find("T"), rate: find("rate"), clip: find("clip"), seed: find("first"), optimizer: find("optimizer") };
   const number = (name) => section.querySelector(`[data-number=${name}]`);
   const [svg, text, reading, alert] = ["svg", ".drawn", ".reading", "[role=alert]"].map((selector) => section.querySelector(selector));
@@ -86,7 +87,7 @@ function mountTrainer(section) {
       say(own ? `Your text: ${size}${cut}; the first 90 % are for training, the next 5 % are held out.` : `${packed.name}: ${size}${packed.cut ? ", the beginning of the text" : ""}; the first 90 % are for training, the next 5 % are held out.`);
     },
     progress({ step, smoothed, points, running: still, rate }) {
-      if (step === 0) ours.live = [];
+      if (step < ours.step) ours.live = [];
       ours.live.push(...points);
       ours.step = step;
       number("step").textContent = step.toLocaleString("en");
@@ -112,9 +113,19 @@ function mountTrainer(section) {
     diverged({ step, loss }) {
       say(`The loss of step ${(step + 1).toLocaleString("en")} is ${loss.toPrecision(3)}: training has diverged, and stops. Try a smaller learning rate.`);
     },
+    network(handed) {
+      sampler?.dispatchEvent(new CustomEvent("network", { detail: handed }));
+    },
+    file({ file, name }) {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([file]));
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    },
     refused({ sentence }) {
       alert.textContent = sentence;
-      if (!ours.step) say(sentence);
+      say(sentence); // the form may be folded
     },
   };
 
@@ -169,6 +180,17 @@ function mountTrainer(section) {
     } catch {
       [opened, file.value, alert.textContent] = [null, "", `${one.name} is not UTF-8: save it as UTF-8.`];
     }
+  });
+  find("save").addEventListener("click", () => order("save"));
+  find("open").addEventListener("click", () => saved.click());
+  saved.addEventListener("change", () => {
+    if (saved.files[0]) order("open", { file: saved.files[0] });
+    saved.value = "";
+  });
+  find("hand").hidden = !sampler;
+  find("hand").addEventListener("click", () => {
+    order("hand");
+    sampler.scrollIntoView({ block: "center" });
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden || !running) return;

@@ -1,5 +1,6 @@
 // The worker of the trainer: it trains a network in short turns, and between them listens to the page.
 import { generator } from "../report/sampler.mjs";
+import { readFile, written } from "./file.mjs";
 import { bytes, network } from "./network.mjs";
 
 const TURN = 20; // milliseconds of training, before the page is listened to
@@ -37,7 +38,7 @@ export function firstWeights({ m, seed, sigma }, K) {
 }
 
 export function serve(scope) {
-  let packed, report, text, net, again; // what the page brought; the report's text and this one's; the network, and how to make it anew
+  let packed, kernel, report, text, settings, net, again; // what the page brought; the kernel, compiled; the report's text and this one's; the network, and how to make it anew
   let running = false;
   let points, smoothed, turn, toldAt, drawnAt, stepsThen; // since the page was last told
   const { port1, port2 } = new MessageChannel(); // a turn of the worker's own that, unlike a timer's, does not wait
@@ -59,7 +60,7 @@ export function serve(scope) {
     const { losses, diverged } = net.advance(n);
     losses.forEach((loss, i) => {
       const step = before + i + 1;
-      smoothed = step > 1 ? packed.alpha * smoothed + (1 - packed.alpha) * loss : loss;
+      smoothed = smoothed !== undefined ? packed.alpha * smoothed + (1 - packed.alpha) * loss : loss;
       if (Math.floor(100 * Math.log(step)) > Math.floor(100 * Math.log(step - 1))) points.push([step, smoothed]);
     });
     if (diverged === null) return true;
@@ -88,21 +89,30 @@ export function serve(scope) {
 
   const orders = {
     async begin({ settings, own }) {
-      let of_it = own === null ? (report ??= textOf(await unpacked(packed.text), Array.from(packed.vocabulary))) : textOf(own);
-      if (own === null && packed.end) of_it = { ...of_it, end: packed.end, heldOut: packed.heldOut };
+      const of_it = own === null ? await ofReport() : textOf(own);
       const K = of_it.vocabulary.length;
       if (of_it.end - 1 < settings.T) throw new Refusal(`T = ${settings.T} is longer than the part of the text that is for training, ${of_it.end} characters.`);
       const given = own === null && packed.weights && settings.m === packed.settings.m && settings.seed === packed.settings.seed;
       const weights = given ? new Float32Array(bytes(packed.weights).buffer) : firstWeights(settings, K);
-      const anew = () => network(packed.kernel, settings, K, of_it.codes, of_it.end, weights);
-      const made = await anew().catch(() => { throw new Refusal("The browser has not as much memory as this network and text need."); });
-      [text, again] = [of_it, anew];
-      start(made);
-      scope.postMessage({ is: "begun", settings, own: own !== null, K, characters: of_it.codes.length, all: of_it.all });
-      rest();
+      begin(of_it, settings, own !== null, (net) => net, weights);
     },
-    async back() {
-      start(await again());
+    async open({ file }) {
+      const saved = await readFile(file).catch(() => { throw new Refusal("The file is damaged, or no network that this page has saved."); });
+      const of_it = [text, await ofReport()].find((text) => text.vocabulary.join("") === saved.vocabulary.join(""));
+      if (!of_it) {
+        hand(saved.state, saved.settings.m, saved.vocabulary);
+        throw new Refusal("The network is of a text with other characters: it is in the sampler now. To train it further, begin with its text first.");
+      }
+      const settings = { ...saved.settings, clip: saved.settings.clip ?? Infinity };
+      begin(of_it, settings, of_it !== report, (net) => Object.assign(net, { state: saved.state }), saved.state.params);
+    },
+    hand: () => hand(net.state, settings.m, text.vocabulary),
+    async save() {
+      const file = await written(net.state, { ...settings, clip: Number.isFinite(settings.clip) ? settings.clip : null }, text.vocabulary);
+      scope.postMessage({ is: "file", file, name: `network-${net.step}.safetensors.gz` });
+    },
+    back() {
+      start(again());
       rest();
     },
     train() {
@@ -120,16 +130,33 @@ export function serve(scope) {
     },
   };
 
+  const ofReport = async () => (report ??= { ...textOf(await unpacked(packed.text), Array.from(packed.vocabulary)), ...(packed.end ? { end: packed.end, heldOut: packed.heldOut } : {}) });
+
+  // begin with a new network, whose weights are given; what is wrong throws before anything is lost
+  function begin(of_it, chosen, own, like, weights) {
+    const anew = () => like(network(kernel, chosen, of_it.vocabulary.length, of_it.codes, of_it.end, weights));
+    start(anew());
+    [text, again, settings] = [of_it, anew, chosen];
+    scope.postMessage({ is: "begun", settings, own, K: text.vocabulary.length, characters: text.codes.length, all: text.all });
+    rest();
+  }
+
+  const hand = (state, m, vocabulary) =>
+    scope.postMessage({ is: "network", vocabulary: vocabulary.join(""), m, prime: vocabulary.includes("\n") ? "\n" : vocabulary[0], snapshots: [{ step: state.step, weights: state.params }] });
+
   function start(made) {
     net = made;
-    [running, points, smoothed, turn, toldAt, stepsThen] = [false, [], undefined, 50, performance.now(), 0];
+    [running, points, smoothed, turn, toldAt, stepsThen] = [false, [], undefined, 50, performance.now(), net.step];
   }
 
   let before = Promise.resolve(); // one order after the other
   scope.onmessage = ({ data }) => {
     if (data.packed) ({ packed } = data);
-    before = before.then(() => orders[data.order](data)).catch((error) => {
-      const sentence = error instanceof Refusal ? error.message : `The trainer has stopped: ${error.message}.`;
+    before = before.then(async () => {
+      kernel ??= await WebAssembly.compile(packed.kernel);
+      await orders[data.order](data);
+    }).catch((error) => {
+      const sentence = error instanceof Refusal ? error.message : `The browser could not do it: ${error.message}.`;
       scope.postMessage({ is: "refused", sentence });
     });
   };
