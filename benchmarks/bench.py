@@ -2,9 +2,9 @@
 
     python benchmarks/bench.py build [QUICK]
 
-All run in turns, one thread each (`make bench` sees to that), in one process but for the page's, which Node runs. The table has medians with the range;
-`build/bench.json` has the medians, in microseconds a step, `build/bench.svg` the figure of README. Before anything is
-timed, all must give the same losses.
+All run in turns, one thread each (`make bench` sees to that), in one process; Node runs the page's kernel. The table
+has medians with the range; `build/bench.json` has the medians, in microseconds a step, `build/bench.svg` the figure of
+README. Before anything is timed, all must give the same losses.
 """
 
 import json

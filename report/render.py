@@ -25,6 +25,7 @@ HERE = ROOT / "report"
 KATEX = ROOT / "node_modules" / "katex" / "dist"
 SERIF = ROOT / "build" / "fonts"
 MONO = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+WEB = ("network.mjs", "file.mjs", "worker.mjs", "trainer.mjs")
 # not `smart`: what is a straight quote in a notebook stays one
 MARKDOWN = "markdown-smart-raw_tex-tex_math_single_backslash+lists_without_preceding_blankline"
 
@@ -135,8 +136,8 @@ def policed(page):
 
 def bundle():
     """Return the page's modules as one script, in which they need not import one another; workers run it too."""
-    modules = [HERE / "sampler.mjs", *(ROOT / "web" / f"{name}.mjs" for name in ("network", "file", "worker", "trainer"))]
-    return re.sub(r"(?m)^import .*\n|^export ", "", "\n".join(path.read_text("utf-8") for path in modules))
+    paths = [HERE / "sampler.mjs", *(ROOT / "web" / name for name in WEB)]
+    return re.sub(r"(?m)^import .*\n|^export ", "", "\n".join(path.read_text("utf-8") for path in paths))
 
 
 def write(path, data):
@@ -166,7 +167,7 @@ def main():
     style = (HERE / "style.css").read_text("utf-8")
     kernel = base64.b64encode((ROOT / "build" / "web" / "kernel.wasm").read_bytes()).decode()
     page = page.replace('<script type="module"></script>', f'<script type="module">\n{bundle()}</script>', 1)
-    page = page.replace('<script type="application/wasm"></script>', f'<script type="application/wasm">{kernel}</script>', 1)
+    page = page.replace('"application/wasm"><', f'"application/wasm">{kernel}<', 1)
     page = policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
 
     source = pandoc(markdown, "typst-smart", "template.typ", *variables(chosen, results, quick, "typst"))

@@ -79,7 +79,8 @@ def test_the_losses_in_the_page_are_those_of_the_model(compiled, optimizer):
 
 
 def test_the_text_begins_again_from_a_state_of_zero(compiled):
-    config, codes = Config(m=20, T=10, **SMALL_STEPS["adam"]), CODES[:107] % 40  # an epoch has 10 steps, and a remainder
+    config = Config(m=20, T=10, **SMALL_STEPS["adam"])
+    codes = CODES[:107] % 40  # an epoch has 10 steps, and a remainder
     (answer,) = in_javascript(compiled, [question(config, 40, 35, codes)])
     np.testing.assert_allclose(answer["losses"], in_numpy(config, 40, 35, codes)[1], rtol=1e-4)
 

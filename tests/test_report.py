@@ -1,3 +1,5 @@
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -181,8 +183,10 @@ def test_a_hostile_text_shows_as_text(project, report, hostile_report):
     assert not list(page.iter("img")), "the name of a text is text"
     assert not list(project.folder.rglob("PWNED")), "and no command"
     paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
-    sampler = next(script for script in page.iter("script") if script.get("type") == "application/json")
-    assert json.loads(sampler.text)["prime"] == HOSTILE[:60]
+    packed = [json.loads(script.text) for script in page.iter("script") if script.get("type") == "application/json"]
+    trainer, sampler = packed
+    assert sampler["prime"] == HOSTILE[:60]
+    assert gzip.decompress(base64.b64decode(trainer["text"])).decode().startswith(HOSTILE[:60])
     letters = {character for character in shown if ord(character) > 127 and unicodedata.category(character)[0] in "LSP"}
     assert len(letters) > 300
     assert letters <= set(unicodedata.normalize("NFKC", paper)) | set(paper)

@@ -16,7 +16,8 @@ const through = async (data, stream) => new Uint8Array(await new Response(new Bl
 // the file, of a network's state as web/network.mjs gives it
 export async function written({ params, squares, means, h, step }, settings, vocabulary) {
   const [m, K] = [settings.m, vocabulary.length];
-  const header = { __metadata__: { about: JSON.stringify({ settings, vocabulary: vocabulary.join(""), step }) } };
+  const about = { settings: { ...settings, clip: Number.isFinite(settings.clip) ? settings.clip : null }, vocabulary: vocabulary.join(""), step };
+  const header = { __metadata__: { about: JSON.stringify(about) } };
   const parts = [];
   let end = 0;
   const add = (name, dtype, shape, array) => {
@@ -56,5 +57,6 @@ export async function readFile(file) {
     return Array.from(theta === "U" ? transposed(of_it, K) : of_it);
   }));
   const [params, squares, means] = KINDS.map(flat);
-  return { state: { params, squares, means, h: array("h", [1, m]), step }, settings, vocabulary: Array.from(vocabulary) };
+  const state = { params, squares, means, h: array("h", [1, m]), step };
+  return { state, settings: { ...settings, clip: settings.clip ?? Infinity }, vocabulary: Array.from(vocabulary) };
 }

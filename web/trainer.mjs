@@ -77,14 +77,13 @@ function mountTrainer(section) {
   }
 
   const seen = {
-    begun({ settings, own, K, characters, all }) {
+    begun({ settings, own, K, characters, cut }) {
       Object.assign(ours, { live: [], step: 0, guess: guess(settings, K) });
       // another text's losses, or those of longer sequences, are not to be compared with the report's
       ours.report = own || settings.T !== packed.settings.T ? [] : packed.curve;
       section.dataset.begun = +(section.dataset.begun ?? 0) + 1;
-      const size = `${characters.toLocaleString("en")} characters, ${K.toLocaleString("en")} of them distinct`;
-      const cut = all > characters ? `, the beginning of ${all.toLocaleString("en")}` : "";
-      say(own ? `Your text: ${size}${cut}; the first 90 % are for training, the next 5 % are held out.` : `${packed.name}: ${size}${packed.cut ? ", the beginning of the text" : ""}; the first 90 % are for training, the next 5 % are held out.`);
+      const of_it = `${characters.toLocaleString("en")} characters${cut || (!own && packed.cut) ? ", its beginning" : ""}, ${K.toLocaleString("en")} of them distinct`;
+      say(`${own ? "Your text" : packed.name}: ${of_it}; the first 90 % are for training, the next 5 % are held out.`);
     },
     progress({ step, smoothed, points, running: still, rate }) {
       if (step < ours.step) ours.live = [];

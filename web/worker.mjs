@@ -11,17 +11,19 @@ export const SHORTEST = 1_000; // as in rnn/corpus.py
 // a sentence for the reader, thrown
 class Refusal extends Error {}
 
-// the codes of a text, in the order of its sorted characters; the first 90 % are for training, the next 5 % held out
+// a text, its sorted characters and its codes; the first 90 % are for training, the next 5 % are held out
 export function textOf(whole, vocabulary = null) {
-  const all = Array.from(vocabulary ? whole : whole.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n"));
-  const text = all.slice(0, LONGEST);
-  if (text.length < SHORTEST) throw new Refusal(`The text has ${text.length} characters; ${SHORTEST.toLocaleString("en")} are needed, to hold some out.`);
+  if (!vocabulary) whole = whole.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n"); // the report's is clean
+  const characters = Array.from(whole.slice(0, 2 * LONGEST)); // a character has one place or two
+  const [text, cut] = [characters.slice(0, LONGEST), characters.length > LONGEST];
+  const N = text.length;
+  if (N < SHORTEST) throw new Refusal(`The text has ${N} characters; ${SHORTEST.toLocaleString("en")} are needed, to hold some out.`);
   if (text.includes("\0")) throw new Refusal("The text has NUL characters, as a file has that is no text, or is in UTF-16: save it as UTF-8.");
   vocabulary ??= [...new Set(text)].sort((a, b) => a.codePointAt(0) - b.codePointAt(0));
   if (vocabulary.length < 2) throw new Refusal("The text has a single distinct character: there is nothing to predict.");
   const code = new Map(vocabulary.map((character, k) => [character, k]));
-  const part = Math.floor(0.05 * text.length);
-  return { vocabulary, codes: Uint16Array.from(text, (character) => code.get(character)), end: text.length - 2 * part, heldOut: text.length - part, all: all.length };
+  const part = Math.floor(0.05 * N);
+  return { vocabulary, codes: Uint16Array.from(text, (character) => code.get(character)), end: N - 2 * part, heldOut: N - part, cut };
 }
 
 async function unpacked(base64) {
@@ -38,78 +40,100 @@ export function firstWeights({ m, seed, sigma }, K) {
 }
 
 export function serve(scope) {
-  let packed, kernel, report, text, settings, net, again; // what the page brought; the kernel, compiled; the report's text and this one's; the network, and how to make it anew
+  let packed, kernel, report; // what the page brought: all of it, the compiled kernel, the report's text
+  let net, text, settings, again; // the network, what it was made of, and how to make it anew
   let running = false;
-  let points, smoothed, turn, toldAt, drawnAt, stepsThen; // since the page was last told
-  const { port1, port2 } = new MessageChannel(); // a turn of the worker's own that, unlike a timer's, does not wait
-
-  function write() {
-    drawnAt = performance.now();
-    const { codes, bits } = net.draw(Math.min(PRIME, text.codes.length), DRAWN, generator(1));
-    scope.postMessage({ is: "text", characters: codes.map((code) => text.vocabulary[code]), bits });
-  }
+  let lap = 0; // how often training has begun: a turn of an earlier time is none
+  let smoothed, points; // the loss, and those that the page has not yet
+  let turn, toldAt, toldStep, drawnAt;
+  const { port1, port2 } = new MessageChannel(); // to call the next turn: a timer would wait
+  const tellPage = (is, more) => scope.postMessage({ is, ...more });
 
   function tell() {
     const now = performance.now();
-    scope.postMessage({ is: "progress", step: net.step, smoothed, points, running, rate: ((net.step - stepsThen) / Math.max(now - toldAt, 1)) * 1000 });
-    [points, toldAt, stepsThen] = [[], now, net.step];
+    const rate = ((net.step - toldStep) / Math.max(now - toldAt, 1)) * 1000;
+    tellPage("progress", { step: net.step, smoothed, points, running, rate });
+    [points, toldAt, toldStep] = [[], now, net.step];
   }
 
+  function write() {
+    const { codes, bits } = net.draw(Math.min(PRIME, text.codes.length), DRAWN, generator(1));
+    tellPage("text", { characters: codes.map((code) => text.vocabulary[code]), bits });
+    drawnAt = performance.now();
+  }
+
+  // take n steps; returns whether all went well
   function take(n) {
-    const before = net.step;
+    let { step } = net;
     const { losses, diverged } = net.advance(n);
-    losses.forEach((loss, i) => {
-      const step = before + i + 1;
-      smoothed = smoothed !== undefined ? packed.alpha * smoothed + (1 - packed.alpha) * loss : loss;
-      if (Math.floor(100 * Math.log(step)) > Math.floor(100 * Math.log(step - 1))) points.push([step, smoothed]);
-    });
+    for (const loss of losses) {
+      smoothed = smoothed === undefined ? loss : packed.alpha * smoothed + (1 - packed.alpha) * loss;
+      const place = Math.floor(100 * Math.log(++step)); // on the log axis, where one point is enough
+      if (place > Math.floor(100 * Math.log(step - 1))) points.push([step, smoothed]);
+    }
     if (diverged === null) return true;
     running = false;
     tell();
-    scope.postMessage({ is: "diverged", step: net.step, loss: diverged });
+    tellPage("diverged", { step: net.step, loss: diverged });
     return false;
   }
 
-  function rest() {
-    running = false;
-    tell();
-    write();
-    scope.postMessage({ is: "bits", bits: net.bits(text.end, text.heldOut) });
-  }
-
-  port1.onmessage = () => {
-    if (!running) return;
+  port1.onmessage = ({ data }) => {
+    if (!running || data !== lap) return;
     const began = performance.now();
     if (!take(turn)) return;
     turn = Math.max(1, Math.round((turn * TURN) / Math.max(performance.now() - began, TURN / 4)));
     if (began - toldAt > 100) tell();
     if (began - drawnAt > 1000) write();
-    port2.postMessage(null);
+    port2.postMessage(lap);
   };
+
+  function rest() {
+    running = false;
+    tell();
+    write();
+    tellPage("bits", { bits: net.bits(text.end, text.heldOut) });
+  }
+
+  function start(made) {
+    net = made;
+    [running, points, smoothed, turn, toldAt, toldStep] = [false, [], undefined, 50, performance.now(), net.step];
+  }
+
+  // begin with new weights, or with a state that was saved; what is wrong throws before anything is lost
+  function begin(of_it, chosen, weights, state = null) {
+    if (of_it.end - 1 < chosen.T) {
+      throw new Refusal(`T = ${chosen.T} is longer than the part of the text that is for training, ${of_it.end} characters.`);
+    }
+    const anew = () => {
+      const made = network(kernel, chosen, of_it.vocabulary.length, of_it.codes, of_it.end, weights);
+      if (state) made.state = state;
+      return made;
+    };
+    start(anew());
+    [text, again, settings] = [of_it, anew, chosen];
+    tellPage("begun", { settings, own: text !== report, K: text.vocabulary.length, characters: text.codes.length, cut: text.cut });
+    rest();
+  }
+
+  async function ofReport() {
+    report ??= textOf(await unpacked(packed.text), Array.from(packed.vocabulary));
+    if (packed.end) Object.assign(report, { end: packed.end, heldOut: packed.heldOut });
+    return report;
+  }
+
+  function hand(state, { m }, vocabulary) {
+    const prime = vocabulary.includes("\n") ? "\n" : vocabulary[0];
+    const snapshots = [{ step: state.step, weights: state.params }];
+    tellPage("network", { vocabulary: vocabulary.join(""), m, prime, snapshots });
+  }
 
   const orders = {
     async begin({ settings, own }) {
       const of_it = own === null ? await ofReport() : textOf(own);
-      const K = of_it.vocabulary.length;
-      if (of_it.end - 1 < settings.T) throw new Refusal(`T = ${settings.T} is longer than the part of the text that is for training, ${of_it.end} characters.`);
-      const given = own === null && packed.weights && settings.m === packed.settings.m && settings.seed === packed.settings.seed;
-      const weights = given ? new Float32Array(bytes(packed.weights).buffer) : firstWeights(settings, K);
-      begin(of_it, settings, own !== null, (net) => net, weights);
-    },
-    async open({ file }) {
-      const saved = await readFile(file).catch(() => { throw new Refusal("The file is damaged, or no network that this page has saved."); });
-      const of_it = [text, await ofReport()].find((text) => text.vocabulary.join("") === saved.vocabulary.join(""));
-      if (!of_it) {
-        hand(saved.state, saved.settings.m, saved.vocabulary);
-        throw new Refusal("The network is of a text with other characters: it is in the sampler now. To train it further, begin with its text first.");
-      }
-      const settings = { ...saved.settings, clip: saved.settings.clip ?? Infinity };
-      begin(of_it, settings, of_it !== report, (net) => Object.assign(net, { state: saved.state }), saved.state.params);
-    },
-    hand: () => hand(net.state, settings.m, text.vocabulary),
-    async save() {
-      const file = await written(net.state, { ...settings, clip: Number.isFinite(settings.clip) ? settings.clip : null }, text.vocabulary);
-      scope.postMessage({ is: "file", file, name: `network-${net.step}.safetensors.gz` });
+      const { m, seed } = packed.settings;
+      const given = own === null && packed.weights && settings.m === m && settings.seed === seed;
+      begin(of_it, settings, given ? new Float32Array(bytes(packed.weights).buffer) : firstWeights(settings, of_it.vocabulary.length));
     },
     back() {
       start(again());
@@ -117,9 +141,9 @@ export function serve(scope) {
     },
     train() {
       if (running) return;
-      [running, toldAt, drawnAt, stepsThen] = [true, performance.now(), performance.now(), net.step];
+      [running, toldAt, toldStep, drawnAt] = [true, performance.now(), net.step, performance.now()];
       tell();
-      port2.postMessage(null);
+      port2.postMessage(++lap);
     },
     pause() {
       if (running) rest();
@@ -128,26 +152,21 @@ export function serve(scope) {
       running = false;
       if (take(1)) rest();
     },
+    async save() {
+      const file = await written(net.state, settings, text.vocabulary);
+      tellPage("file", { file, name: `network-${net.step}.safetensors.gz` });
+    },
+    async open({ file }) {
+      const saved = await readFile(file).catch(() => {
+        throw new Refusal("The file is damaged, or no network that this page has saved.");
+      });
+      const of_it = [text, await ofReport()].find(({ vocabulary }) => vocabulary.join("") === saved.vocabulary.join(""));
+      if (of_it) return begin(of_it, saved.settings, saved.state.params, saved.state);
+      hand(saved.state, saved.settings, saved.vocabulary);
+      throw new Refusal("This network's text has other characters: you can sample from it below. To train it further, begin with its text, then open it.");
+    },
+    hand: () => hand(net.state, settings, text.vocabulary),
   };
-
-  const ofReport = async () => (report ??= { ...textOf(await unpacked(packed.text), Array.from(packed.vocabulary)), ...(packed.end ? { end: packed.end, heldOut: packed.heldOut } : {}) });
-
-  // begin with a new network, whose weights are given; what is wrong throws before anything is lost
-  function begin(of_it, chosen, own, like, weights) {
-    const anew = () => like(network(kernel, chosen, of_it.vocabulary.length, of_it.codes, of_it.end, weights));
-    start(anew());
-    [text, again, settings] = [of_it, anew, chosen];
-    scope.postMessage({ is: "begun", settings, own, K: text.vocabulary.length, characters: text.codes.length, all: text.all });
-    rest();
-  }
-
-  const hand = (state, m, vocabulary) =>
-    scope.postMessage({ is: "network", vocabulary: vocabulary.join(""), m, prime: vocabulary.includes("\n") ? "\n" : vocabulary[0], snapshots: [{ step: state.step, weights: state.params }] });
-
-  function start(made) {
-    net = made;
-    [running, points, smoothed, turn, toldAt, stepsThen] = [false, [], undefined, 50, performance.now(), net.step];
-  }
 
   let before = Promise.resolve(); // one order after the other
   scope.onmessage = ({ data }) => {
@@ -155,9 +174,6 @@ export function serve(scope) {
     before = before.then(async () => {
       kernel ??= await WebAssembly.compile(packed.kernel);
       await orders[data.order](data);
-    }).catch((error) => {
-      const sentence = error instanceof Refusal ? error.message : `The browser could not do it: ${error.message}.`;
-      scope.postMessage({ is: "refused", sentence });
-    });
+    }).catch((error) => tellPage("refused", { sentence: error instanceof Refusal ? error.message : `It cannot be done here: ${error.message}.` }));
   };
 }
