@@ -73,9 +73,11 @@ build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@$(BIN)/python report/fonts.py build/fonts
 	@touch $@
 
-# the trainer of the page; a warning less: an address is a number of 32 bits, and stays one
+# the trainer's kernel, once for processors that multiply and add at once. A warning less: an address has 32 bits, always
 ASC := node node_modules/assemblyscript/bin/asc.js -O3 --noAssert --runtime stub --enable simd --use abort= --disableWarning 201
-build/web/kernel.wasm: web/kernel.ts node_modules/ready | $(READY)
+KERNELS := build/web/kernel.wasm build/web/kernel-fused.wasm
+build/web/kernel-fused.wasm: ASC += --enable relaxed-simd
+$(KERNELS): web/kernel.ts node_modules/ready | $(READY)
 	@mkdir -p build/web && $(ASC) $< -o $@
 
 $(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
@@ -90,7 +92,7 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 $(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(BUILD)/heading
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
-REPORT := report.yaml notebooks $(wildcard report/* web/*) build/web/kernel.wasm # the folder too: a notebook may have gone
+REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
 $(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
 	$(call stage,report.html and report.pdf,$(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK))
 
@@ -114,7 +116,7 @@ lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start pa
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
-bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt build/web/kernel.wasm ## measure the speed against what people would use instead
+bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
 	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
 
 # PyTorch and JAX are too large for everybody; their builds differ from platform to platform, so they have no hashes here

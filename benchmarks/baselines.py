@@ -128,7 +128,7 @@ def build_c(folder):
 
 def build_web(folder):
     """Return the function of the page's kernel, as `make` compiled it, run by Node; None without either."""
-    node, kernel = shutil.which("node", path=Path(sys.prefix) / "bin"), Path(folder) / "web" / "kernel.wasm"
+    node, kernel = shutil.which("node", path=Path(sys.prefix) / "bin"), Path(folder) / "web" / "kernel-fused.wasm"
     if not (node and kernel.exists()):
         return None
     script = Path(__file__).with_name("web.mjs")

@@ -165,9 +165,10 @@ def main():
     page = pandoc(markdown, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
     # into empty elements, which no text in the page can look like: its < is escaped
     style = (HERE / "style.css").read_text("utf-8")
-    kernel = base64.b64encode((ROOT / "build" / "web" / "kernel.wasm").read_bytes()).decode()
+    kernels = (ROOT / "build" / "web" / name for name in ("kernel-fused.wasm", "kernel.wasm"))
+    in_base64 = " ".join(base64.b64encode(kernel.read_bytes()).decode() for kernel in kernels)
     page = page.replace('<script type="module"></script>', f'<script type="module">\n{bundle()}</script>', 1)
-    page = page.replace('"application/wasm"><', f'"application/wasm">{kernel}<', 1)
+    page = page.replace('"application/wasm"><', f'"application/wasm">{in_base64}<', 1)
     page = policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
 
     source = pandoc(markdown, "typst-smart", "template.typ", *variables(chosen, results, quick, "typst"))

@@ -26,11 +26,11 @@ SMALL_STEPS = {  # so small that rounding does not make another run of it
 }
 
 
-@pytest.fixture(scope="module")
-def compiled(project):
-    made = project.make("build/web/kernel.wasm")
+@pytest.fixture(scope="module", params=["kernel.wasm", "kernel-fused.wasm"])
+def compiled(request, project):
+    made = project.make(f"build/web/{request.param}")
     assert made.returncode == 0, made.stdout + made.stderr
-    return project.folder / "build" / "web" / "kernel.wasm"
+    return project.folder / "build" / "web" / request.param
 
 
 def question(config, K, steps, codes=None, **more):

@@ -30,6 +30,10 @@ export function begin(m: i32, K_: i32, T_: i32, N_: i32): void {
 @inline function all(x: f32): v128 { return f32x4.splat(x); }
 @inline function add(x: v128, y: v128): v128 { return f32x4.add(x, y); }
 @inline function mul(x: v128, y: v128): v128 { return f32x4.mul(x, y); }
+// sum + x y, rounded once where the kernel is compiled for such processors ("relaxed SIMD", which not every browser has)
+@inline function plus(sum: v128, x: v128, y: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(x, y, sum) : add(sum, mul(x, y));
+}
 @inline function within(x: v128, low: f32, high: f32): v128 { return f32x4.min(f32x4.max(x, all(low)), all(high)); }
 @inline function code(at: i32): i32 { return load<u16>(codes + 2 * at); }
 @inline function sumInto(to: usize, from: usize, bytes: usize): void {
@@ -42,10 +46,10 @@ function times(y: usize, A: usize, x: usize, bytes: usize): void {
     let y0 = all(0), y1 = all(0), y2 = all(0), y3 = all(0);
     for (let j: usize = 0; j < row; j += 16) {
       const a = A + j, of_x = v128.load(x + j);
-      y0 = add(y0, mul(of_x, v128.load(a)));
-      y1 = add(y1, mul(of_x, v128.load(a + row)));
-      y2 = add(y2, mul(of_x, v128.load(a + 2 * row)));
-      y3 = add(y3, mul(of_x, v128.load(a + 3 * row)));
+      y0 = plus(y0, of_x, v128.load(a));
+      y1 = plus(y1, of_x, v128.load(a + row));
+      y2 = plus(y2, of_x, v128.load(a + 2 * row));
+      y3 = plus(y3, of_x, v128.load(a + 3 * row));
     }
     const y01 = add(v128.shuffle<f32>(y0, y1, 0, 4, 1, 5), v128.shuffle<f32>(y0, y1, 2, 6, 3, 7));
     const y23 = add(v128.shuffle<f32>(y2, y3, 0, 4, 1, 5), v128.shuffle<f32>(y2, y3, 2, 6, 3, 7));
@@ -60,10 +64,10 @@ function timesTransposed(y: usize, A: usize, x: usize, n: i32): void {
     let y0 = all(0), y1 = all(0), y2 = all(0), y3 = all(0);
     for (let i = 0, a = A + at; i < n; i++, a += row) {
       const of_x = v128.load32_splat(x + 4 * i);
-      y0 = add(y0, mul(of_x, v128.load(a)));
-      y1 = add(y1, mul(of_x, v128.load(a, 16)));
-      y2 = add(y2, mul(of_x, v128.load(a, 32)));
-      y3 = add(y3, mul(of_x, v128.load(a, 48)));
+      y0 = plus(y0, of_x, v128.load(a));
+      y1 = plus(y1, of_x, v128.load(a, 16));
+      y2 = plus(y2, of_x, v128.load(a, 32));
+      y3 = plus(y3, of_x, v128.load(a, 48));
     }
     v128.store(y + at, y0); v128.store(y + at, y1, 16); v128.store(y + at, y2, 32); v128.store(y + at, y3, 48);
   }
@@ -81,10 +85,10 @@ function product(C: usize, rows: i32, A: usize, down: usize, along: usize, B: us
         const b0 = v128.load(of_B), b1 = v128.load(of_B, 16);
         const a0 = v128.load32_splat(a), a1 = v128.load32_splat(a + down);
         const a2 = v128.load32_splat(a + 2 * down), a3 = v128.load32_splat(a + 3 * down);
-        c00 = add(c00, mul(a0, b0)); c01 = add(c01, mul(a0, b1));
-        c10 = add(c10, mul(a1, b0)); c11 = add(c11, mul(a1, b1));
-        c20 = add(c20, mul(a2, b0)); c21 = add(c21, mul(a2, b1));
-        c30 = add(c30, mul(a3, b0)); c31 = add(c31, mul(a3, b1));
+        c00 = plus(c00, a0, b0); c01 = plus(c01, a0, b1);
+        c10 = plus(c10, a1, b0); c11 = plus(c11, a1, b1);
+        c20 = plus(c20, a2, b0); c21 = plus(c21, a2, b1);
+        c30 = plus(c30, a3, b0); c31 = plus(c31, a3, b1);
       }
       v128.store(to, c00); v128.store(to, c01, 16); v128.store(to + row, c10); v128.store(to + row, c11, 16);
       v128.store(to + 2 * row, c20); v128.store(to + 2 * row, c21, 16);
@@ -109,7 +113,7 @@ const RECIPROCALS: StaticArray<f32> = [1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5
 function exp(z: v128): v128 {
   const x = mul(within(z, -64, 0), all(1 / 64));
   let e = all(1 / 39916800);
-  for (let n = 0; n < 11; n++) e = add(mul(e, x), all(unchecked(RECIPROCALS[n])));
+  for (let n = 0; n < 11; n++) e = plus(all(unchecked(RECIPROCALS[n])), e, x);
   for (let n = 0; n < 6; n++) e = mul(e, e);
   return e;
 }

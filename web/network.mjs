@@ -1,12 +1,16 @@
 // A network in WebAssembly: what web/kernel.ts computes, with arrays instead of addresses. It runs in a worker and in Node.
 
-// the smallest module with a 128-bit vector in it: a browser that refuses it cannot run the kernel
-const VECTOR = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-export const canTrain = () => typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(VECTOR));
+// of the kernels, the fastest first, the first that runs here; undefined where none does
+export const chosenKernel = (kernels) => kernels.find((kernel) => WebAssembly.validate(kernel));
 
 const ABSURD = 1000; // as in rnn/training.py: times the loss of a network that knows nothing
 
-export const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+export function bytes(base64) {
+  const text = atob(base64);
+  const array = new Uint8Array(text.length);
+  for (let i = 0; i < array.length; i++) array[i] = text.charCodeAt(i);
+  return array;
+}
 
 // The network that the compiled `kernel` trains on the first `end` of the `codes`. `weights` are W (m, m), U transposed
 // (K, m), V (K, m), b and c after one another, as widget.pack writes them. Settings: m, T, rate, clip, optimizer.

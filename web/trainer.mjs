@@ -1,5 +1,5 @@
 // The trainer in the page: what the reader sees and presses. The training itself is in a worker, web/worker.mjs.
-import { bytes, canTrain } from "./network.mjs";
+import { bytes, chosenKernel } from "./network.mjs";
 import { LONGEST, serve } from "./worker.mjs";
 
 const RULES = { // as in rnn/runs.py: what a setting must be, and whether a number is that
@@ -48,7 +48,7 @@ function drawCurves(svg, curves, guess) {
 
 function mountTrainer(section) {
   const packed = JSON.parse(section.querySelector("script").textContent);
-  const kernel = section.querySelector("script[type='application/wasm']").textContent;
+  const kernel = chosenKernel(section.querySelector("script[type='application/wasm']").textContent.split(" ").map(bytes));
   const find = (name) => section.querySelector(`[name=${name}]`);
   const [train, one, back, begin, restore, own, file, saved] = ["train", "one", "back", "begin", "restore", "own", "file", "saved"].map(find);
   const sampler = document.querySelector(".sampler");
@@ -71,7 +71,7 @@ function mountTrainer(section) {
       worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
       worker.onmessage = ({ data }) => seen[data.is](data);
       worker.onerror = () => say("The trainer could not start in this browser.");
-      worker.postMessage({ order: "begin", packed: { ...packed, kernel: bytes(kernel) }, ...first });
+      worker.postMessage({ order: "begin", packed: { ...packed, kernel }, ...first });
     }
     worker.postMessage({ order: name, ...more });
   }
@@ -199,7 +199,7 @@ function mountTrainer(section) {
   new ResizeObserver(picture).observe(svg);
   fill(first);
   picture();
-  if (canTrain()) say(packed.repeats
+  if (kernel) say(packed.repeats
     ? "Press “Train”: your browser takes the report's run again, from the same first weights, on the same sequences in the same order."
     : "Press “Train”: your browser trains a network on the report's text, one sequence a step in the order of the text. The report's run takes its steps in another way.");
   else {
