@@ -1,4 +1,5 @@
 import base64
+import gzip
 import json
 import subprocess
 import sys
@@ -9,13 +10,14 @@ import numpy as np
 import pytest
 
 from rnn import kernel
-from rnn.corpus import read_corpus
+from rnn.corpus import read_corpus, split
 from rnn.measure.held_out import network_losses
 from rnn.model import Params
 from rnn.runs import Config
 from rnn.sampling import read
+from rnn.show import widget
 from rnn.show.widget import pack
-from rnn.training import ABSURD, advance, first_state
+from rnn.training import ABSURD, advance, first_state, smooth, train
 from tests.conftest import ROOT
 
 NODE = Path(sys.prefix) / "bin" / "node"
@@ -123,3 +125,39 @@ def test_what_diverges_stops_before_the_step_that_is_absurd(compiled):
     assert answer["step"] == len(answer["losses"]) < 500
     assert max(answer["losses"]) < ABSURD * 25 * np.log(83)
     assert not float(answer["diverged"]) < ABSURD * 25 * np.log(83)
+
+
+def packed_for_the_page(tmp_path, monkeypatch, corpus=None, **settings):
+    monkeypatch.setattr(widget, "ROOT", tmp_path)
+    corpus = corpus or read_corpus(quick=True)
+    config = Config(m=10, epochs=1, **settings)
+    run = train(split(corpus).train, config, runs=tmp_path / "runs", show=False)
+    widget.trainer_in_page(run, corpus)
+    return run, corpus, json.loads((tmp_path / "figures" / corpus.id / "trainer.json").read_text("utf-8"))
+
+
+def test_the_page_has_the_text_the_first_weights_and_the_curve(tmp_path, monkeypatch):
+    run, corpus, packed = packed_for_the_page(tmp_path, monkeypatch)
+    assert packed["repeats"]
+    assert gzip.decompress(base64.b64decode(packed["text"])).decode() == corpus.text
+    params = first_state(corpus.K, run.config).params
+    for theirs, ours in zip(unpacked(packed["weights"], params), params, strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    steps, values = np.array(packed["curve"]).T
+    assert (steps[0], steps[-1]) == (1, run.last_step)
+    np.testing.assert_allclose(values, smooth(run.losses, packed["alpha"])[steps.astype(int) - 1], atol=0.006)
+    assert (packed["end"], packed["heldOut"]) == (27_000, 28_500)
+
+
+@pytest.mark.parametrize("settings", [{"B": 2}, {"order": "random"}, {"decay": True}, {"remainder": True}])
+def test_the_page_says_so_if_it_cannot_repeat_a_run(tmp_path, monkeypatch, settings):
+    assert not packed_for_the_page(tmp_path, monkeypatch, **settings)[-1]["repeats"]
+
+
+def test_the_page_has_the_beginning_of_a_long_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(widget, "PAGE_CHARACTERS", 5_000)
+    _, corpus, packed = packed_for_the_page(tmp_path, monkeypatch, clip=float("inf"))
+    assert packed["cut"]
+    assert packed["end"] is None
+    assert packed["settings"]["clip"] is None
+    assert gzip.decompress(base64.b64decode(packed["text"])).decode() == corpus.text[:5_000]
