@@ -66,13 +66,27 @@ export function draw(p, uniform) {
   return k;
 }
 
+// How much each of the inputs read before mattered for the code y: the norm of d log p_y / d x_t, x_t one-hot (Madsen, 2019,
+// calls it connectivity). `states` are those after each input, the last is the one that p = softmax(V h + c) was made from.
+export function leaned({ W, U, V, b }, states, p, y) {
+  const m = b.length;
+  let dh = Float64Array.from(b, (_, i) => p.reduce((sum, p_k, k) => sum + ((k === y) - p_k) * V[k * m + i], 0));
+  return states.toReversed().map((h) => {
+    const da = dh.map((d, i) => d * (1 - h[i] ** 2));
+    dh = da.map((_, j) => da.reduce((sum, d, i) => sum + W[i * m + j] * d, 0));
+    return Math.hypot(...Array.from(p, (_, k) => da.reduce((sum, d, i) => sum + U[k * m + i] * d, 0)));
+  }).toReversed();
+}
+
 const NAMES = { " ": "␣", "\n": "↵", "\t": "⇥" };
 const BARS = 14;
+const BACK = 100; // characters before one that are looked at, in what it leaned on
 
 function mount(section) {
   const networks = [{ name: "the report's", ...JSON.parse(section.querySelector("script").textContent) }];
   let packed, vocabulary, codes; // of the network that is drawn from
   const find = (name) => section.querySelector(`[name=${name}]`);
+  const [colour, unit] = ["colour", "unit"].map(find);
   const [network, step, temperature, topP, length, prime, seed] = ["network", "step", "temperature", "top-p", "length", "prime", "seed"].map(find);
   const text = section.querySelector(".drawn");
   const bars = section.querySelector(".bars");
@@ -95,7 +109,8 @@ function mount(section) {
     step.disabled = packed.snapshots.length < 2;
     prime.value = packed.prime;
     network.replaceChildren(...networks.map(({ name }, n) => new Option(name, n, false, n === number)));
-    network.closest("p").hidden = networks.length < 2;
+    network.hidden = network.labels[0].hidden = networks.length < 2;
+    unit.max = packed.m;
     redraw();
   }
 
@@ -107,15 +122,27 @@ function mount(section) {
   function add(code, given) {
     const element = document.createElement("span");
     element.textContent = vocabulary[code];
-    if (drawn.length) {
-      const bits = -Math.log2(nextDistribution(params, h, 1, 1)[code]);
-      element.style.setProperty("--bits", Math.min(bits, 12).toFixed(1));
-    }
+    const bits = drawn.length ? -Math.log2(nextDistribution(params, h, 1, 1)[code]) : 0;
     element.classList.toggle("given", given);
     element.classList.toggle("newline", vocabulary[code] === "\n");
-    drawn.push({ element, code, before: h });
+    const before = h;
     h = read(params, h, code);
+    drawn.push({ element, code, before, after: h, bits });
+    if (colour.value !== "leaned") tint(drawn.at(-1));
     return element;
+  }
+
+  // the colour behind a character: 0 is none, 12 the strongest
+  function tint({ element, bits, after }, value = colour.value === "unit" ? 12 * (after[unit.value - 1] ?? 0) : bits) {
+    element.style.setProperty("--bits", Math.min(Math.abs(value), 12).toFixed(1));
+    element.classList.toggle("negative", value < 0);
+  }
+
+  function paint(p, code) {
+    const end = chosen ?? drawn.length;
+    const norms = leaned(params, drawn.slice(Math.max(0, end - BACK), end).map(({ after }) => after), p, code);
+    const largest = Math.max(...norms);
+    drawn.forEach((character, n) => tint(character, (12 * (norms[n - end + norms.length] ?? 0)) / largest || 0));
   }
 
   function say(sentence) {
@@ -138,7 +165,13 @@ function mount(section) {
       }),
     );
     bars.setAttribute("aria-label", `The most probable next characters: ${top.slice(0, 5).map((k) => `${shown(k)} ${percent(p[k])}`).join(", ")}`);
-    if (chosen === null) say("What comes next, after the end of the text. Point at a character or tap it to see how surprised the network was by it.");
+    if (colour.value === "leaned") {
+      const own = nextDistribution(params, at, 1, 1);
+      const of = chosen === null ? order(own)[0] : code;
+      paint(own, of);
+      say(`What “${shown(of)}” ${chosen === null ? "would lean" : "leaned"} on: the stronger the colour, the more its probability depends on that earlier character. Look how far back the colour reaches.`);
+    } else if (colour.value === "unit") say(`Unit ${unit.value} after each character: orange where it is near 1, blue where it is near −1. Look for one that changes at spaces, at line ends, or between quotation marks.`);
+    else if (chosen === null) say("What comes next, after the end of the text. Point at a character or tap it to see how surprised the network was by it.");
     else if (chosen === 0) say(`“${shown(code)}” is the first: nothing came before it.`);
     else {
       const own = nextDistribution(params, at, 1, 1);
@@ -185,17 +218,46 @@ function mount(section) {
         new_.append(add(draw(nextDistribution(params, h, settings.temperature, settings.topP), uniform()), false));
       }
       text.append(new_);
-      if (chosen === null) look();
+      if (chosen === null && (colour.value !== "leaned" || drawn.length >= wanted)) look();
       if (drawn.length < wanted) requestAnimationFrame(stream);
       else section.dataset.draws = latest;
     };
     stream();
   }
 
+  for (const input of [colour, unit]) {
+    input.addEventListener("input", () => {
+      unit.hidden = colour.value !== "unit";
+      drawn.forEach((character) => tint(character));
+      if (drawn.length) look();
+    });
+  }
+
+  // the page's address keeps the settings, so that what was found can be sent; the address of a section is none
+  const kept = { temperature, "top-p": topP, length, seed, prime };
+  function keep() {
+    if (packed !== networks[0]) return; // the trained one is not at the address
+    const words = new URLSearchParams({ step: packed.snapshots[step.value].step });
+    for (const [name, input] of Object.entries(kept)) words.set(name, input.value);
+    history.replaceState(null, "", `#${words}`);
+  }
+  function restore() {
+    const words = new URLSearchParams(location.hash.slice(1));
+    if (!words.has("temperature")) return;
+    for (const [name, input] of Object.entries(kept)) if (words.has(name)) input.value = words.get(name);
+    const far = packed.snapshots.map((snapshot) => Math.abs(snapshot.step - words.get("step")));
+    if (words.has("step")) step.value = far.indexOf(Math.min(...far));
+    redraw();
+    section.scrollIntoView({ block: "center" });
+  }
+  addEventListener("hashchange", restore);
+  section.addEventListener("change", (event) => event.target.name in { step, ...kept } && keep());
+
   for (const input of [step, temperature, topP, length, prime, seed]) input.addEventListener("input", redraw);
   section.querySelector("button").addEventListener("click", () => {
     seed.value = +seed.value + 1;
     redraw();
+    keep();
   });
   for (const kind of ["pointerover", "click"]) {
     text.addEventListener(kind, (event) => {
@@ -220,6 +282,7 @@ function mount(section) {
   });
   section.hidden = false;
   take(0);
+  restore();
 }
 
 for (const section of globalThis.document?.querySelectorAll(".sampler") ?? []) mount(section);

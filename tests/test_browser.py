@@ -43,6 +43,14 @@ def test_the_page_in_a_browser(request, which):
     assert "surprised the network by" in seen["reading"]
     assert "surprised the network by" in seen["readingByKey"]
     assert "surprised the network by" in seen["readingByTouch"]
+    assert "leaned on" in seen["leaned"]
+    assert max(seen["tints"][:80]) == 12, "the strongest colour is on an earlier character"
+    assert max(seen["tints"][80:]) == 0, "what comes after it did not matter"
+    assert "Unit 1 after" in seen["unit"][0]
+    assert seen["unit"][1] > 0
+    drawn, address, sent = seen["address"]
+    assert "temperature=0.95" in address
+    assert drawn == sent, "the address has all that decides the text"
     assert "has never seen “U+10FFFF”" in seen["unknown"]
     assert seen["kept"] == seen["again"], "what cannot be drawn leaves the text as it is"
 

@@ -65,6 +65,22 @@ def test_the_probabilities_in_the_page_are_those_of_numpy(temperature, top_p):
         np.testing.assert_allclose(p, next_distribution(exact.V @ h + exact.c, temperature, top_p), rtol=0, atol=1e-9)
 
 
+def test_what_a_character_leaned_on_is_the_gradient_of_the_model():
+    params, codes = weights(), CORPUS.codes[:30]
+    W, U, V, b, c = (theta.astype(np.float64) for theta in params)
+    x, y = codes[:-1], codes[-1]
+    norms = in_javascript(params, codes)["norms"]
+    for t in range(len(x)):
+        # the character at t as one of its own, K: then dL/dU has dL/da_t in that character's column
+        at_t = np.where(np.arange(len(x)) == t, CORPUS.K, x.astype(int))
+        theirs = Params(W, np.column_stack((U, U[:, x[t]])), np.vstack((V, np.zeros(100))), b, np.append(c, -np.inf))
+        h, p = model.forward(theirs, at_t, np.zeros(100))
+        p[:-1] = 0
+        p[np.arange(len(x) - 1), x[1:]] = 1  # so that only the last loss counts
+        gradient, _ = model.backward(theirs, at_t, np.append(x[1:], y).astype(int), h, p)
+        assert norms[t] == pytest.approx(np.linalg.norm(U.T @ gradient.U[:, CORPUS.K]), rel=1e-6)
+
+
 def test_the_draws_in_the_page_follow_the_distribution_and_their_seed():
     params, n = weights(), 50_000
     found = in_javascript(params, CORPUS.codes[:1], seed=7, length=n)
