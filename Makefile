@@ -74,7 +74,7 @@ build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@touch $@
 
 # the trainer's kernel, once for processors that multiply and add at once. A warning less: an address has 32 bits, always
-ASC := node node_modules/assemblyscript/bin/asc.js -O3 --noAssert --runtime stub --enable simd --use abort= --disableWarning 201
+ASC := node node_modules/assemblyscript/bin/asc.js -Os --noAssert --runtime stub --enable simd --use abort= --disableWarning 201
 KERNELS := build/web/kernel.wasm build/web/kernel-fused.wasm
 build/web/kernel-fused.wasm: ASC += --enable relaxed-simd
 $(KERNELS): web/kernel.ts node_modules/ready | $(READY)

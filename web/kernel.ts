@@ -2,21 +2,21 @@
 // loss of a text, and drawing. Four numbers of float32 go at a time.
 //
 // An array is an address. A row of m numbers takes `row` bytes and one of K numbers `rowK`, rounded up to whole vectors;
-// the places in between hold zeros, which all of this leaves as they are. U lies transposed, (K, m), as in rnn/kernel.py.
+// the places in between hold zeros (those of c -1e30: a character that there is not), which all of this leaves as they
+// are. U lies transposed, (K, m), as in rnn/kernel.py.
 
-// prettier-ignore
 export let theta: usize, codes: usize, losses: usize, h0: usize, other: usize, uniforms: usize, bits: usize;
 let W: usize, U: usize, V: usize, b: usize, c: usize; // the parameters, one after the other from `theta` on
 let size: usize; // of them all; behind them lie their squares, their means and their gradient, as large each
 let h: usize, p: usize, da: usize, fromNext: usize; // (T + 1, m), (T, K), (T, m), (m,)
-let K: i32, T: i32, N: i32, row: usize, rowK: usize;
+let K: i32, T: i32, row: usize, rowK: usize;
 
 export const MOST = 4096; // steps, or characters to draw, in one call
 
 // Make room for a network and a text of N codes, once for each instance; JavaScript then fills `theta` and `codes`.
-export function begin(m: i32, K_: i32, T_: i32, N_: i32): void {
-  K = K_; T = T_; N = N_;
-  row = 4 * max((m + 3) & ~3, 16); // `timesRow` takes 16 numbers at a time
+export function begin(m: i32, K_: i32, T_: i32, N: i32): void {
+  K = K_; T = T_;
+  row = 4 * max((m + 3) & ~3, 16); // `timesTransposed` takes 16 numbers at a time
   rowK = 4 * ((K + 3) & ~3);
   const rowsK: usize = rowK / 4 * row, rows = max(T, 4);
   size = row / 4 * row + 2 * rowsK + row + rowK;
@@ -127,7 +127,7 @@ function read(to: usize, from: usize, x: i32): void {
   }
 }
 
-// o = V h + c, its places behind K so low that softmax makes them (almost) nothing; of a finite network, finite
+// o = V h + c
 function scores(o: usize, h: usize): void {
   times(o, V, h, rowK);
   sumInto(o, c, rowK);

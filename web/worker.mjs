@@ -174,6 +174,10 @@ export function serve(scope) {
     before = before.then(async () => {
       kernel ??= await WebAssembly.compile(packed.kernel);
       await orders[data.order](data);
-    }).catch((error) => tellPage("refused", { sentence: error instanceof Refusal ? error.message : `It cannot be done here: ${error.message}.` }));
+    }).catch((error) => {
+      const full = error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
+      const why = full ? "there is not enough memory for this network and text" : error.message;
+      tellPage("refused", { sentence: error instanceof Refusal ? error.message : `It cannot be done here: ${why}.` });
+    });
   };
 }

@@ -11,6 +11,7 @@ import numpy as np
 from IPython.display import display
 
 from rnn.corpus import ROOT, split
+from rnn.runs import Config
 from rnn.sampling import sample_text
 from rnn.training import first_state, smooth
 
@@ -92,7 +93,8 @@ def trainer_in_page(run, corpus, alpha=0.999):
     it takes several sequences a step or in another order, say, is there to be compared with.
     """
     config, parts, smoothed = run.config, split(corpus), smooth(run.losses, alpha)
-    plain = config.replace(B=1, order="carried", remainder=False, decay=False)
+    same = ("m", "T", "learning_rate", "sigma", "clip", "epochs", "seed", "optimizer", "dtype", "engine")
+    plain = Config(**{name: getattr(config, name) for name in same})  # all else as the page has it
     repeats = run.first_step == 0 and config == plain and config.optimizer in ("adagrad", "adam")
     weights = pack(first_state(corpus.K, config).params)
     cut = len(corpus.codes) > PAGE_CHARACTERS
