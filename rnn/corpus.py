@@ -14,7 +14,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder, wherever Jupyter was started
 MOBY_DICK = ROOT / "data" / "moby-dick.txt"
-MOBY_DICK_SHA256 = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
+MOBY_DICK_SHA256 = "64b0151da9b9241306a47a9af9f5dde1e68378a21a314f859c1b025e1f708733"  # its lines joined
 LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from disk
 PIECE = 4_000_000  # characters that are read at a time
 SHORTEST = 26  # characters: one sequence of 25 and its last target
@@ -211,6 +211,11 @@ def _points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
+def join_lines(text):
+    """Return a text in which a paragraph is one line: its line breaks are spaces; blank and indented lines stay."""
+    return re.sub(r"(?<=[^\n])\n(?=\S)", " ", text)
+
+
 def describe(corpus):
     """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
     sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
@@ -218,9 +223,13 @@ def describe(corpus):
 
 
 def main():
-    """Say what the text is, for the Makefile; end with one sentence where it cannot be used."""
+    """Say what a text is, for the Makefile, after writing it with joined lines if a second path is given."""
+    source, target = (*sys.argv[1:], None, None)[:2]
     try:
-        corpus = read_corpus(sys.argv[1] if len(sys.argv) > 1 else None)
+        corpus = read_corpus(source)
+        if target:
+            Path(target).write_text(join_lines(corpus.text), "utf-8", newline="\n")
+            corpus = read_corpus(target)
         split(corpus)
     except CorpusError as error:
         sys.exit(f"The text cannot be used. {error}")

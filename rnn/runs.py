@@ -47,7 +47,7 @@ class LockedError(RunError):
 
 RULES = {  # a setting of numbers or of switches: what it must be, and whether a value of its type is that
     **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), ("a whole number from 1 on", lambda n: n > 0)),
-    "seed": ("a whole number from 0 on", lambda n: n >= 0),
+    **dict.fromkeys(("seed", "warmup"), ("a whole number from 0 on", lambda n: n >= 0)),
     "learning_rate": ("a finite number above 0", lambda rate: 0 < rate < math.inf),
     "clip": ("a number above 0", lambda bound: bound > 0),
     "sigma": ("a finite number from 0 on, or None", lambda sigma: sigma is None or 0 <= sigma < math.inf),
@@ -87,6 +87,7 @@ class Config:
     optimizer: str = "adagrad"  # one of `model.OPTIMIZERS`
     B: int = 1  # sequences in a step; the text is cut into B strands of equal length, and each gives one of them
     order: str = "carried"  # sequences in order, the state carried on; or in order, "reset"; or from places at "random"
+    warmup: int = 0  # steps in which the learning rate rises in a line, from nearly 0
     decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
     engine: str = "kernel"  # what takes the steps: the compiled "kernel", or "numpy", the functions of `model`
     snapshot_every: int = field(default=10_000, compare=False)  # steps; looking more often makes no other run

@@ -1,9 +1,4 @@
-"""Runs by the dozen, trained by Dask on this machine's cores or on any cluster.
-
-    make sweep [SCHEDULER=tcp://host:port] [CORPUS=path] [QUICK=1]
-
-trains all that `choices` has; notebooks call `sweep` for as much of it as their budget has.
-"""
+"""Runs by the dozen, trained by Dask on this machine's cores or on any cluster."""
 
 import contextlib
 import dataclasses
@@ -25,8 +20,7 @@ from distributed.security import Security
 from distributed.utils import LoopRunner
 from tqdm import tqdm
 
-from rnn.choices import FULL, SHORT, grid
-from rnn.corpus import Corpus, CorpusError, read_corpus, split
+from rnn.corpus import Corpus
 from rnn.runs import (
     RUNS,
     Config,
@@ -43,11 +37,45 @@ from rnn.training import Interrupted, interrupts_remembered, train
 CODE = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
 CONNECT_SECONDS = 10  # how long a scheduler may take to answer
 GONE_SECONDS = 60  # how long a sweep waits for a first worker, or for another after the last one has gone
+BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 DEATHS = 10  # how often Dask may give up a run because workers died of it, four at a time, before the sweep does
 
 
-def sweep(corpus, configs, scheduler=None, workers=None, runs=RUNS):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """A run to train: on a text, with a configuration, from the end of another run on that text if there is one."""
+
+    corpus: Corpus
+    config: Config
+    after: Config | None = None
+
+    def start(self, runs):
+        """Return the `Run` that this one goes on from if it is finished, else None."""
+        return self.after and finished(self.corpus, self.after, runs=runs)
+
+    def finished(self, runs):
+        """Return the `Run` if it is on disk to its end, else None."""
+        start = self.start(runs)
+        return finished(self.corpus, self.config, start, runs) if start or not self.after else None
+
+    @property
+    def work(self):
+        """About how long it takes, in units of its own."""
+        return self.config.steps(len(self.corpus.codes)) * self.config.B * self.config.T * self.config.m
+
+
+def sweep(corpus, configs, after=None, **settings):
     """Return {config: its finished `Run`} of `configs` on `corpus`, trained now as far as they are not on disk.
+
+    With `after` they go on from the finished run of that configuration. The other settings are those of `sweep_all`.
+    """
+    jobs = [Job(corpus, config, after) for config in configs]
+    sweep_all(jobs, **settings)
+    return {job.config: job.finished(settings.get("runs", RUNS)) for job in jobs}
+
+
+def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
+    """Train those of the `jobs` that are not on disk yet, the longest first.
 
     A run is one task of Dask, on one thread, so that its bits do not depend on how many there are at a time. The tasks
     go to the cluster with the address `scheduler`, or $SCHEDULER, or Dask's own setting; without one, to `workers`
@@ -57,17 +85,16 @@ def sweep(corpus, configs, scheduler=None, workers=None, runs=RUNS):
     there is no worker for a minute, and, after all others have finished, if runs failed.
     """
     missing = {}  # the longest of those that share a folder, where the others are its beginning
-    for config in configs:
-        if not finished(corpus, config, runs=runs):
-            folder = run_directory(corpus, config, runs=runs)
-            missing[folder] = max(missing.get(folder, config), config, key=lambda other: other.epochs)
+    for job in jobs:
+        if not job.finished(runs):
+            folder = run_directory(job.corpus, job.config, runs=runs), job.after
+            missing[folder] = max(missing.get(folder, job), job, key=lambda other: other.config.epochs)
     try:
         if missing:
             with _client(scheduler, workers) as client:
-                _train_all(client, corpus, missing.values(), runs)
+                _train_all(client, sorted(missing.values(), key=lambda job: job.work, reverse=True), runs)
     except KeyboardInterrupt:
         raise Interrupted("Stopped. What was trained is kept: the same call goes on from there.") from None
-    return {config: finished(corpus, config, runs=runs) for config in configs}
 
 
 @contextlib.contextmanager
@@ -117,41 +144,51 @@ def _uninterrupted():
         raise KeyboardInterrupt
 
 
-def _train_all(client, corpus, configs, runs):
-    print(f"{len(configs)} runs to train. Dask's dashboard is at {client.dashboard_link}", file=sys.stderr, flush=True)
-    N, failed, deaths = len(corpus.codes), [], Counter()
-    text = client.submit(tuple, tuple(corpus), key=corpus.id)  # a task: what a dead worker held is made again
+def _train_all(client, jobs, runs):
+    print(f"{len(jobs)} runs to train. Dask's dashboard is at {client.dashboard_link}", file=sys.stderr, flush=True)
+    waiting, failed, deaths, futures = list(jobs), [], Counter(), {}
+    # tasks too: what a dead worker held is made again
+    texts = {job.corpus.id: client.submit(tuple, tuple(job.corpus), key=job.corpus.id) for job in jobs}
 
-    def task(text, settings, runs, code):  # goes to the workers as it is here, being no module's own
+    def task(text, settings, before, runs, code):  # goes to the workers as it is here, being no module's own
         from rnn import sweep
 
         if getattr(sweep, "CODE", None) != code:
             raise ConnectionRefusedError(f"The worker {get_worker().address} runs another rnn than this process:")
-        return sweep.train_there(Corpus(*text), Config(**settings), runs)
+        config, *after = (sweep.Config(**of) for of in settings)
+        return sweep.train_there(sweep.Job(sweep.Corpus(*text), config, *after), before, runs)
 
-    def submit(config):
-        return client.submit(task, text, dataclasses.asdict(config), runs, CODE, pure=False)
+    def submit(job):
+        settings = [dataclasses.asdict(config) for config in (job.config, job.after) if config]
+        before = _files(job.start(runs)) if job.after else {}
+        futures[client.submit(task, texts[job.corpus.id], settings, before, runs, CODE, pure=False)] = job
 
-    def work(config):
-        return config.steps(N) * config.B * config.T * config.m
+    def submit_what_can_begin():
+        for job in [job for job in waiting if not job.after or job.start(runs)]:
+            waiting.remove(job)
+            submit(job)
 
-    # the longest first, so that no worker is left alone with one at the end
-    futures = {submit(config): config for config in sorted(configs, key=work, reverse=True)}
-    with tqdm(total=len(futures), unit=" runs", ncols=100) as bar:
-        for future, config in _as_completed(client, futures):
+    submit_what_can_begin()
+    with tqdm(
+        desc=f"0 of {len(jobs)} runs", total=sum(job.work for job in jobs), ncols=100, smoothing=0, bar_format=BAR
+    ) as bar:
+        for future, job in _as_completed(client, futures):
             try:
-                _bring_home(corpus, config, runs, future.result(timeout=GONE_SECONDS))
+                _bring_home(job, runs, future.result(timeout=GONE_SECONDS))
             except ConnectionRefusedError as refusal:
                 raise RunError(f"{refusal} start both anew from the same files.") from None
             except Exception as error:  # whatever stopped a run, or the workers that had it; the others go on
-                deaths[config] += isinstance(error, KilledWorker)
-                if isinstance(error, KilledWorker) and deaths[config] < DEATHS:
-                    futures[submit(config)] = config
+                deaths[job] += isinstance(error, KilledWorker)
+                if isinstance(error, KilledWorker) and deaths[job] < DEATHS:
+                    submit(job)
                     continue
                 failed.append(f"{type(error).__name__}: {error}")
-            bar.update()
+            submit_what_can_begin()
+            bar.set_description_str(f"{len(jobs) - len(waiting) - len(futures)} of {len(jobs)} runs", refresh=False)
+            bar.update(job.work)
     if failed:
-        raise RunError(f"{len(failed)} of {len(configs)} runs failed. The first: {failed[0]}")
+        n = len(failed) + len(waiting)
+        raise RunError(f"{n} of {len(jobs)} runs failed. The first: {failed[0]}")
 
 
 def _as_completed(client, futures):
@@ -170,42 +207,31 @@ def _as_completed(client, futures):
         time.sleep(0.2)
 
 
-def train_there(corpus, config, runs):
-    """Train a run, on a worker, and return its files, {name: bytes}, the checkpoint last."""
+def train_there(job, before, runs):
+    """Train a run, on a worker, and return its files, {name: bytes}; `before` are those of the run it goes on from."""
     tqdm.set_lock(threading.RLock())  # its own is one between processes, of which a killed worker leaves a rest
     try:
         Path(runs).mkdir(parents=True, exist_ok=True)
     except OSError:  # a machine that has no such folder
         runs = RUNS
+    if job.after:
+        _bring_home(Job(job.corpus, job.after), runs, before)
     while True:
         try:
-            directory = train(corpus, config, runs=runs, show=False).directory
-            break
+            return _files(train(job.corpus, job.config, job.start(runs), runs, show=False))
         except LockedError:  # by a worker that the scheduler has given up and that is alive still
             time.sleep(1)
-    paths = [directory / "losses.f64", *directory.glob("snapshots/*"), directory / "checkpoint"]
-    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
 
 
-def _bring_home(corpus, config, runs, files):
+def _files(run):
+    """Return the files of a run, {name: bytes}, the checkpoint last."""
+    paths = [run.directory / "losses.f64", *run.directory.glob("snapshots/*"), run.directory / "checkpoint"]
+    return {str(path.relative_to(run.directory)): path.read_bytes() for path in paths}
+
+
+def _bring_home(job, runs, files):
     """Write the files of a run that was trained where the folder `runs` is another."""
-    if not finished(corpus, config, runs=runs):
-        with opened_run_directory(corpus, config, runs=runs) as directory:
+    if not job.finished(runs):
+        with opened_run_directory(job.corpus, job.config, job.start(runs), runs) as directory:
             for name, data in files.items():
                 write_atomically(directory / name, data)
-
-
-def main():
-    """Train the full grid, or in a rehearsal the short one."""
-    arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    try:
-        text = split(read_corpus(arguments.get("CORPUS"), "QUICK" in arguments)).train
-        runs = sweep(text, grid(len(text.codes), SHORT if "QUICK" in arguments else FULL))
-    except (CorpusError, RunError, KeyboardInterrupt) as error:
-        sys.exit(str(error))
-    folder = next(iter(runs.values())).directory.parent
-    print(f"{len(runs)} runs are in {folder}; make report shows what came of them.")
-
-
-if __name__ == "__main__":
-    main()

@@ -54,8 +54,9 @@ def plan(config, N, step, n):
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         lengths[:] = min(config.T, N - 1)
         starts = (np.random.Generator(random).random((n, config.B)) * (N - lengths[:, None])).astype(np.intp)
-    left = 1 - steps / config.steps(N) if config.decay else np.ones(n)
-    return Plan(starts, lengths, fresh, (config.learning_rate * left).astype(config.dtype))
+    risen = np.minimum(1, (steps + 1) / max(1, config.warmup))
+    left = 1 - steps / config.steps(N) if config.decay else 1
+    return Plan(starts, lengths, fresh, (config.learning_rate * risen * left).astype(config.dtype))
 
 
 def first_state(K, config):
@@ -256,3 +257,17 @@ def interrupts_remembered():
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def main():
+    """Let Numba compile what the notebooks use, for the types that are named: once, and not in every process."""
+    for dtype in sys.argv[1:]:
+        config, codes = Config(m=2, T=2, dtype=dtype), np.zeros(9, np.uint8)
+        params, memory, h, *_ = first_state(2, config)
+        advance(params, memory, h, codes, 0, np.empty(1), config)
+        kernel.evaluate(params, h[0], codes)
+        kernel.sample(params, h[0], np.zeros(1), 1, 1)
+
+
+if __name__ == "__main__":
+    main()

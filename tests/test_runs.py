@@ -28,7 +28,7 @@ NAN, INF = float("nan"), float("inf")
 NO_COUNT = (0, -1, 2.5, 2.0, "3", None, True, np.float64(3), NAN, [3], 1j)
 SENSELESS = {
     **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), NO_COUNT),
-    "seed": (-1, 0.0, None, "0", False, np.True_, NAN),
+    **dict.fromkeys(("seed", "warmup"), (-1, 0.0, None, "0", False, np.True_, NAN)),
     "learning_rate": (0, -0.1, NAN, INF, "0.1", None, True, 0.1j, [0.1], 10**400),
     "clip": (0, -5, NAN, "5", None, True, -INF),
     "sigma": (-0.1, NAN, INF, "0.01", True, [0.01]),
@@ -61,6 +61,7 @@ def test_numpys_numbers_are_fine_and_become_pythons(tmp_path):
         "B": np.array(2),
         "epochs": np.int32(1),
         "seed": np.uint64(3),
+        "warmup": np.int16(9),
         "learning_rate": np.float32(0.5),
         "sigma": np.float64(0.01),
         "clip": np.int64(5),

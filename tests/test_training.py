@@ -63,14 +63,16 @@ def reference(params, memory, h, codes, step, losses, config):
     B=st.sampled_from([1, 2, 5]),
     order=st.sampled_from(["carried", "reset", "random"]),
     decay=st.booleans(),
+    warmup=st.sampled_from([0, 100]),
 )
 def test_the_kernel_equals_the_reference_over_many_steps(
-    optimizer, K, m, T, rest, clip, remainder, seed, B, order, decay
+    optimizer, K, m, T, rest, clip, remainder, seed, B, order, decay, warmup
 ):
     # a small learning rate: with 0.1 the first steps of AdaGrad amplify a rounding error a thousandfold a step
     rate = 0.002 if optimizer == "adagrad" else 0.0002
     text = {"m": m, "T": T, "B": B, "remainder": remainder, "order": order, "epochs": 40, "dtype": "float64"}
-    config = Config(learning_rate=rate, sigma=0.1, clip=clip, seed=seed, optimizer=optimizer, decay=decay, **text)
+    rates = {"learning_rate": rate, "decay": decay, "warmup": warmup}
+    config = Config(sigma=0.1, clip=clip, seed=seed, optimizer=optimizer, **rates, **text)
     codes = np.random.default_rng(seed).integers(0, K, 7 * T * B + 1 + min(rest, T - 1)).astype(np.uint8)
     ours, theirs = start(K, config), start(K, config)
     losses, expected = np.empty(200), np.empty(200)
@@ -201,6 +203,8 @@ def test_what_steps_see():
     assert with_remainder.lengths.tolist() == [4, 2]
     assert plan(config.replace(order="reset"), 21, 0, 4).fresh.all()
     assert plan(config.replace(decay=True), 21, 0, 4).rates.tolist() == [1, 0.75, 0.5, 0.25]
+    assert plan(config.replace(warmup=4), 21, 0, 4).rates.tolist() == [0.25, 0.5, 0.75, 1]
+    assert plan(config.replace(warmup=2, decay=True), 21, 1, 2).rates.tolist() == [0.75, 0.5]
 
 
 def test_random_places_are_everywhere_and_follow_from_the_number_of_the_step():

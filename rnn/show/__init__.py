@@ -45,5 +45,5 @@ def settings(config, network):
     return ", ".join(words) or "the assignment's"
 
 
-_NAMES = {"learning_rate": "η", "sigma": "σ", "clip": "clipped at"}
+_NAMES = {"learning_rate": "η", "sigma": "σ", "clip": "clipped at", "warmup": "warm-up"}
 _WORDS = {("optimizer", "adam"): "Adam", ("sigma", None): "σ scaled", ("decay", True): "η falls to 0"}
