@@ -147,7 +147,7 @@ test: setup data ## run the tests
 lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start page
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
 
-ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
 	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
 

@@ -1,6 +1,7 @@
 """What people would use instead, honestly fast for what it is: functions (codes, params, steps, config) -> losses.
 
-All start from the same parameters, take the same steps of AdaGrad on the same sequences, and must give the same losses.
+All start from the same parameters, take the same steps on the same sequences, and must give the same losses. `BATCHED`
+take steps with config.B sequences and either optimiser, the others with one sequence and AdaGrad.
 """
 
 import atexit
@@ -17,7 +18,7 @@ import numpy as np
 from rnn import model
 from rnn.model import Params
 from rnn.show.widget import pack
-from rnn.training import advance
+from rnn.training import advance, plan
 
 
 def fresh(params, dtype):
@@ -26,19 +27,19 @@ def fresh(params, dtype):
     return params, Params(*(np.zeros_like(theta) for theta in params)), np.zeros(len(params.b), dtype)
 
 
-def sequences(codes, T, steps):
-    """Yield (whether the text begins, x, y) of each step."""
-    per_epoch = (len(codes) - 1) // T
-    for n in range(steps):
-        start = n % per_epoch * T
-        yield start == 0, codes[start : start + T], codes[start + 1 : start + T + 1]
+def sequences(codes, steps, config):
+    """Yield (whether the states are zero, x (B, T), y (B, T)) of each step."""
+    starts, _, begins, _ = plan(config, len(codes), 0, steps)
+    for at, begin in zip(starts, begins, strict=True):
+        text = np.stack([codes[start : start + config.T + 1] for start in at])
+        yield begin, text[:, :-1], text[:, 1:]
 
 
 def min_char_rnn_numpy(codes, params, steps, config):
     """The style of min-char-rnn: float64, one-hot vectors, a product for every character."""
     (W, U, V, b, c), memory, h0 = fresh(params, np.float64)
     K, losses = len(c), []
-    for begins, x, y in sequences(codes, config.T, steps):
+    for begins, (x,), (y,) in sequences(codes, steps, config):
         h0 = np.zeros_like(h0) if begins else h0
         xs, hs, ps, loss = {}, {-1: h0}, {}, 0.0
         for t in range(len(x)):
@@ -72,19 +73,20 @@ def min_char_rnn_numpy(codes, params, steps, config):
 
 def numpy_reference(codes, params, steps, config):
     """`model.train_step`, float32."""
-    params, _, h = fresh(params, np.float32)
-    memory, h, losses = model.init_memory(params), h[None], []
-    for begins, x, y in sequences(codes, config.T, steps):
+    params, _, _ = fresh(params, np.float32)
+    memory, h, losses = model.init_memory(params), np.zeros((config.B, len(params.b)), np.float32), []
+    for begins, x, y in sequences(codes, steps, config):
         if begins:
             h[:] = 0
-        losses.append(model.train_step(params, memory, x[None], y[None], h, config.learning_rate, config.clip)[0])
+        taken = model.train_step(params, memory, x, y, h, config.learning_rate, config.clip, config.optimizer)
+        losses.append(taken[0])
     return np.array(losses)
 
 
 def _kernel(codes, params, steps, config, dtype):
-    (params, _, h), losses = fresh(params, dtype), np.empty(steps)
+    (params, _, _), losses, h = fresh(params, dtype), np.empty(steps), np.zeros((config.B, len(params.b)), dtype)
     config = config.replace(dtype=np.dtype(dtype).name)
-    advance(params, model.init_memory(params), h[None], codes, 0, losses, config)
+    advance(params, model.init_memory(params), h, codes, 0, losses, config)
     return losses
 
 
@@ -99,28 +101,36 @@ def kernel_float64(codes, params, steps, config):
 
 
 def build_c(folder):
-    """Return the function of baseline.c, compiled as fast as the compiler can, or None without a compiler."""
-    library = Path(folder) / "baseline.so"
-    source = Path(__file__).with_name("baseline.c")
-    command = ["cc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", source, "-o", library, "-lm"]
+    """Return the function of baseline.c, compiled as fast as the compiler can, or None without a compiler.
+
+    It compiles for the sizes at hand, when it is first called with them.
+    """
+    built = {}
+
+    def compiled_for(sizes):
+        if sizes not in built:
+            library = Path(folder) / f"baseline-{'-'.join(map(str, sizes))}.so"
+            command = ["cc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
+            command += [f"-D{name}={size}" for name, size in zip("MKT", sizes, strict=True)]
+            command += [Path(__file__).with_name("baseline.c"), "-o", library, "-lm"]
+            subprocess.run(command, check=True, capture_output=True)
+            built[sizes] = ctypes.CDLL(str(library)).train
+        return built[sizes]
+
     try:
-        subprocess.run(command, check=True, capture_output=True)
+        compiled_for((1, 2, 1))
     except (OSError, subprocess.CalledProcessError):
         return None
-    train = ctypes.CDLL(str(library)).train
 
     def c_float32(codes, params, steps, config):
-        """Plain C, float32."""
-        params, memory, h = fresh(params, np.float32)
-        params, memory = (of._replace(U=np.ascontiguousarray(of.U.T)) for of in (params, memory))  # as the C has it
-        losses = np.empty(steps)
-        arrays = (params.W, params.U, params.V, params.b, params.c, memory.W, memory.U, memory.V, memory.b, memory.c)
-        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*arrays, h, codes.astype(np.uint16))]
-        long, real = ctypes.c_long, ctypes.c_float
-        sizes = (len(params.c), len(params.b), config.T)
-        of_losses = losses.ctypes.data_as(ctypes.c_void_p)
-        per_epoch, rate, clip = long(config.steps_per_epoch(len(codes))), real(config.learning_rate), real(config.clip)
-        train(*pointers, long(0), long(steps), of_losses, *sizes, per_epoch, rate, clip)
+        """C for these very sizes, float32."""
+        params, _, _ = fresh(params, np.float32)
+        arrays = params._replace(U=np.ascontiguousarray(params.U.T))  # as the C has it
+        losses, long, real = np.empty(steps), ctypes.c_long, ctypes.c_float
+        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*arrays, codes.astype(np.uint16), losses)]
+        train = compiled_for((len(params.b), len(params.c), config.T))
+        per_epoch = long(config.steps_per_epoch(len(codes)))
+        train(*pointers, long(steps), per_epoch, real(config.learning_rate), real(config.clip))
         return losses
 
     return c_float32
@@ -169,21 +179,25 @@ def _torch(codes, params, steps, config, compiled):
             theta.copy_(torch.from_numpy(np.ascontiguousarray(ours)))
     rnn.bias_hh_l0.requires_grad_(False)
     trained = [theta for module in (rnn, out) for theta in module.parameters() if theta.requires_grad]
-    # sqrt(M + 1e-8) is what a memory that begins at 1e-8 gives
-    optimizer = torch.optim.Adagrad(trained, config.learning_rate, initial_accumulator_value=1e-8, eps=0)
-    one_hot, every_code = torch.eye(K), torch.from_numpy(codes.astype(np.int64))
+    if config.optimizer == "adam":
+        optimizer = torch.optim.Adam(trained, config.learning_rate, fused=True)
+    else:  # sqrt(M + 1e-8) is what a memory that begins at 1e-8 gives
+        optimizer = torch.optim.Adagrad(trained, config.learning_rate, initial_accumulator_value=1e-8, eps=0)
+    one_hot = torch.eye(K)
+    steps = [
+        (begins, *(torch.from_numpy(np.ascontiguousarray(of.T, np.int64)) for of in (x, y)))  # (T, B)
+        for begins, x, y in sequences(codes, steps, config)
+    ]
 
     def step(x, y, h):
         states, h = rnn(one_hot[x], h)
-        loss = nn.functional.cross_entropy(out(states), y, reduction="sum")
+        loss = nn.functional.cross_entropy(out(states).flatten(0, 1), y.flatten(), reduction="sum") / config.B
         return loss, h.detach()
 
     step = torch.compile(step) if compiled else step
     losses, h = [], None
-    for n, (begins, _, _) in enumerate(sequences(codes, config.T, steps)):
-        start = n % config.steps_per_epoch(len(codes)) * config.T
-        h = torch.zeros(1, m) if begins else h
-        x, y = every_code[start : start + config.T], every_code[start + 1 : start + config.T + 1]
+    for begins, x, y in steps:
+        h = torch.zeros(1, config.B, m) if begins else h
         loss, h = step(x, y, h)
         optimizer.zero_grad()
         loss.backward()
@@ -194,7 +208,7 @@ def _torch(codes, params, steps, config, compiled):
 
 
 def torch_eager(codes, params, steps, config):
-    """PyTorch: nn.RNN and Adagrad, float32, one thread."""
+    """PyTorch: nn.RNN and its optimisers, float32, one thread."""
     return _torch(codes, params, steps, config, compiled=False)
 
 
@@ -207,43 +221,55 @@ _jitted = {}
 
 
 def jax_scan(codes, params, steps, config):
-    """JAX: the whole training in one jit, float32."""
+    """JAX: the whole training in one jit, float32; U lies transposed, which is faster."""
     import jax
     import jax.numpy as jnp
     from jax import lax
 
-    T, per_epoch = config.T, config.steps_per_epoch(len(codes))
+    starts, _, begins, _ = plan(config, len(codes), 0, steps)
 
-    def loss_of(params, h0, x, y):
+    def loss_of(params, h0, x, y):  # x and y (T, B)
         W, U, V, b, c = params
 
         def one(h, code):
-            h = jnp.tanh(W @ h + U[:, code] + b)
+            h = jnp.tanh(h @ W.T + U[code] + b)
             return h, h
 
         h, states = lax.scan(one, h0, x)
         log_p = jax.nn.log_softmax(states @ V.T + c)
-        return -log_p[jnp.arange(T), y].sum(), h
+        return -jnp.take_along_axis(log_p, y[..., None], -1).sum() / config.B, h
 
-    def one_step(carry, n):
-        codes, params, memory, h = carry
-        start = n % per_epoch * T
-        h = jnp.where(start == 0, 0.0, h)
-        x, y = lax.dynamic_slice(codes, (start,), (T,)), lax.dynamic_slice(codes, (start + 1,), (T,))
-        (loss, h), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, h, x, y)
-        gradient = jax.tree.map(lambda g: jnp.clip(g, -config.clip, config.clip), gradient)
-        memory = jax.tree.map(lambda M, g: M + g * g, memory, gradient)
-        new = jax.tree.map(
-            lambda theta, M, g: theta - config.learning_rate * g / jnp.sqrt(M + 1e-8), params, memory, gradient
-        )
-        return (codes, new, memory, h), loss
+    def adagrad(theta, squares, means, g, n):
+        squares = squares + g * g
+        return theta - config.learning_rate * g / jnp.sqrt(squares + 1e-8), squares, means
+
+    def adam(theta, squares, means, g, n):
+        means, squares = means + (1 - 0.9) * (g - means), squares + (1 - 0.999) * (g * g - squares)
+        step = (means / (1 - 0.9**n)) / (jnp.sqrt(squares / (1 - 0.999**n)) + 1e-8)
+        return theta - config.learning_rate * step, squares, means
+
+    def one_step(carry, step):
+        codes, *network, h = carry
+        at, begin, n = step
+        text = codes[at + jnp.arange(config.T + 1)[:, None]]
+        h = jnp.where(begin, 0.0, h)
+        (loss, h), gradient = jax.value_and_grad(loss_of, has_aux=True)(network[0], h, text[:-1], text[1:])
+        rule = adam if config.optimizer == "adam" else adagrad
+        clipped = (jnp.clip(g, -config.clip, config.clip) for g in gradient)
+        network = map(Params._make, zip(*(rule(*of, n) for of in zip(*network, clipped, strict=True)), strict=True))
+        return (codes, *network, h), loss
 
     key = (config, steps, len(codes), len(params.c))
     if key not in _jitted:
-        _jitted[key] = jax.jit(lambda carry: lax.scan(one_step, carry, jnp.arange(steps))[1])
-    params, memory, h = fresh(params, np.float32)
-    return np.asarray(_jitted[key]((jnp.asarray(codes.astype(np.int32)), params, memory, h)), np.float64)
+        of_steps = jnp.asarray(starts), jnp.asarray(begins), jnp.arange(1.0, steps + 1)
+        _jitted[key] = jax.jit(lambda carry, of_steps: lax.scan(one_step, carry, of_steps)[1]), of_steps
+    params, zeros, h = fresh(params, np.float32)
+    params, zeros = (of._replace(U=np.ascontiguousarray(of.U.T)) for of in (params, zeros))
+    train, of_steps = _jitted[key]
+    carry = jnp.asarray(codes.astype(np.int32)), params, zeros, zeros, jnp.tile(h, (config.B, 1))
+    return np.asarray(train(carry, of_steps), np.float64)
 
 
 QUICK = {f.__name__: f for f in (min_char_rnn_numpy, numpy_reference, kernel_float32, kernel_float64)}
 FULL = {f.__name__: f for f in (torch_eager, torch_compile, jax_scan)}
+BATCHED = ("numpy_reference", "kernel_float32", "torch_eager", "jax_scan")

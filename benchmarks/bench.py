@@ -1,4 +1,4 @@
-"""Time a step of training side by side: what people would use instead, our NumPy reference, the kernel, plain C.
+"""Time a step of training side by side: what people would use instead, our NumPy reference, the kernel, C.
 
     python benchmarks/bench.py build [QUICK]
 
@@ -26,6 +26,7 @@ from rnn.show import plots
 
 REPEATS = 7
 SECONDS = 0.25  # a measurement is as many steps as take about this long
+ADAM = Config(optimizer="adam", learning_rate=0.001)
 
 
 def make_problem(K, m, seed=0):
@@ -38,11 +39,12 @@ def make_problem(K, m, seed=0):
 
 def check_same_losses(implementations, codes, params, steps=60):
     """Raise AssertionError unless all give the losses of `model.train_step`; a small rate keeps rounding small."""
-    config = Config(learning_rate=0.001)
-    expected = baselines.numpy_reference(codes, params, steps, config)
-    for name, train in implementations.items():
-        losses = train(codes, params, steps, config)
-        np.testing.assert_allclose(losses, expected, rtol=1e-4, err_msg=f"{name} computes something else")
+    batched = {name: train for name, train in implementations.items() if name in baselines.BATCHED}
+    for config, those in ((Config(learning_rate=0.001), implementations), (ADAM.replace(B=3), batched)):
+        expected = baselines.numpy_reference(codes, params, steps, config)
+        for name, train in those.items():
+            losses = train(codes, params, steps, config)
+            np.testing.assert_allclose(losses, expected, rtol=1e-4, err_msg=f"{name} computes something else")
 
 
 def time_in_turns(implementations, codes, params, config, repeats=REPEATS):
@@ -100,9 +102,16 @@ def main():
     print(
         tabulate(rows, ["implementation", "microseconds a step", "range", "against the kernel"], disable_numparse=True)
     )
-    of_a_step = parts.measure(K, m)
-    of_a_step["the rest"] = medians["kernel_float32"] - sum(of_a_step.values())
-    print(tabulate(of_a_step.items(), ["of the kernel's step, float32", "microseconds"], floatfmt=".0f"))
+    of_a_step = {}
+    for B, optimizer in ((1, "adagrad"), (1, "adam"), (16, "adam")):
+        config = (ADAM if optimizer == "adam" else Config()).replace(B=B)
+        of_this = parts.measure(K, m, B, optimizer)
+        whole = np.median(time_in_turns({"step": baselines.kernel_float32}, codes, params, config)["step"])
+        measured, floor = map(sum, zip(*of_this.values(), strict=True))
+        of_a_step[f"B = {B}, {optimizer}"] = of_this | {"the rest": (whole - measured, 0), "a step": (whole, floor)}
+        rows = [(name, *times) for name, times in of_a_step[f"B = {B}, {optimizer}"].items()]
+        head = [f"of the kernel's step, B = {B}, {optimizer}", "microseconds", "at least"]
+        print(tabulate(rows, head, floatfmt=".0f"))
     results = medians | {
         "details": {"range": {name: [min(t), max(t)] for name, t in taken.items()}, "parts": of_a_step}
     }
@@ -113,29 +122,37 @@ def main():
     print(f"Written to {folder / 'bench.json'}")
 
 
-GROWTH = {"m": (50, 100, 200, 500, 1000), "T": (10, 25, 50, 100, 200), "K": (20, 83, 500, 2000, 5000)}
+GROWTH = {
+    "m": (50, 100, 200, 500, 1000),
+    "T": (10, 25, 50, 100, 200),
+    "K": (20, 83, 500, 2000, 5000),
+    "B": (1, 2, 4, 8, 16, 32, 64, 128),  # with Adam
+}
 
 
 def growth(implementations):
     """Return {what grows: {name: [microseconds a step]}} for the fast ones, the other sizes being the assignment's."""
-    names = [name for name in ("numpy_reference", "kernel_float32", "c_float32", "jax_scan") if name in implementations]
-    chosen, measured = {name: implementations[name] for name in names}, {}
+    measured = {}
     for size, values in GROWTH.items():
-        measured[size] = {name: [] for name in names}
+        fast = baselines.BATCHED if size == "B" else ("numpy_reference", "kernel_float32", "c_float32", "jax_scan")
+        chosen = {name: implementations[name] for name in fast if name in implementations}
+        measured[size] = {name: [] for name in chosen}
         for value in values:
-            of = {"m": 100, "T": 25, "K": 83} | {size: value}
+            of = {"m": 100, "T": 25, "K": 83, "B": 1} | {size: value}
             codes, params = make_problem(of["K"], of["m"])
-            taken = time_in_turns(chosen, codes, params, Config(m=of["m"], T=of["T"]), repeats=3)
-            for name in names:
+            config = (ADAM if size == "B" else Config()).replace(m=of["m"], T=of["T"], B=of["B"])
+            taken = time_in_turns(chosen, codes, params, config, repeats=3)
+            for name in chosen:
                 measured[size][name].append(float(np.median(taken[name])))
-        print(tabulate(zip(*measured[size].values(), strict=True), names, showindex=values, floatfmt=",.0f"))
+        head = [f"{size}, Adam" if size == "B" else size, *chosen]
+        print(tabulate(zip(values, *measured[size].values(), strict=True), head, floatfmt=",.0f"))
     return measured
 
 
 SHOWN = {
     "kernel_float32": ("the kernel, float32", plots.BLUE),
     "kernel_float64": ("the kernel, float64", plots.BLUE),
-    "c_float32": ("plain C, float32", plots.ORANGE),
+    "c_float32": ("C for these sizes, float32", plots.ORANGE),
     "web_float32": ("the page's, WebAssembly, float32", plots.ORANGE),
     "jax_scan": ("JAX, one jit, float32", plots.GREEN),
     "numpy_reference": ("NumPy, model.py, float32", plots.GREY),
@@ -149,7 +166,7 @@ def draw(taken, growth, path):
     """Draw the time of a step by implementation, with its range, and its growth with m, T and K."""
     plots.use_style()
     plt.rcParams["svg.fonttype"] = "path"  # where README is read, the typeface is not
-    figure, axes = plt.subplot_mosaic([["bars"] * 3, list(GROWTH)], figsize=(8, 6), height_ratios=(1, 1.1))
+    figure, axes = plt.subplot_mosaic([["bars"] * len(GROWTH), list(GROWTH)], figsize=(10, 6), height_ratios=(1, 1.1))
     bars = axes["bars"]
     for name in sorted(taken, key=lambda name: -np.median(taken[name])):
         low, middle, high = np.percentile(taken[name], (0, 50, 100))
@@ -158,17 +175,22 @@ def draw(taken, growth, path):
         bars.annotate(f"  {middle:,.0f}", (high, label), va="center", fontsize=9)
     bars.set_xlabel("microseconds a step (median and range), m = 100, T = 25, K = 83, one thread")
     bars.tick_params(axis="y", length=0)
+    lines = {}
     for size, values in GROWTH.items():
         for name, times in growth[size].items():
             label, color = SHOWN[name]
-            lines = axes[size].loglog(values, times, "o-", ms=3, color=color, label=label if size == "m" else None)
-            lines[0].set_zorder(3 if name == "kernel_float32" else 2)
+            style = "o:" if name == "torch_eager" else "o-"
+            (lines[label],) = axes[size].loglog(values, times, style, ms=3, color=color)
+            lines[label].set_zorder(3 if name == "kernel_float32" else 2)
+        every = 1 + len(values) // 6  # that the numbers do not touch
         ticks = [f"{value / 1000:g}k" if value >= 1000 else value for value in values]
-        axes[size].set(xlabel=size, xticks=values, xticklabels=ticks)
+        axes[size].set(
+            xlabel=f"{size}, with Adam" if size == "B" else size, xticks=values[::every], xticklabels=ticks[::every]
+        )
         axes[size].xaxis.minorticks_off()
         axes[size].yaxis.set_major_formatter("{x:,.0f}")
     axes["m"].set_ylabel("microseconds a step")
-    figure.legend(loc="outside lower center", ncols=4)
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=len(lines))
     figure.savefig(path, metadata={"Date": None}, transparent=False, facecolor="white")
 
 

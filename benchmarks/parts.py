@@ -1,68 +1,112 @@
-"""What a step of the kernel goes to: each kind of work alone, at the sizes of a step, as often as a step does it."""
+"""What a step of the kernel goes to: each kind of work alone, at the sizes of a step, as often as a step does it.
+
+Beside it the floor of each: its arithmetic at the rate of a large product of matrices, or its bytes at the rate at
+which the second-level cache is read, whichever takes longer.
+"""
 
 import time
 
 import numpy as np
+from numba import njit
 
 from rnn import kernel
+from rnn.model import OPTIMIZERS
+
+# not `kernel.compiled`: Numba caches by file, and would not see that kernel.py has changed
+compiled = njit(fastmath=True, error_model="numpy")
 
 
-@kernel.compiled
-def recurrent_products(W, h, out, steps):
-    """W h forward and W^T dL/da back, one after the other for each character."""
+@compiled
+def recurrent_products(W, back, h, out, steps):
+    """W h forward and W^T dL/da back, one after the other for each character of the B sequences."""
+    B = len(out)
     for _ in range(steps):
-        for t in range(len(h)):
-            np.dot(W, h[t], out)
-            np.dot(W.T, h[t], out)
+        for r in range(0, len(h), B):
+            kernel.product(h[r : r + B], W, back, out)
+            kernel.product(h[r : r + B], back, W, out)
 
 
-@kernel.compiled
+@compiled
 def sequence_products(h, p, V, dW, dV, dh, steps):
     """The scores, what reaches h from them, and the gradients of W and V: over the whole sequence at once."""
     for _ in range(steps):
         np.dot(h, V.T, p)
         np.dot(p, V, dh)
-        np.dot(dh.T, h, dW)
+        np.dot(h.T, dh, dW)
         np.dot(p.T, h, dV)
 
 
-@kernel.compiled
-def updates(W, V, memory_W, memory_V, dW, dV, rate, clip, steps):
-    """AdaGrad for W and V."""
-    for _ in range(steps):
-        for i in range(len(W)):
-            kernel.adagrad(W[i], memory_W[i], dW[i], rate, clip)
-        for k in range(len(V)):
-            kernel.adagrad(V[k], memory_V[k], dV[k], rate, clip)
+@compiled
+def updates(rule, theta, squares, means, gradient, rate, clip, steps):
+    """The optimiser's step, of as many parameters as it changes."""
+    for n in range(steps):
+        kernel.update(rule, theta, squares, means, gradient, rate, clip, n + 1)
 
 
-@kernel.compiled
+@compiled
 def functions(h, p, steps):
     """Tanh of every state, softmax of every score."""
     for _ in range(steps):
-        for t in range(len(h)):
-            kernel.tanh(h[t])
-            kernel.softmax(p[t])
+        for r in range(len(h)):
+            kernel.tanh(h[r])
+            kernel.softmax(p[r])
 
 
-def measure(K, m, T=25, steps=2_000, repeats=7):
-    """Return {kind of work: microseconds a step}, medians, in float32."""
-    rng = np.random.default_rng(0)
-    W, V, h, p, out, dW, dV, dh = (
+@compiled
+def multiply(A, R, out, steps):
+    """A product large enough for BLAS to be as fast as it can."""
+    for _ in range(steps):
+        np.dot(A, R, out)
+
+
+@compiled
+def read(a, steps):
+    """Read all of a, again and again."""
+    total = a[0]
+    for _ in range(steps):
+        total = -total
+        for i in range(len(a)):
+            total += a[i]
+    return total
+
+
+def _microseconds(work, arrays, steps, repeats=7):
+    taken = []
+    for _ in range(repeats + 1):  # the first compiles
+        began = time.perf_counter()
+        work(*arrays, steps)
+        taken.append((time.perf_counter() - began) / steps * 1e6)
+    return np.array(taken[1:])
+
+
+def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
+    """Return {kind of work: (microseconds a step, its floor)}, medians, in float32."""
+    rng, rows, rule = np.random.default_rng(0), T * B, list(OPTIMIZERS).index(optimizer)
+    M = m + -m % 8  # rows are whole vectors, as the kernel has them
+    changed = M * M + K * M * (1 if optimizer == "adagrad" else 2)  # AdaGrad leaves most of U alone
+    W, V, h, p, out, dW, dV, dh, *of_update = (
         rng.normal(0, 0.1, shape).astype(np.float32)
-        for shape in ((m, m), (K, m), (T, m), (T, K), m, (m, m), (K, m), (T, m))
+        for shape in ((M, M), (K, M), (rows, M), (rows, K), (B, M), (M, M), (K, M), (rows, M), *[(changed,)] * 4)
     )
-    calls = {
-        "W with a vector, forward and back": (recurrent_products, (W, h, out)),
-        "products over the sequence": (sequence_products, (h, p, V, dW, dV, dh)),
-        "AdaGrad of W and V": (updates, (W, V, W * W, V * V, dW, dV, np.float32(1e-6), np.float32(5))),
-        "tanh and softmax": (functions, (h, p)),
+    of_update[1] **= 2
+    side, half_a_megabyte = 512, np.ones(1 << 17, np.float32)
+    large = [np.ones((side, side), np.float32)] * 2 + [np.empty((side, side), np.float32)]
+    flops = 2 * side**3 / _microseconds(multiply, large, 20, 30).min()  # a microsecond
+    bytes_read = half_a_megabyte.nbytes / _microseconds(read, [half_a_megabyte], 200, 30).min()
+    traffic = 4 * changed * (5 if optimizer == "adagrad" else 7)
+    kinds = {  # and what they cost: operations, and bytes of what does not stay in the first-level cache
+        "W with the states, forward and back": (
+            recurrent_products,
+            (W, W.T.copy(), h, out),
+            4 * rows * m * m,
+            8 * T * m * m,
+        ),
+        "products over the sequence": (sequence_products, (h, p, V, dW, dV, dh), 2 * rows * m * (3 * K + m), 0),
+        f"{optimizer}": (updates, (rule, *of_update, np.float32(1e-6), np.float32(5)), 20 * changed, traffic),
+        "tanh and softmax": (functions, (h, p), rows * (35 * m + 45 * K), 0),
     }
-    taken = {name: [] for name in calls}
-    for repeat in range(repeats + 1):
-        for name, (work, arrays) in calls.items():
-            began = time.perf_counter()
-            work(*arrays, steps)
-            if repeat:  # the first compiles
-                taken[name].append((time.perf_counter() - began) / steps * 1e6)
-    return {name: float(np.median(times)) for name, times in taken.items()}
+    steps = max(20, steps // B)
+    return {
+        name: (float(np.median(_microseconds(work, arrays, steps))), max(operations / flops, bytes_ / bytes_read))
+        for name, (work, arrays, operations, bytes_) in kinds.items()
+    }

@@ -104,7 +104,7 @@ def searched(N, budget):
 def table(N, budget, base=NETWORK):
     """Return {(choice's name, label): a list of `Config`, one a seed}, without what N characters are too few for.
 
-    Each has the settings of `base` with the choice's changes. The unchanged base has `BASE` seeds, since every choice is
+    Each has the settings of `base` with the choice's changes. The unchanged base has `BASE` seeds: every choice is
     compared with them.
     """
     base = base.replace(epochs=budget.epochs)

@@ -1,9 +1,11 @@
 """The mathematics of `model.py`, compiled: many steps of training, the loss of a text, and sampling.
 
-Numba makes machine code of these loops. Four things make them fast: the products with matrices go to the BLAS library,
-those over a whole sequence at once; every loop of our own runs along a row, which feeds the processor's vector units;
-tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and AdaGrad updates only
-those columns of U that the sequences touched. In here U lies transposed, (K, m), so that such a column is a row.
+Numba makes machine code of these loops. Five things make them fast: products over a whole sequence go to the BLAS
+library; those with W, each of which waits for the one before, are sums of rows, for BLAS is slow when there are few;
+every loop of our own runs along a row, which feeds the processor's vector units, and a row of units is filled up with
+zeros to whole vectors; tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and
+AdaGrad updates only those columns of U that the sequences touched. In here W and U lie transposed, (m, m) and (K, m),
+so that what one unit or one character adds to all units is a row.
 
 B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
 
@@ -30,40 +32,44 @@ inlined = njit(fastmath=_relaxed, error_model="numpy", forceinline=True)
 
 @inlined
 def tanh(a):
-    """a <- tanh a: Lambert's fraction, cut at the ninth, at a/16; four times tanh 2x = 2 tanh x/(1 + tanh^2 x)."""
+    """a <- tanh a: n/d is Lambert's fraction, cut at the ninth, at a/16; then four times tanh 2x = 2nd/(d^2 + n^2)."""
     real = a.dtype.type
     for i in range(len(a)):
         x = min(max(a[i], real(-20)), real(20)) * real(1 / 16)
         z = x * x
-        numerator = (((z + real(990)) * z + real(135135)) * z + real(4729725)) * z + real(34459425)
-        denominator = (((real(45) * z + real(13860)) * z + real(945945)) * z + real(16216200)) * z + real(34459425)
-        t = x * numerator / denominator
-        t = real(2) * t / (real(1) + t * t)
-        t = real(2) * t / (real(1) + t * t)
-        t = real(2) * t / (real(1) + t * t)
-        a[i] = real(2) * t / (real(1) + t * t)
+        n = x * ((((z + real(990)) * z + real(135135)) * z + real(4729725)) * z * real(1 / 34459425) + real(1))
+        d = (((real(45) * z + real(13860)) * z + real(945945)) * z + real(16216200)) * z * real(1 / 34459425) + real(1)
+        for _ in range(4):
+            n, d = real(2) * n * d, d * d + n * n
+        a[i] = n / d
+
+
+@inlined
+def maximum(o):
+    """Return the largest of o, sought in four parts: where one comparison waits for another, nothing is vectorised."""
+    K, a, b, c, d = len(o) // 4 * 4, o[0], o[0], o[0], o[0]
+    for k in range(0, K, 4):
+        a, b, c, d = max(a, o[k]), max(b, o[k + 1]), max(c, o[k + 2]), max(d, o[k + 3])
+    for k in range(K, len(o)):
+        a = max(a, o[k])
+    return max(max(a, b), max(c, d))
 
 
 @inlined
 def softmax(o):
     """o <- softmax o, and return log sum exp o; exp z is (exp z/64)^64, the inner one its Taylor polynomial."""
     real = o.dtype.type
-    largest = o[0]
-    for k in range(len(o)):
-        largest = max(largest, o[k])
+    largest = maximum(o)
     total = real(0)
     for k in range(len(o)):
         z = max(o[k] - largest, real(-64)) * real(1 / 64)
         e = real(1 / 39916800)
         for n in (3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2, 1, 1):
             e = e * z + real(1 / n)
-        e = e * e
-        e = e * e
-        e = e * e
-        e = e * e
-        e = e * e
-        o[k] = e * e
-        total += o[k]
+        for _ in range(6):
+            e = e * e
+        o[k] = e
+        total += e
     for k in range(len(o)):
         o[k] /= total
     return largest + np.log(total)
@@ -83,11 +89,12 @@ def adagrad(theta, squares, gradient, rate, clip):
 def adam(theta, squares, means, gradient, rate, clip, n):
     """Step number n of Adam, in place, of the clipped gradient."""
     real = theta.dtype.type
-    of_mean, of_square, epsilon = real(1 - 0.9), real(1 - 0.999), real(1e-8)
+    of_mean, of_square, epsilon, tiny = real(1 - 0.9), real(1 - 0.999), real(1e-8), real(1e-30)
     unbiased_rate, unbias = rate / real(1 - 0.9**n), real(1 / np.sqrt(1 - 0.999**n))
     for i in range(len(theta)):
         g = min(max(gradient[i], -clip), clip)
-        means[i] += of_mean * (g - means[i])
+        mean = means[i] + of_mean * (g - means[i])
+        means[i] = mean if abs(mean) > tiny else real(0)  # with numbers next to zero processors take far longer
         squares[i] += of_square * (g * g - squares[i])
         theta[i] -= unbiased_rate * means[i] / (np.sqrt(squares[i]) * unbias + epsilon)
 
@@ -104,22 +111,54 @@ def update(rule, theta, squares, means, gradient, rate, clip, n):
 
 
 @inlined
-def forward(params, x, y, h, p, loss, rows, B):
-    """From the states in the first B rows of h, fill the next `rows` of h, and `rows` of p and of the loss in nats."""
+def transpose(A, out):
+    """out <- A^T, eight rows of A at a time, which become neighbours."""
+    for i in range(0, len(A), 8):
+        for j in range(A.shape[1]):
+            for k in range(i, i + 8):
+                out[j, k] = A[k, j]
+
+
+@inlined
+def product(A, R, R_transposed, out):
+    """out <- A R. If A has many rows BLAS is faster, and fastest with the larger matrix on the left."""
+    n = len(A)
+    if n > 16:
+        transpose(np.dot(R_transposed, A.T), out)
+        return
+    out[:] = 0
+    for j in range(0, len(R), 128):  # a part that stays in the cache until all rows of A have had it
+        add_rows(A[:, j : j + 128], R[j : j + 128], out, 0, n // 4 * 4, 4)
+        add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 4 * 4, n // 2 * 2, 2)
+        add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 2 * 2, n, 1)
+
+
+@inlined
+def add_rows(A, R, out, begin, end, together):
+    """out <- out + A R: four rows of R at a time, read once for so many rows of A together."""
+    for s in range(begin, end, together):
+        for j in range(0, len(R) // 4 * 4, 4):
+            for i in range(out.shape[1]):
+                for a in range(together):
+                    sum_of_two = A[s + a, j] * R[j, i] + A[s + a, j + 1] * R[j + 1, i]
+                    out[s + a, i] += sum_of_two + A[s + a, j + 2] * R[j + 2, i] + A[s + a, j + 3] * R[j + 3, i]
+
+
+@inlined
+def forward(params, back, x, y, h, p, loss, rows, B):
+    """Fill `back` with W as in `model.py`; from B states in h, fill the next `rows` of h, p and the loss in nats."""
     W, U, V, b, c = params
-    K, m = V.shape
+    transpose(W, back)
     for r in range(0, rows, B):
-        if B == 1:
-            np.dot(W, h[r], h[r + 1])
-        else:
-            np.dot(h[r : r + B], W.T, h[r + B : r + 2 * B])
+        product(h[r : r + B], W, back, h[r + B : r + 2 * B])
         for s in range(r, r + B):
-            for i in range(m):
-                h[s + B, i] += U[x[s], i] + b[i]
+            column = U[x[s]]
+            for i in range(len(b)):
+                h[s + B, i] += column[i] + b[i]
             tanh(h[s + B])
     np.dot(h[B : rows + B], V.T, p[:rows])
     for r in range(rows):
-        for k in range(K):
+        for k in range(len(c)):
             p[r, k] += c[k]
         score = p[r, y[r]]
         loss[r] = softmax(p[r]) - score
@@ -133,7 +172,7 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
     real = W.dtype.type
     x, y, loss = np.zeros(T * B, np.intp), np.zeros(T * B, np.intp), np.zeros(T * B)
     h, p, da = np.zeros((T * B + B, m), W.dtype), np.zeros((T * B, K), W.dtype), np.zeros((T * B, m), W.dtype)
-    from_next = np.zeros((B, m), W.dtype)
+    from_next, back = np.zeros((B, m), W.dtype), np.zeros_like(W)
     dW, dU, dV, db, dc = np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c)
     touched = np.zeros(K, np.bool_)
     for n in range(len(losses)):
@@ -144,46 +183,37 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
         if plan.fresh[n]:
             h0[:] = real(0)
         h[:B] = h0
-        forward(params, x, y, h, p, loss, rows, B)
+        forward(params, back, x, y, h, p, loss, rows, B)
         losses[n] = loss[:rows].sum() / B
         if not np.isfinite(losses[n]):
             break
 
+        from_next[:], db[:], dc[:] = real(0), real(0), real(0)
         do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place, and divided by B: the loss is a mean
         for r in range(rows):
             do[r, y[r]] -= real(1)
-            if B > 1:
-                for k in range(K):
-                    do[r, k] /= real(B)
-        np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
-        from_next[:] = real(0)
-        for r in range(rows - B, -1, -B):
-            for s in range(B):
-                for i in range(m):
-                    da[r + s, i] = (da[r + s, i] + from_next[s, i]) * (real(1) - h[r + s + B, i] * h[r + s + B, i])
-            if B == 1:
-                np.dot(W.T, da[r], from_next[0])
-            else:
-                np.dot(da[r : r + B], W, from_next)
-        np.dot(da[:rows].T, h[:rows], dW)
-        np.dot(do[:rows].T, h[B : rows + B], dV)
-        db[:] = real(0)
-        dc[:] = real(0)
-        for r in range(rows):
-            touched[x[r]] = True
-            for i in range(m):
-                db[i] += da[r, i]
-                dU[x[r], i] += da[r, i]
             for k in range(K):
+                do[r, k] /= real(B)
                 dc[k] += do[r, k]
+        np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
+        for r in range(rows - B, -1, -B):
+            for s in range(r, r + B):
+                touched[x[s]], column = True, dU[x[s]]
+                for i in range(m):
+                    da[s, i] = (da[s, i] + from_next[s - r, i]) * (real(1) - h[s + B, i] * h[s + B, i])
+                for i in range(m):
+                    db[i] += da[s, i]
+                    column[i] += da[s, i]
+            product(da[r : r + B], back, W, from_next)
+        np.dot(h[:rows].T, da[:rows], dW)
+        np.dot(do[:rows].T, h[B : rows + B], dV)
 
         h0[:] = h[rows : rows + B]
         updates[0] += 1
         n_update = updates[0]
-        for i in range(m):
-            update(rule, W[i], squares.W[i], means.W[i], dW[i], rate, clip, n_update)
+        update(rule, W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1), rate, clip, n_update)
+        update(rule, V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), dV.reshape(-1), rate, clip, n_update)
         for k in range(K):
-            update(rule, V[k], squares.V[k], means.V[k], dV[k], rate, clip, n_update)
             if touched[k] or rule != 0:  # AdaGrad alone does nothing where the gradient is zero
                 update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, n_update)
         update(rule, b, squares.b, means.b, db, rate, clip, n_update)
@@ -195,13 +225,12 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
 
 @compiled
 def _evaluate(params, h, codes, losses):
-    _, _, V, _, _ = params
-    (K, m), T = V.shape, 64
-    states, p = np.zeros((T + 1, m), V.dtype), np.zeros((T, K), V.dtype)
+    (K, m), T = params.V.shape, 64
+    states, p, back = np.zeros((T + 1, m), h.dtype), np.zeros((T, K), h.dtype), np.zeros((m, m), h.dtype)
     for start in range(0, len(losses), T):
         rows = min(T, len(losses) - start)
         states[0] = h
-        forward(params, codes[start:], codes[start + 1 :], states, p, losses[start:], rows, 1)
+        forward(params, back, codes[start:], codes[start + 1 :], states, p, losses[start:], rows, 1)
         h[:] = states[rows]
 
 
@@ -228,7 +257,7 @@ def _sample(params, h, uniforms, temperature, top_p, codes):
             code += 1
             below += p[code]
         codes[n] = code
-        np.dot(W, h, a)
+        np.dot(h, W, a)
         for i in range(m):
             a[i] += U[code, i] + b[i]
         tanh(a)
@@ -248,6 +277,7 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     kinds = (int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1)
     for array, kind in zip((*plan, h, losses, memory.updates), kinds, strict=True):
         _expect(array, *kind)
+    states = _padded(h, B, len(inside[0].b))
     ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
     if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
@@ -256,10 +286,11 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     remembered, clip = Memory(*inside[1:], memory.updates), dtype.type(clip)
     rule = list(OPTIMIZERS).index(optimizer)
     with one_thread():
-        _advance(inside[0], remembered, h, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
+        _advance(inside[0], remembered, states, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
     for of, changed in zip(ours, inside, strict=True):
-        for theta, theirs in zip(of, changed._replace(U=changed.U.T), strict=True):
-            theta[:] = theirs
+        for theta, theirs in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
+            theta[:] = theirs[tuple(map(slice, theta.shape))]
+    h[:] = states[:, : len(params.b)]
 
 
 def evaluate(params, h, codes):
@@ -267,7 +298,7 @@ def evaluate(params, h, codes):
     network = _network(params, like=params)
     _expect(h, params.W.dtype, len(params.b))
     _expect_codes(codes, len(params.c))
-    losses, h = np.empty(max(0, len(codes) - 1)), h.copy()
+    losses, h = np.empty(max(0, len(codes) - 1)), _padded(h, len(network.b))
     with one_thread():
         _evaluate(network, h, np.ascontiguousarray(codes), losses)
     return losses
@@ -280,8 +311,9 @@ def sample(params, h, uniforms, temperature, top_p):
     """
     network, codes = _network(params, like=params), np.empty(len(uniforms), np.intp)
     _expect(h, params.W.dtype, len(params.b))
+    h = _padded(h, len(network.b))
     with one_thread():
-        _sample(network, h.copy(), np.asarray(uniforms, float), float(temperature), float(top_p), codes)
+        _sample(network, h, np.asarray(uniforms, float), float(temperature), float(top_p), codes)
     return codes
 
 
@@ -297,12 +329,20 @@ def _expect_codes(codes, K, read=...):
 
 
 def _network(params, like):
-    """Return parameters as the compiled code has them: contiguous, of one network and type, and U transposed."""
+    """Return copies of parameters as the compiled code has them: W and U transposed, rows of whole vectors."""
     (K, m), dtype = like.V.shape, like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
         _expect(theta, dtype, *shape)
-    W, U, V, b, c = map(np.ascontiguousarray, params)
-    return Params(W, np.ascontiguousarray(U.T), V, b, c)
+    M = m + -m % 8
+    W, U, V, b, c = params
+    return Params(_padded(W.T, M, M), _padded(U.T, K, M), _padded(V, K, M), _padded(b, M), _padded(c, K))
+
+
+def _padded(array, *shape):
+    """Return a contiguous copy that may be larger, with zeros where it is."""
+    padded = np.zeros(shape, array.dtype)
+    padded[tuple(map(slice, array.shape))] = array
+    return padded
 
 
 _blas, _lock, _inside = ThreadpoolController(), threading.Lock(), 0

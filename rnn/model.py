@@ -27,7 +27,7 @@ class Memory(NamedTuple):
     """What an optimiser remembers, zero before the first step."""
 
     squares: Params  # of the gradients: their sum in AdaGrad, their running mean in Adam
-    means: Params  # the running mean of the gradients in Adam; AdaGrad leaves it zero
+    means: Params  # the running mean of the gradients in Adam; a rule that needs none leaves it zero
     updates: np.ndarray  # (1,), the number of steps
 
 

@@ -30,7 +30,7 @@ from rnn.model import OPTIMIZERS, Memory, Params
 
 RUNS = ROOT / "runs"
 SHARED_EPOCHS = 32  # runs of no more epochs keep a snapshot at the end of each, and those of fewer are read from them
-FORMAT = 4  # of these files; a run of another format is another run
+FORMAT = 5  # of these files; a run of another format is another run
 
 
 class ConfigError(Sentence, ValueError):

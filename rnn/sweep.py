@@ -154,7 +154,8 @@ def _train_all(client, jobs, runs):
         from rnn import sweep
 
         if getattr(sweep, "CODE", None) != code:
-            raise ConnectionRefusedError(f"The worker {get_worker().address} runs another rnn than this process:")
+            where = get_worker().address
+            raise ConnectionRefusedError(f"The worker {where} runs another rnn than this process: start both anew.")
         config, *after = (sweep.Config(**of) for of in settings)
         return sweep.train_there(sweep.Job(sweep.Corpus(*text), config, *after), before, runs)
 
@@ -176,7 +177,7 @@ def _train_all(client, jobs, runs):
             try:
                 _bring_home(job, runs, future.result(timeout=GONE_SECONDS))
             except ConnectionRefusedError as refusal:
-                raise RunError(f"{refusal} start both anew from the same files.") from None
+                raise RunError(str(refusal)) from None
             except Exception as error:  # whatever stopped a run, or the workers that had it; the others go on
                 deaths[job] += isinstance(error, KilledWorker)
                 if isinstance(error, KilledWorker) and deaths[job] < DEATHS:

@@ -1,5 +1,6 @@
 import base64
 import gzip
+import hashlib
 import json
 import re
 import shutil
@@ -61,6 +62,15 @@ def test_nothing_is_fetched(report, page):
         assert element.tag not in ("link", "iframe", "object", "embed", "base")
     assert not re.search(r"@import|url\((?!data:|#|\"?#)", report.html)
     assert "default-src 'none'" in report.html
+
+
+def test_the_pages_policy_lets_its_own_scripts_run_and_no_others(report, page):
+    (policy,) = (meta.get("content") for meta in page.iter("meta") if meta.get("http-equiv"))
+    allowed = re.search("script-src ([^;]*)", policy)[1].split()
+    scripts = [script.text for script in page.iter("script") if script.get("type") != "application/json"]
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    assert allowed == [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    assert scripts
 
 
 def captions():
@@ -199,6 +209,34 @@ def test_the_shortest_text_that_is_allowed_makes_a_report(project, tmp_path):
     shortest = project.report(f"CORPUS={tmp_path / 'short.txt'}")
     assert "1,000 characters" in shortest.html
     assert PdfReader(shortest.folder / "report.pdf").pages
+
+
+def test_a_paper_that_fails_leaves_the_page_and_the_paper_of_before(project, report):
+    made = [report.folder / "report.html", report.folder / "report.pdf"]
+    template = project.folder / "report" / "template.typ"
+    before, good = [path.read_bytes() for path in made], template.read_text("utf-8")
+    template.write_text(good + '\n#panic("broken on purpose")\n', "utf-8")
+    result = project.make("report", "QUICK=1")
+    assert result.returncode != 0
+    assert "broken on purpose" in result.stderr
+    assert [path.read_bytes() for path in made] == before
+    template.write_text(good, "utf-8")
+    project.report()
+
+
+def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(project, report):
+    heading, first = project.folder / "report.yaml", report.folder / "01_gradient_check.ipynb"
+    good, before = heading.read_text("utf-8"), first.read_bytes()
+    heading.write_text("title: {\n", "utf-8")
+    first.unlink()
+    result = project.make("report", "QUICK=1")
+    assert result.returncode != 0
+    assert "report.yaml" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "ipynb ..." not in result.stdout
+    heading.write_text(good, "utf-8")
+    first.write_bytes(before)
+    project.report()
 
 
 def test_two_texts_do_not_mix(report, hostile_report):

@@ -72,13 +72,8 @@ def test_changed_words_take_the_values_that_were_kept():
     assert prose.fill("First {{ y }}, then {{ x:.1f }}.", values) == "First 3, then 2.0."
 
 
-def test_loading_the_package_changes_nothing_and_the_extension_sets_the_style():
-    code = (
-        "import matplotlib as m, threadpoolctl as t; before = dict(m.rcParams), [i['num_threads'] for i in "
-        "t.threadpool_info()]; import rnn.show, rnn.training, rnn.sweep; "
-        "assert before[0] == dict(m.rcParams); assert not any(i['num_threads'] == 1 < __import__('os').cpu_count() "
-        "for i in t.threadpool_info() if i['user_api'] == 'blas')"
-    )
+def test_importing_show_changes_no_figures_style():
+    code = "import matplotlib as m; before = dict(m.rcParams); import rnn.show.plots; assert before == dict(m.rcParams)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

@@ -74,12 +74,25 @@ def test_the_kernel_equals_the_reference_over_many_steps(
     rates = {"learning_rate": rate, "decay": decay, "warmup": warmup}
     config = Config(sigma=0.1, clip=clip, seed=seed, optimizer=optimizer, **rates, **text)
     codes = np.random.default_rng(seed).integers(0, K, 7 * T * B + 1 + min(rest, T - 1)).astype(np.uint8)
+    the_kernel_equals_the_reference(codes, K, config, 200)
+
+
+@pytest.mark.parametrize("B", [1, 2, 3, 4, 5, 7, 16, 17])  # one, two or four rows of a product at a time; BLAS
+@pytest.mark.parametrize(("m", "K"), [(7, 3), (130, 5)])  # less than a vector, more than stays in the cache at once
+def test_the_kernel_equals_the_reference_for_every_size_of_a_batch(m, K, B):
+    config = Config(m=m, T=5, B=B, optimizer="adam", learning_rate=0.0002, sigma=0.1, epochs=10, dtype="float64")
+    codes = np.random.default_rng(B).integers(0, K, 5 * 5 * B + 1).astype(np.uint8)
+    the_kernel_equals_the_reference(codes, K, config, 20)
+
+
+def the_kernel_equals_the_reference(codes, K, config, steps):
     ours, theirs = start(K, config), start(K, config)
-    losses, expected = np.empty(200), np.empty(200)
+    losses, expected = np.empty(steps), np.empty(steps)
     advance(*ours, codes, 0, losses, config)
     reference(*theirs, codes, 0, expected, config)
     np.testing.assert_allclose(losses, expected, rtol=1e-10)
-    assert ours[1].updates == theirs[1].updates == 200
+    np.testing.assert_allclose(ours[2], theirs[2], rtol=1e-9, atol=1e-12)
+    assert ours[1].updates == theirs[1].updates == steps
     for name, of_kernel, of_model in zip(
         Params._fields * 3,
         (*ours[0], *ours[1][0], *ours[1][1]),
@@ -88,6 +101,18 @@ def test_the_kernel_equals_the_reference_over_many_steps(
     ):
         scale = np.abs(of_model).max()
         np.testing.assert_allclose(of_kernel, of_model, rtol=1e-9, atol=1e-9 * scale, err_msg=name)
+
+
+def test_what_adam_remembers_of_a_character_that_does_not_come_again_ends_at_zero():
+    """Not next to it, at numbers with which every step would take longer."""
+    config = SMALL.replace(optimizer="adam", learning_rate=0.001, epochs=20)
+    codes = np.random.default_rng(0).integers(0, 3, 1_001).astype(np.uint8)
+    codes[0] = 3
+    params, memory, h = start(4, config)
+    advance(params, memory, h, codes, 0, np.empty(50), config)
+    assert memory.means.U[:, 3].all()
+    advance(params, memory, h, codes[1:], 0, np.empty(1_200), config)
+    assert not memory.means.U[:, 3].any()
 
 
 TAKE_STEPS = """
@@ -471,15 +496,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch)
         assert all(np.array_equal(a, b) for a, b in zip(resumed.params(step), whole.params(step), strict=True))
 
 
-def rmsprop(theta, squares, means, g, learning_rate, n):
+def planted(theta, squares, means, g, learning_rate, n):
     squares += 0.1 * (g * g - squares)
     theta -= learning_rate * g / np.sqrt(squares + 1e-8)
 
 
 def test_an_optimizer_that_only_the_model_has_is_tried_with_numpy_and_refused_by_the_kernel(tmp_path, monkeypatch):
-    monkeypatch.setitem(OPTIMIZERS, "rmsprop", rmsprop)
+    monkeypatch.setitem(OPTIMIZERS, "planted", planted)
     monkeypatch.setitem(runs.WORDS, "optimizer", tuple(OPTIMIZERS))
-    config = SMALL.replace(optimizer="rmsprop", learning_rate=0.001, engine="numpy", epochs=1)
+    config = SMALL.replace(optimizer="planted", learning_rate=0.001, engine="numpy", epochs=1)
     run = train(TEXT, config, runs=tmp_path)
     assert run.losses[-50:].mean() < run.losses[:50].mean()
     with pytest.raises(ValueError, match=r"kernel\.update has no branch for this optimiser"):
