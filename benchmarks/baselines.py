@@ -17,7 +17,7 @@ import numpy as np
 
 from rnn import model
 from rnn.model import Params
-from rnn.show.widget import pack
+from rnn.show.web import pack
 from rnn.training import advance, plan
 
 
@@ -150,7 +150,12 @@ def build_web(folder):
         """The page's kernel in WebAssembly, float32; the text goes to Node once."""
         nonlocal sent
         settings = {"m": len(params.b), "T": config.T, "rate": config.learning_rate, "clip": config.clip}
-        asked = {"settings": settings, "K": len(params.c), "weights": pack(params), "steps": steps}
+        asked = {
+            "settings": settings,
+            "K": len(params.c),
+            "weights": base64.b64encode(pack(params)).decode(),
+            "steps": steps,
+        }
         if sent is not codes:
             asked["codes"] = codes.tolist()
         sent = codes

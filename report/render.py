@@ -20,12 +20,14 @@ from heading import read_heading, variables
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
+from rnn.show import web
+from rnn.show.outputs import RESULTS
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
 KATEX = ROOT / "node_modules" / "katex" / "dist"
 SERIF = ROOT / "build" / "fonts"
 MONO = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-WEB = ("network.mjs", "file.mjs", "worker.mjs", "trainer.mjs")
 # not `smart`: what is a straight quote in a notebook stays one
 MARKDOWN = "markdown-smart-raw_tex-tex_math_single_backslash+lists_without_preceding_blankline"
 
@@ -42,6 +44,8 @@ def notebook_to_markdown(path, media, figures):
     resources = {"unique_key": path.stem, "output_files_dir": str(media.relative_to(ROOT))}
     notebook = nbformat.read(path, 4)
     for data in outputs_of(notebook):
+        if RESULTS in data:  # where the abstract's links lead
+            data["text/markdown"] = "".join(f"[]{{#result-{name} .result}}" for name in data[RESULTS])
         if name := re.match(r"!\[caption\]\(figures/([\w-]+)\.svg\)", data.get("text/markdown", "")):
             write(figures / f"{name[1]}.svg", data["image/svg+xml"].encode())
             there = (figures / f"{name[1]}.svg").relative_to(ROOT)
@@ -62,7 +66,10 @@ def results_of(paths):
     """Return the values that the notebooks gave with `show.results`."""
     results = {}
     for data in (data for path in paths for data in outputs_of(nbformat.read(path, 4))):
-        results |= data.get("application/vnd.rnn.results+json", {})
+        for name, value in data.get(RESULTS, {}).items():
+            if name in results:
+                sys.exit(f"Two results are called {name}.")
+            results[name] = value
     return results
 
 
@@ -134,12 +141,6 @@ def policed(page):
     return page.replace("script-src 'self'", "script-src " + " ".join(f"'sha256-{each}'" for each in hashes), 1)
 
 
-def bundle():
-    """Return the page's modules as one script, in which they need not import one another; workers run it too."""
-    paths = [HERE / "sampler.mjs", *(ROOT / "web" / name for name in WEB)]
-    return re.sub(r"(?m)^import .*\n|^export ", "", "\n".join(path.read_text("utf-8") for path in paths))
-
-
 def write(path, data):
     """Put `data` in the place of the file at once."""
     part = path.with_name(path.name + ".part")
@@ -164,10 +165,9 @@ def main():
     heading = variables(chosen, results, quick, "html5")
     page = pandoc(markdown, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
     # into empty elements, which no text in the page can look like: its < is escaped
-    style = (HERE / "style.css").read_text("utf-8")
-    kernels = (ROOT / "build" / "web" / name for name in ("kernel-fused.wasm", "kernel.wasm"))
-    in_base64 = " ".join(base64.b64encode(kernel.read_bytes()).decode() for kernel in kernels)
-    page = page.replace('<script type="module"></script>', f'<script type="module">\n{bundle()}</script>', 1)
+    style = web.style("page") + (HERE / "style.css").read_text("utf-8")
+    in_base64 = " ".join(base64.b64encode(kernel).decode() for kernel in web.kernels())
+    page = page.replace('<script type="module"></script>', f'<script type="module">\n{web.script("page")}</script>', 1)
     page = page.replace('"application/wasm"><', f'"application/wasm">{in_base64}<', 1)
     page = policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
 

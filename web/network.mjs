@@ -5,8 +5,10 @@ export const chosenKernel = (kernels) => kernels.find((kernel) => WebAssembly.va
 
 const ABSURD = 1000; // as in rnn/training.py: times the loss of a network that knows nothing
 
-export function bytes(base64) {
-  const text = atob(base64);
+// bytes in base64, or what a notebook sent; a copy, so that numbers in it lie where they must
+export function bytes(from) {
+  if (typeof from !== "string") return new Uint8Array(from.buffer, from.byteOffset, from.byteLength).slice();
+  const text = atob(from);
   const array = new Uint8Array(text.length);
   for (let i = 0; i < array.length; i++) array[i] = text.charCodeAt(i);
   return array;

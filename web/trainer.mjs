@@ -1,6 +1,7 @@
-// The trainer in the page: what the reader sees and presses. The training itself is in a worker, web/worker.mjs.
-import { bytes, chosenKernel } from "./network.mjs";
-import { LONGEST, serve } from "./worker.mjs";
+// The trainer, in the page and in Jupyter: what the reader sees and presses. The training is in a worker, web/worker.mjs.
+import { chosenKernel } from "./network.mjs";
+import { span, tint } from "./sampler.mjs";
+import { LONGEST } from "./text.mjs";
 
 const RULES = { // as in rnn/runs.py: what a setting must be, and whether a number is that
   m: ["The number of hidden units", "a whole number from 1 to 1,000", (n) => Number.isInteger(n) && n >= 1 && n <= 1000],
@@ -46,12 +47,12 @@ function drawCurves(svg, curves, guess) {
   });
 }
 
-function mountTrainer(section) {
-  const packed = JSON.parse(section.querySelector("script").textContent);
-  const kernel = chosenKernel(section.querySelector("script[type='application/wasm']").textContent.split(" ").map(bytes));
+// Make a trainer of a section with the markup of web/trainer.html, for what rnn/show/widget.py has `packed`. It takes the
+// first of the compiled `kernels` that runs here; `begin` makes a worker of a name.
+export function mountTrainer(section, packed, kernels, begin_) {
+  const kernel = chosenKernel(kernels);
   const find = (name) => section.querySelector(`[name=${name}]`);
   const [train, one, back, begin, restore, own, file, saved] = ["train", "one", "back", "begin", "restore", "own", "file", "saved"].map(find);
-  const sampler = document.querySelector(".sampler");
   const fields = { m: find("m"), T: find("T"), rate: find("rate"), clip: find("clip"), seed: find("first"), optimizer: find("optimizer") };
   const number = (name) => section.querySelector(`[data-number=${name}]`);
   const [svg, text, reading, alert] = ["svg", ".drawn", ".reading", "[role=alert]"].map((selector) => section.querySelector(selector));
@@ -67,8 +68,7 @@ function mountTrainer(section) {
 
   function order(name, more = {}) {
     if (!worker) {
-      const source = document.querySelector("script[type=module]").textContent;
-      worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+      worker = begin_("trainer");
       worker.onmessage = ({ data }) => seen[data.is](data);
       worker.onerror = () => say("The trainer could not start in this browser.");
       worker.postMessage({ order: "begin", packed: { ...packed, kernel }, ...first });
@@ -97,13 +97,8 @@ function mountTrainer(section) {
       picture();
     },
     text({ characters, bits }) {
-      text.replaceChildren(...characters.map((character, i) => {
-        const element = document.createElement("span");
-        element.textContent = character;
-        element.style.setProperty("--bits", Math.min(bits[i], 12).toFixed(1));
-        element.classList.toggle("newline", character === "\n");
-        return element;
-      }));
+      text.replaceChildren(...characters.map((character) => span(character)));
+      [...text.children].forEach((element, i) => tint(element, bits[i]));
     },
     bits({ bits }) {
       number("bits").textContent = bits.toFixed(3);
@@ -113,7 +108,7 @@ function mountTrainer(section) {
       say(`The loss of step ${(step + 1).toLocaleString("en")} is ${loss.toPrecision(3)}: training has diverged, and stops. Try a smaller learning rate.`);
     },
     network(handed) {
-      sampler?.dispatchEvent(new CustomEvent("network", { detail: handed }));
+      document.querySelector(".sampler")?.dispatchEvent(new CustomEvent("network", { detail: handed }));
     },
     file({ file, name }) {
       const link = document.createElement("a");
@@ -186,10 +181,10 @@ function mountTrainer(section) {
     if (saved.files[0]) order("open", { file: saved.files[0] });
     saved.value = "";
   });
-  find("hand").hidden = !sampler;
+  find("hand").hidden = !document.querySelector(".sampler");
   find("hand").addEventListener("click", () => {
     order("hand");
-    sampler.scrollIntoView({ block: "center" });
+    document.querySelector(".sampler")?.scrollIntoView({ block: "center" });
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden || !running) return;
@@ -204,9 +199,6 @@ function mountTrainer(section) {
     : "Press “Train”: your browser trains a network on the report's text, one sequence a step in the order of the text. The report's run takes its steps in another way.");
   else {
     for (const button of section.querySelectorAll("button")) button.disabled = true;
-    say("This browser has no WebAssembly with 128-bit vectors, which the training is written in. Firefox 89, Chrome 91, Safari 16.4 and newer have it.");
+    say(!kernels.length ? "The trainer has not been compiled: end JupyterLab and start it with “make lab”." : "This browser has no WebAssembly with 128-bit vectors, which the training is written in. Firefox 89, Chrome 91, Safari 16.4 and newer have it.");
   }
 }
-
-if (!globalThis.document) globalThis.postMessage && serve(globalThis);
-else for (const section of document.querySelectorAll(".trainer")) mountTrainer(section);

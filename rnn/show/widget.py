@@ -1,127 +1,103 @@
-"""What readers move: the sliders of notebook 4 and of the report's page, and the page's trainer."""
+"""What readers move: a sampler and a trainer, the same in Jupyter, as an anywidget, and in the report's page.
 
-import base64
-import gzip
-import html
-import json
-from functools import cache
+Both run in the browser (web/). In Jupyter they get weights and texts as bytes in a message; no notebook is saved with
+them. For the page they are files, which the Markdown that stands beside a widget in a notebook's output names.
+"""
 
-import ipywidgets
-import numpy as np
-from IPython.display import display
+import anywidget
+import traitlets
+from traitlets import Float, Int, Unicode
 
-from rnn.corpus import ROOT, split
-from rnn.runs import Config
-from rnn.sampling import sample_text
-from rnn.training import first_state, smooth
+from rnn.corpus import ROOT
+from rnn.runs import write_atomically
+from rnn.sampling import check_settings
+from rnn.show import web
 
-PAGE_STEPS = 5  # training steps in the page's sampler, fewer where their weights are more than PAGE_BYTES
-PAGE_BYTES = 3_000_000
-PAGE_CHARACTERS = 3_000_000  # of the text that the page's trainer has, as in web/worker.mjs
+THE_NETWORK, THE_BEST = "the network", "the best network"
+PAGE_STEPS = 5  # training steps of a network in the page, fewer where their weights are more than web.PAGE_BYTES
+JUPYTER_BYTES = 50_000_000  # of a network's weights in Jupyter
 
 
-def sampler(run, prime="\n"):
-    """Return a widget that shows text sampled from the `Run`, with sliders for everything that decides it."""
-    wide = {"style": {"description_width": "9em"}, "layout": {"width": "32em"}}
-    steps = [(f"{step:,}", step) for step in run.snapshots]
-    step = ipywidgets.SelectionSlider(options=steps, value=run.last_step, description="training step", **wide)
-    temperature = ipywidgets.FloatSlider(1.0, min=0.05, max=2, step=0.05, description="temperature", **wide)
-    top_p = ipywidgets.FloatSlider(1.0, min=0.05, max=1, step=0.05, description="top-p", **wide)
-    length = ipywidgets.IntSlider(400, min=0, max=2000, step=50, description="length", **wide)
-    priming = ipywidgets.Textarea(prime, description="priming text", rows=2, **wide)
-    seed = ipywidgets.IntText(1, description="seed", **wide)
-    another = ipywidgets.Button(description="another draw", icon="random")
-    text = ipywidgets.HTML()
-    params = cache(run.params)
+class _FromWeb(anywidget.AnyWidget):
+    """A part of web/ as a widget, which asks for what is packed when it is shown."""
 
-    def draw(_=None):
-        try:
-            drawn = sample_text(
-                params(step.value),
-                run.vocabulary,
-                priming.value,
-                length.value,
-                seed.value,
-                temperature.value,
-                top_p.value,
-            )
-        except ValueError as error:
-            text.value = f"<p role='alert'><b>{html.escape(str(error))}</b></p>"
-        else:
-            text.value = (
-                "<pre style='white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; max-width: 50em'>"
-                f"<b>{html.escape(priming.value)}</b>{html.escape(drawn)}</pre>"
-            )
+    _esm = web.script("jupyter")
+    _css = web.style("jupyter")
+    _markup = Unicode().tag(sync=True)
 
-    def draw_another(_):
-        seed.value += 1
+    def __init__(self, name, packed, files, **settings):
+        self._name, self._packed, self._files = name, packed, files
+        super().__init__(_markup=web.markup(name), **settings)
+        self.on_msg(lambda *_: self.send(*web.as_message(self._packed)))
 
-    controls = (step, temperature, top_p, length, priming, seed)
-    for control in controls:
-        control.observe(draw, "value")
-    another.on_click(draw_another)
-    draw()
-    return ipywidgets.VBox([*controls, another, text])
+    def _repr_mimebundle_(self, **_):
+        data, metadata = super()._repr_mimebundle_()
+        files = " ".join(str(path.relative_to(ROOT)) for path in self._files)
+        markdown = f'::: {{.{self._name} files="{files}"}}\n:::'
+        return data | {"text/markdown": markdown, "text/plain": f"the {self._name}"}, metadata
 
 
-def pack(params):
-    """Return weights for report/sampler.mjs: float32, one array after the other, U transposed, in base64."""
-    arrays = [theta.ravel().astype("<f4") for theta in params._replace(U=params.U.T)]
-    return base64.b64encode(np.concatenate(arrays).tobytes()).decode()
+class Sampler(_FromWeb):
+    """Text that networks write, with all that decides it; Python can read, set and observe every setting.
 
-
-def spread(steps, n):
-    """Return at most n of the ascending `steps`, at least one: the last, the first, and others on a log scale."""
-    if n < 3 or len(steps) < 3:
-        return [steps[0], steps[-1]] if n > 1 and len(steps) > 1 else [steps[-1]]
-    wanted = np.geomspace(steps[1], steps[-1], n - 1)
-    return sorted({steps[0], *(min(steps, key=lambda step: abs(step - w)) for w in wanted)})
-
-
-def sampler_in_page(run, corpus, prime):
-    """Put a sampler into the report's page: the network of a `Run`, at as many steps as the page has room for."""
-    room = min(PAGE_STEPS, PAGE_BYTES // len(pack(run.params())))
-    snapshots = [{"step": step, "weights": pack(run.params(step))} for step in spread(run.snapshots, room)]
-    packed = {"vocabulary": run.vocabulary, "m": run.config.m, "prime": prime, "snapshots": snapshots}
-    _display_in_page("sampler", packed, corpus, "In Jupyter, use the sliders below.")
-
-
-def trainer_in_page(run, corpus, alpha=0.999):
-    """Put a trainer into the report's page: the `Run`, on the first part of a `split` of the text, once more.
-
-    The page gets the text, the first weights, and the run's smoothed loss. A run that the page cannot repeat, because
-    it takes several sequences a step or in another order, say, is there to be compared with.
+    Raises TraitError, in a sentence, for settings that mean nothing.
     """
-    config, parts, smoothed = run.config, split(corpus), smooth(run.losses, alpha)
-    same = ("m", "T", "learning_rate", "sigma", "clip", "epochs", "seed", "optimizer", "dtype", "engine")
-    plain = Config(**{name: getattr(config, name) for name in same})  # all else as the page has it
-    repeats = run.first_step == 0 and config == plain and config.optimizer in ("adagrad", "adam")
-    weights = pack(first_state(corpus.K, config).params)
-    cut = len(corpus.codes) > PAGE_CHARACTERS
-    steps = np.unique(np.geomspace(1, len(smoothed), 500).astype(int))
-    settings = {"m": config.m, "T": config.T, "rate": config.learning_rate, "seed": config.seed, "sigma": config.sigma}
-    settings["clip"] = config.clip if np.isfinite(config.clip) else None
-    settings["optimizer"] = "adam" if config.optimizer == "adam" else "adagrad"
-    packed = {
-        "name": corpus.name,
-        "vocabulary": corpus.vocabulary,
-        "settings": settings,
-        "repeats": repeats,
-        "cut": cut,
-        "end": None if cut else len(parts.train.codes),
-        "heldOut": None if cut else parts.validation.stop,
-        "alpha": alpha,
-        "curve": [[int(step), round(float(smoothed[step - 1]), 2)] for step in steps],
-        "weights": weights if len(weights) <= PAGE_BYTES else None,
-        "text": base64.b64encode(gzip.compress(corpus.part(0, PAGE_CHARACTERS).text.encode(), mtime=0)).decode(),
-    }
-    _display_in_page("trainer", packed, corpus, "In Jupyter, change the settings above and run the notebook again.")
+
+    network = Unicode(help="the name of the network that is drawn from").tag(sync=True)
+    step = Int(help="its training step, the nearest one that there is").tag(sync=True)
+    temperature = Float(1.0).tag(sync=True)
+    top_p = Float(1.0).tag(sync=True)
+    length = Int(500, help="characters to draw").tag(sync=True)
+    prime = Unicode(help="what the network reads first").tag(sync=True)
+    seed = Int(1).tag(sync=True)
+    text = Unicode(help="what is shown, the priming text first; a text that is set is read, not drawn").tag(sync=True)
+
+    @traitlets.validate("temperature", "top_p", "length")
+    def _means_something(self, proposal):
+        try:
+            check_settings(**{proposal["trait"].name: proposal["value"]})
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+        return proposal["value"]
+
+    @traitlets.validate("step")
+    def _is_there(self, proposal):
+        networks = {network["name"]: network for network in self._packed["networks"]}
+        snapshots = networks.get(self.network, {}).get("snapshots") or [{"step": proposal["value"]}]
+        return min((snapshot["step"] for snapshot in snapshots), key=lambda step: abs(step - proposal["value"]))
 
 
-def _display_in_page(name, packed, corpus, in_jupyter):
-    path = ROOT / "figures" / corpus.id / f"{name}.json"
+class Trainer(_FromWeb):
+    """A run taken again in the browser, beside the loss of the first; a text and settings of the reader's own."""
+
+
+def sampler(run, corpus, prime="\n", best=None, units=None):
+    """Return a `Sampler` of the network of a `Run`, and of a second one, the `best`; `corpus` is counted for n-grams.
+
+    `units` gives names to units, {name: number}, of the best network if it is given. The page has one sampler, where
+    the first of these stands; others lend it what they have more: the best network, and names.
+    """
+    runs = {THE_NETWORK: run} | ({} if best is None else {THE_BEST: best})
+    name, added = list(runs.items())[-1]
+    names = {name: units or {}}
+    networks = [web.packed_network(of, label, prime, JUPYTER_BYTES, names.get(label)) for label, of in runs.items()]
+    steps = PAGE_STEPS if best is None else 1
+    room = min(web.PAGE_BYTES * 3 // 4, steps * len(networks[-1]["snapshots"][-1]["weights"]))
+    files = [_file(corpus, name, web.packed_network(added, name, prime, room))]
+    if units:
+        files.append(_file(corpus, "units", {"of": name, "units": networks[-1]["units"]}))
+    packed = {"networks": networks, "text": web.packed_text(corpus)}
+    return Sampler("sampler", packed, files, network=THE_NETWORK, prime=prime, step=run.last_step)
+
+
+def trainer(run, corpus, alpha=0.999):
+    """Return a `Trainer` of the `Run`, on the first part of a `split` of the text, with its loss smoothed by alpha."""
+    training = web.packed_training(run, corpus, alpha)
+    return Trainer("trainer", {"training": training, "kernels": web.kernels()}, [_file(corpus, "training", training)])
+
+
+def _file(corpus, name, packed):
+    path = ROOT / "figures" / corpus.id / f"{name.replace(' ', '-')}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(packed), "utf-8")
-    markdown = f'::: {{.{name} file="{path.relative_to(ROOT)}"}}\n:::'
-    in_jupyter = f"<p>The page of the report has its own {name} here. {in_jupyter}</p>"
-    display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": f"the page's {name}"}, raw=True)
+    write_atomically(path, web.as_json(packed).encode())
+    return path
