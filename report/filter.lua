@@ -53,7 +53,7 @@ local function inline_svg(image, identifier)
   svg = svg:gsub(' id="', ' id="' .. identifier .. '-'):gsub('href="#', 'href="#' .. identifier .. '-')
   svg = svg:gsub('url%(#', 'url(#' .. identifier .. '-')
   local alt = escaped(pandoc.utils.stringify(image.caption))
-  local values = svg:find '<metadata>' and '<p class="values">Point at the curves, or go along them with the arrow keys, to read their values.</p>' or ''
+  local values = svg:find '<metadata class="curves">' and '<p class="values">Point at the curves, or go along them with the arrow keys, to read their values.</p>' or ''
   return pandoc.RawInline('html', '<svg role="img" aria-label="' .. alt .. '"' .. svg:sub(5) .. values)
 end
 

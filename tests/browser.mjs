@@ -12,7 +12,7 @@ const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [
 async function open(width, colorScheme) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
   const tab = await context.newPage();
-  tab.on("request", (request) => /^(data:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
+  tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
   tab.on("console", (message) => seen.complaints.push(message.text()));
   tab.on("pageerror", (error) => seen.complaints.push(error.message));
   await tab.addInitScript(() => {
@@ -47,7 +47,7 @@ let before = await sampler.getAttribute("data-draws");
 seen.title = await tab.title();
 seen.first = await text();
 seen.moved = {};
-for (const [name, key] of [["step", "Home"], ["temperature", "ArrowLeft"], ["top-p", "ArrowLeft"], ["length", "ArrowRight"]]) {
+for (const [name, key] of [["step", "Home"], ["temperature", "ArrowLeft"], ["top_p", "ArrowLeft"], ["length", "ArrowRight"]]) {
   const [was, barsWere] = [await text(), await bars()];
   await sampler.locator(`[name=${name}]`).press(key);
   await done();
@@ -56,7 +56,7 @@ for (const [name, key] of [["step", "Home"], ["temperature", "ArrowLeft"], ["top
   await done();
 }
 seen.back = await text();
-await sampler.locator("button").click();
+await sampler.locator("[name=another]").click();
 await done();
 seen.another = await text();
 await sampler.locator("[name=seed]").fill("1");
@@ -80,7 +80,7 @@ await done();
 seen.address = [await text(), new URL(tab.url()).hash];
 const sent = await browser.newPage({ viewport: { width: 1400, height: 900 } });
 await sent.goto(tab.url());
-await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 0 && document.querySelector("[name=temperature]").value === "0.95");
+await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 0 && document.querySelector(".sampler [name=temperature]").value === "0.95");
 await sent.waitForTimeout(1500);
 seen.address.push(await sent.locator(".sampler .drawn").textContent());
 await sampler.locator("[name=temperature]").press("ArrowRight");
@@ -88,6 +88,71 @@ await done();
 await sampler.locator("[name=prime]").fill("\u{10FFFF}");
 seen.unknown = await sampler.locator("[role=alert]").textContent();
 seen.kept = await text();
+// a 5-gram beside it; a second network, and names of units, that a later chapter has lent
+await sampler.locator("[name=prime]").fill("\n");
+await done();
+const beside = async () => {
+  await tab.waitForFunction(() => document.querySelector(".sampler").dataset.counted === document.querySelector(".sampler").dataset.draws);
+  return sampler.locator(".counted").textContent();
+};
+await sampler.locator("[name=count]").check();
+seen.counted = [await beside()];
+await sampler.locator("[name=seed]").fill("2");
+await done();
+seen.counted.push(await beside());
+await sampler.locator("[name=seed]").fill("1");
+await done();
+seen.counted.push(await beside(), await text());
+await sampler.locator("[name=count]").uncheck();
+seen.uncounted = await sampler.locator(".counted").isHidden();
+seen.networks = await sampler.locator("[name=network] option").allTextContents();
+
+// the values of curves
+const curves = tab.locator("#fig-loss svg");
+const values = () => tab.locator("#fig-loss .values").textContent();
+const wait = await values();
+await curves.scrollIntoViewIfNeeded();
+const box = await curves.boundingBox();
+await tab.mouse.move(box.x + 0.3 * box.width, box.y + 0.5 * box.height);
+seen.values = [wait, await values()];
+await tab.mouse.move(box.x, box.y - 20);
+seen.values.push(await values());
+await curves.focus();
+for (const key of ["Home", "ArrowRight", "End"]) {
+  await tab.keyboard.press(key);
+  seen.values.push(await values());
+}
+seen.curves = JSON.parse(await tab.locator("#fig-loss .curves").textContent());
+
+// one key for all code; the abstract's numbers lead to where they come from
+const open_ = () => tab.locator("details.code[open]").count();
+seen.code = [await open_()];
+await tab.locator("body").press("c");
+seen.code.push(await open_(), await tab.locator("details.code").count());
+await tab.emulateMedia({ media: "print" });
+seen.print = await tab.evaluate(() => ["details.code pre", ".sampler .drawn", ".trainer .loss", "#fig-loss svg"].map((name) => document.querySelector(name).checkVisibility()));
+await tab.emulateMedia({ media: "screen" });
+await tab.locator("body").press("c");
+seen.code.push(await open_());
+await sampler.locator("[name=prime]").press("c");
+seen.code.push(await open_());
+seen.from = await tab.locator(".abstract a").evaluateAll((links) => links.map((link) => [link.textContent, document.querySelector(link.hash)?.closest("section[id^=chapter]")?.id]));
+
+// nothing moves for who wants that, and the answer is there within a frame or two
+seen.took = await tab.evaluate(async () => {
+  const slider = document.querySelector(".sampler [name=temperature]");
+  const section = document.querySelector(".sampler");
+  const taken = [];
+  for (let n = 0; n < 10; n++) {
+    const before = section.dataset.draws;
+    const began = performance.now();
+    slider.value = 0.5 + 0.05 * n;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    while (section.dataset.draws === before) await new Promise((resolve) => requestAnimationFrame(resolve));
+    taken.push(performance.now() - began);
+  }
+  return taken;
+});
 const phone = await browser.newContext({ viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
 const touched = await phone.newPage();
 await touched.goto(pathToFileURL(page).href);

@@ -53,7 +53,7 @@ seen.rate = await number("rate");
 await field("train").click();
 seen.heldOut = await heldOut();
 [seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await tab.evaluate(() => globalThis.longest)];
-seen.curve = await trainer.locator("script").first().evaluate((script) => JSON.parse(script.textContent).curve);
+seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);
 seen.text = await trainer.locator(".drawn").textContent();
 seen.colours = await trainer.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.style.getPropertyValue("--bits"))).size);
 seen.lines = await trainer.locator(".loss path.live").count();
@@ -130,8 +130,8 @@ const drawnAnew = async (how) => {
   return sampler.locator(".drawn").textContent();
 };
 seen.sampled = [await sampler.locator(".drawn").textContent(), await drawnAnew(() => field("hand").click())];
-seen.sampledAt = await sampler.locator("[for=step] output").textContent();
-seen.sampled.push(await drawnAnew(() => sampler.locator("[name=network]").selectOption("0")));
+seen.sampledAt = await sampler.locator("label:has([name=step]) output").textContent();
+seen.sampled.push(await drawnAnew(() => sampler.locator("[name=network]").selectOption("the network")));
 
 const [, without] = await open(() => (WebAssembly.validate = () => false));
 seen.without = await without.locator(".reading").textContent();

@@ -53,6 +53,28 @@ def test_the_page_in_a_browser(request, which):
     assert drawn == sent, "the address has all that decides the text"
     assert "has never seen “U+10FFFF”" in seen["unknown"]
     assert seen["kept"] == seen["again"], "what cannot be drawn leaves the text as it is"
+    first, another, again, of_network = seen["counted"]
+    assert first == again != another, "a 5-gram's draw has the same seeds"
+    assert len(first) == len(of_network)
+    assert first != of_network
+    assert seen["uncounted"]
+    assert seen["networks"][0] == "the network"
+    hint, pointed, left, at_first, second, last = seen["values"]
+    assert hint == left != pointed
+    assert "training step" in pointed
+    assert "validation" in pointed
+    assert at_first != second != last
+    curve = next(curve for curve in seen["curves"][0]["curves"] if "0.999" in curve["name"])
+    assert f"{curve['y'][0]:.4g}".rstrip("0") in at_first, "the value is the curve's"
+    closed, opened, folds, closed_again, typed = seen["code"]
+    assert closed == closed_again == typed == 0
+    assert opened == folds > 10
+    assert seen["print"] == [True] * 4
+    assert len(seen["from"]) > 8
+    for value, chapter in seen["from"]:
+        assert value
+        assert chapter.startswith("chapter-0"), "a number of the abstract leads into a chapter"
+    assert min(seen["took"]) < 200, "milliseconds from a slider's move to 500 characters"  # 50 where nothing else runs
 
 
 @without_browser

@@ -1,3 +1,4 @@
+import base64
 import json
 import subprocess
 import sys
@@ -8,9 +9,10 @@ import pytest
 
 from rnn import model
 from rnn.corpus import read_corpus
+from rnn.measure import ngrams
 from rnn.model import Params
 from rnn.sampling import next_distribution, read
-from rnn.show.widget import pack, spread
+from rnn.show.web import pack, spread
 from tests.conftest import ROOT
 
 CORPUS = read_corpus()
@@ -19,7 +21,7 @@ NODE = Path(sys.prefix) / "bin" / "node"
 
 def in_javascript(params, codes, temperature=1.0, top_p=1.0, seed=1, length=0):
     question = {
-        "packed": pack(params),
+        "packed": base64.b64encode(pack(params)).decode(),
         "m": len(params.b),
         "K": len(params.c),
         "codes": [int(code) for code in codes],
@@ -31,6 +33,23 @@ def in_javascript(params, codes, temperature=1.0, top_p=1.0, seed=1, length=0):
     command = [NODE, ROOT / "tests" / "sampler.mjs"]
     run = subprocess.run(command, input=json.dumps(question), capture_output=True, text=True, check=True)
     return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("longest", [1, 3, 5])
+@pytest.mark.parametrize("text", ["novel", "short"])
+def test_the_5_gram_in_the_page_is_that_of_python(longest, text):
+    codes = CORPUS.codes[:20_000] if text == "novel" else np.array([0, 1, 2, 0, 1, 3, 1, 2], np.uint8)
+    K = int(codes.max()) + 1
+    read_ = CORPUS.codes[30_000:30_300] % K
+    question = {"codes": codes.tolist(), "K": K, "longest": longest, "read": read_.tolist()}
+    run = subprocess.run(
+        [NODE, ROOT / "tests" / "ngrams.mjs"], input=json.dumps(question), capture_output=True, text=True, check=True
+    )
+    tables = ngrams.count_ngrams(codes.astype(int), K, longest)
+    p = ngrams.ngram_probabilities(tables, read_.astype(int), K, ngrams.kneser_ney)[longest]
+    found = json.loads(run.stdout)
+    np.testing.assert_allclose(found["p"], p, rtol=1e-9)
+    np.testing.assert_allclose(found["total"], 1, rtol=1e-9)
 
 
 def weights(seed=0):

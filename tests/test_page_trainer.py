@@ -15,8 +15,8 @@ from rnn.measure.held_out import network_losses
 from rnn.model import Params
 from rnn.runs import Config
 from rnn.sampling import read
-from rnn.show import widget
-from rnn.show.widget import pack
+from rnn.show import web, widget
+from rnn.show.web import pack
 from rnn.training import ABSURD, advance, first_state, smooth, train
 from tests.conftest import ROOT
 
@@ -43,7 +43,7 @@ def question(config, K, steps, codes=None, **more):
         "K": K,
         "codes": codes.tolist(),
         "end": len(codes),
-        "weights": pack(first_state(K, config).params),
+        "weights": base64.b64encode(pack(first_state(K, config).params)).decode(),
         "steps": steps,
     } | more
 
@@ -132,8 +132,8 @@ def packed_for_the_page(tmp_path, monkeypatch, corpus=None, **settings):
     corpus = corpus or read_corpus(quick=True)
     config = Config(m=10, epochs=1, **settings)
     run = train(split(corpus).train, config, runs=tmp_path / "runs", show=False)
-    widget.trainer_in_page(run, corpus)
-    return run, corpus, json.loads((tmp_path / "figures" / corpus.id / "trainer.json").read_text("utf-8"))
+    widget.trainer(run, corpus)
+    return run, corpus, json.loads((tmp_path / "figures" / corpus.id / "training.json").read_text("utf-8"))
 
 
 def test_the_page_has_the_text_the_first_weights_and_the_curve(tmp_path, monkeypatch):
@@ -155,7 +155,7 @@ def test_the_page_says_so_if_it_cannot_repeat_a_run(tmp_path, monkeypatch, setti
 
 
 def test_the_page_has_the_beginning_of_a_long_text(tmp_path, monkeypatch):
-    monkeypatch.setattr(widget, "PAGE_CHARACTERS", 5_000)
+    monkeypatch.setattr(web, "PAGE_CHARACTERS", 5_000)
     _, corpus, packed = packed_for_the_page(tmp_path, monkeypatch, clip=float("inf"))
     assert packed["cut"]
     assert packed["end"] is None

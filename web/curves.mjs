@@ -28,7 +28,7 @@ export function valuesAt({ x: axis, curves }, x) {
 }
 
 export function mountCurves(svg) {
-  const panels = JSON.parse(svg.querySelector("metadata").textContent);
+  const panels = JSON.parse(svg.querySelector(".curves").textContent);
   const figure = svg.closest("figure");
   const reading = figure.querySelector(".values");
   const mark = document.createElementNS("http://www.w3.org/2000/svg", "path");
@@ -71,7 +71,10 @@ export function mountCurves(svg) {
     if (to === undefined || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     place = Math.max(0, Math.min(to, last));
-    show(panels[Math.floor(place / (KEY_STEPS + 1))], (place % (KEY_STEPS + 1)) / KEY_STEPS);
+    const panel = panels[Math.floor(place / (KEY_STEPS + 1))];
+    const ends = panel.curves.flatMap(({ x }) => [x[0], x.at(-1)]).map((x) => shareOf(panel.x, x)); // keys go where curves are
+    const [from, until] = [Math.max(0, Math.min(...ends)), Math.min(1, Math.max(...ends))];
+    show(panel, from + ((until - from) * (place % (KEY_STEPS + 1))) / KEY_STEPS);
   }
 
   const about = { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": panels.length * (KEY_STEPS + 1) - 1, "aria-valuenow": 0, "aria-valuetext": hint };

@@ -1,5 +1,6 @@
 // In Jupyter, VS Code, Colab: the page's sampler and trainer as an anywidget. Settings are traits of the model; weights and
 // texts come once, as bytes in a message that is no part of the model, so that no notebook is saved with them.
+import { bytes } from "./network.mjs";
 import { countsOf } from "./ngrams.mjs";
 import { mountSampler } from "./sampler.mjs";
 import { mountTrainer } from "./trainer.mjs";
@@ -24,29 +25,31 @@ function packedOf(model) {
 
 function renderSampler(model, section, { networks, text }, worker) {
   const of_model = () => Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
+  let saving = false; // what is saved here comes back as a change, which is none
   const save = () => {
-    for (const name of SETTINGS) model.set(name, sampler.settings[name]);
+    if (!sampler) return; // it writes before it is there
+    saving = true;
+    for (const [name, value] of Object.entries({ ...sampler.settings, text: sampler.text })) model.set(name, value);
+    saving = false;
     model.save_changes();
   };
-  const wrote = (text) => {
-    model.set("text", text);
-    save();
-  };
-  const sampler = mountSampler(section, networks, { counts: countsOf(text, worker), ...of_model(), wrote: (text) => queueMicrotask(() => wrote(text)) });
+  let sampler = null;
+  sampler = mountSampler(section, networks, { counts: countsOf(text, worker), ...of_model(), wrote: save });
+  save();
   section.addEventListener("input", save);
   section.addEventListener("network", ({ detail }) => sampler.hold({ name: "the one you have trained", ...detail }));
-  model.on(SETTINGS.map((name) => `change:${name}`).join(" "), () => sampler.set(of_model()));
-  model.on("change:text", () => model.get("text") !== sampler.text && sampler.show(model.get("text")));
+  model.on(SETTINGS.map((name) => `change:${name}`).join(" "), () => saving || sampler.set(of_model()));
+  model.on("change:text", () => saving || model.get("text") === sampler.text || sampler.show(model.get("text")));
 }
 
 async function render({ model, el }) {
   el.innerHTML = model.get("_markup");
   const section = el.firstElementChild;
-  section.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook has its own use for keys
+  section.addEventListener("keydown", (event) => event.ctrlKey || event.metaKey || event.stopPropagation()); // a notebook has its own use for letters
   const worker = beginner(model.get("_esm").replace(/^export .*$/m, ""));
   const packed = await packedOf(model);
   if (section.classList.contains("sampler")) renderSampler(model, section, packed, worker);
-  else mountTrainer(section, packed.training, packed.kernels, worker);
+  else mountTrainer(section, packed.training, packed.kernels.map(bytes), worker);
 }
 
 export default { render };

@@ -48,7 +48,7 @@ function begin() {
   }
   const kernels = [...document.querySelectorAll("script[type='application/wasm']")].flatMap((script) => script.textContent.split(" ").map(bytes));
   for (const section of document.querySelectorAll(".trainer")) mountTrainer(section, training, kernels, worker);
-  for (const svg of document.querySelectorAll("figure svg:has(metadata)")) mountCurves(svg);
+  for (const svg of document.querySelectorAll("figure svg:has(.curves)")) mountCurves(svg);
 }
 
 if (globalThis.document) begin();

@@ -29,7 +29,7 @@ def figure(fig, name, alt):
     """Show a figure; `alt` says what is to be seen in it, in a sentence for readers who cannot see it."""
     outlines, letters = (svg_of(fig, fonttype) for fonttype in ("path", "none"))
     if curves := packed_curves(fig):  # whose values the page tells
-        letters = letters.replace(">", f">\n<metadata>{html.escape(json.dumps(curves))}</metadata>", 1)
+        letters = letters.replace(">", f'>\n<metadata class="curves">{html.escape(json.dumps(curves))}</metadata>', 1)
     plt.close(fig)
     in_jupyter = themed(outlines).replace("<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1)
     markdown = f'![caption](figures/{name}.svg){{#fig-{name} alt="{_attribute(alt)}"}}'

@@ -63,13 +63,13 @@ def pack(params):
     return np.concatenate(arrays).tobytes()
 
 
-def packed_text(corpus, characters=PAGE_CHARACTERS):
+def packed_text(corpus):
     """Return the beginning of a text for a browser, with the end of its part for training if the text is whole."""
-    cut = len(corpus.codes) > characters
+    cut = len(corpus.codes) > PAGE_CHARACTERS
     return {
         "vocabulary": corpus.vocabulary,
         "end": None if cut else len(split(corpus).train.codes),
-        "text": gzip.compress(corpus.part(0, characters).text.encode(), mtime=0),
+        "text": gzip.compress(corpus.part(0, PAGE_CHARACTERS).text.encode(), mtime=0),
     }
 
 
