@@ -144,7 +144,7 @@ sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 
 test: setup data ## run the tests
 	@$(BIN)/python -m pytest
 
-lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start page
+lab: setup data build/fonts/ready $(KERNELS) ## open JupyterLab, on the notebooks' start page
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false

@@ -59,6 +59,12 @@ def test_the_page_in_a_browser(request, which):
     assert first != of_network
     assert seen["uncounted"]
     assert seen["networks"][0] == "the network"
+    networks, colours, step, reading, address = seen["lent"]
+    assert networks == ["the network", "the best network"], "each once"
+    assert colours[-1] == "unit 17: in quotes"
+    assert step == "0"
+    assert reading.startswith("Unit 17 after")
+    assert "network=the+best+network" in address
     hint, pointed, left, at_first, second, last = seen["values"]
     assert hint == left != pointed
     assert "training step" in pointed

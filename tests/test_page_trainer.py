@@ -133,7 +133,7 @@ def packed_for_the_page(tmp_path, monkeypatch, corpus=None, **settings):
     config = Config(m=10, epochs=1, **settings)
     run = train(split(corpus).train, config, runs=tmp_path / "runs", show=False)
     widget.trainer(run, corpus)
-    return run, corpus, json.loads((tmp_path / "figures" / corpus.id / "training.json").read_text("utf-8"))
+    return run, corpus, json.loads(next((tmp_path / "figures" / corpus.id).glob("training-*.json")).read_text("utf-8"))
 
 
 def test_the_page_has_the_text_the_first_weights_and_the_curve(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import unicodedata
 
 import html5lib
 import nbformat
+import pypandoc
 import pytest
 from pypdf import PdfReader
 
@@ -170,6 +171,20 @@ def test_live_only_cells_are_left_out(report, paper):
         assert only_live not in paper
     assert "%%prose" not in page + paper
     assert "{{" not in re.sub(r"(?s)<(style|script).*?</\1>", "", report.html)
+
+
+def test_a_later_sampler_lends_its_networks_to_the_first_and_paper_has_none(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(json.dumps({"name": f"{name} </script>"}))
+    first, both = f"{tmp_path}/one", f"{tmp_path}/one {tmp_path}/two"
+    blocks = "\n\n".join(f'::: {{.sampler files="{files}"}}\n:::' for files in (first, both))
+    settings = {"filters": [str(ROOT / "report" / "filter.lua")], "cworkdir": str(ROOT)}
+    page = html5lib.parse(pypandoc.convert_text(blocks, "html5", "markdown", **settings), namespaceHTMLElements=False)
+    assert [section.get("class") for section in page.iter("section")] == ["sampler"]
+    assert [json.loads(script.text)["name"] for script in page.iter("script")] == ["one </script>", "two </script>"]
+    (link,) = page.iter("a")
+    assert link.get("href") == "#sampler"
+    assert pypandoc.convert_text(blocks, "typst", "markdown", **settings).strip() == ""
 
 
 def test_the_paper_has_outline_metadata_and_tags(report):

@@ -44,7 +44,7 @@ export function mountCurves(svg) {
     const { width, height } = svg.viewBox.baseVal;
     mark.setAttribute("d", `M${(left + share * (right - left)) * width},${top * height}V${bottom * height}`);
     const at = values[0]?.[1].x ?? x;
-    const sentence = `${axis.name} ${inWords(at)}: ${values.map(([name, { y }]) => `${name} ${inWords(y)}`).join("; ") || "no curve is here"}`;
+    const sentence = `${axis.name} ${inWords(at)} · ${values.map(([name, { y }]) => `${name}: ${inWords(y)}`).join(" · ") || "no curve is here"}`;
     reading.textContent = sentence;
     svg.setAttribute("aria-valuetext", sentence);
     svg.setAttribute("aria-valuenow", place);

@@ -10,7 +10,7 @@ const packedIn = (selector) => [...document.querySelectorAll(selector)].map((scr
 
 // networks and names of their units, from wherever chapters have left them
 function networksOf(packed) {
-  const networks = packed.filter(({ snapshots }) => snapshots);
+  const networks = packed.filter(({ snapshots, name }, n) => snapshots && packed.findIndex((other) => other.name === name) === n);
   for (const { units, of } of packed) if (units) Object.assign(networks.find(({ name }) => name === of) ?? {}, { units });
   return networks;
 }

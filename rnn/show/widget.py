@@ -4,6 +4,8 @@ Both run in the browser (web/). In Jupyter they get weights and texts as bytes i
 them. For the page they are files, which the Markdown that stands beside a widget in a notebook's output names.
 """
 
+import hashlib
+
 import anywidget
 import traitlets
 from traitlets import Float, Int, Unicode
@@ -97,7 +99,9 @@ def trainer(run, corpus, alpha=0.999):
 
 
 def _file(corpus, name, packed):
-    path = ROOT / "figures" / corpus.id / f"{name.replace(' ', '-')}.json"
+    data = web.as_json(packed).encode()
+    kept = f"{name.replace(' ', '-')}-{hashlib.sha256(data).hexdigest()[:8]}.json"  # an experiment's is another
+    path = ROOT / "figures" / corpus.id / kept
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, web.as_json(packed).encode())
+    write_atomically(path, data)
     return path
