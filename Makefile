@@ -32,6 +32,8 @@ override CORPUS := build/joined/$(TEXT).txt
 TEXT := $(TEXT)-joined
 endif
 BUILD := build$(if $(TEXT),/$(TEXT))$(if $(QUICK),/quick)
+# among the runs, so that it goes when they go
+TRAINED := runs/trained$(if $(TEXT),-$(TEXT))$(if $(QUICK),-quick)
 SETTINGS := $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
 
 # What git keeps of a notebook (.gitattributes): no outputs, nothing that JupyterLab adds when it saves
@@ -94,9 +96,9 @@ build/compiled-float32 build/compiled-float64: build/compiled-%: rnn/kernel.py |
 
 build/compiled-float64: | build/compiled-float32 # one at a time: they share a list of what is compiled
 
-$(BUILD)/trained: $(BUILD)/text rnn/choices.py rnn/sweep.py | $(READY) build/compiled-float32 $(BUILD)/heading
+$(TRAINED): $(BUILD)/text rnn/choices.py rnn/sweep.py | $(READY) build/compiled-float32 $(BUILD)/heading
 	$(call stage,Training,$(BIN)/python -m rnn.choices $(SETTINGS))
-	@touch $@
+	@mkdir -p $(@D) && touch $@
 
 build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@$(BIN)/python report/fonts.py build/fonts
@@ -121,7 +123,7 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 	@$(BIN)/python report/heading.py && mkdir -p $(BUILD) && touch $@
 
 # execute.py keeps the outputs where only sentences have changed
-$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(BUILD)/trained build/compiled-float64
+$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(TRAINED) build/compiled-float64
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
 REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
@@ -135,14 +137,14 @@ report: .git/filtered $(BUILD)/report.html $(BUILD)/report.pdf ## execute the no
 	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 
-train: .git/filtered $(BUILD)/trained ## train all that the notebooks ask for, without the report
+train: .git/filtered $(TRAINED) ## train all that the notebooks ask for, without the report
 
 sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 and 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
 	@rm -f $(BUILD)/0[56]_*.ipynb # the next report shows what was trained, even if this is stopped
 	@$(BIN)/python -m rnn.choices $(SETTINGS) ALL=1
 
-test: setup data ## run the tests
-	@$(BIN)/python -m pytest
+test: setup data build/compiled-float32 build/compiled-float64 ## run the tests
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
 lab: setup data build/fonts/ready $(KERNELS) ## open JupyterLab, on the notebooks' start page
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb

@@ -8,12 +8,13 @@ import { chromium } from "playwright-core";
 
 const [executablePath, page] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
 
 async function open(width, colorScheme) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
   const tab = await context.newPage();
+  tab.setDefaultTimeout(0); // a slow machine may take its time
   tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
   tab.on("console", (message) => seen.complaints.push(message.text()));
   tab.on("pageerror", (error) => seen.complaints.push(error.message));
@@ -116,6 +117,7 @@ const names = { of: best.name, units: { "in quotes": 17 } };
 const lent = join(mkdtempSync(join(tmpdir(), "page-")), "report.html");
 writeFileSync(lent, readFileSync(page, "utf8").replace("</main>", () => `${later(best)}${later(ours)}${later(names)}</main>`));
 const second = await browser.newPage();
+second.setDefaultTimeout(0);
 await second.goto(pathToFileURL(lent).href);
 await second.waitForSelector(".sampler[data-draws]");
 seen.lent = [await second.locator(".sampler [name=network] option").allTextContents()];
@@ -176,6 +178,7 @@ seen.took = await tab.evaluate(async () => {
 });
 const phone = await browser.newContext({ viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
 const touched = await phone.newPage();
+touched.setDefaultTimeout(0); // a slow machine may take its time
 await touched.goto(pathToFileURL(page).href);
 await touched.waitForSelector(".sampler[data-draws]");
 await touched.locator(".sampler .drawn span").nth(60).tap();

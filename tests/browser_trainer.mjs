@@ -9,6 +9,7 @@ const seen = { requests: [], complaints: [] };
 
 async function open(script = () => {}) {
   const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  tab.setDefaultTimeout(0); // a slow machine may take its time
   tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
   tab.on("console", (message) => seen.complaints.push(message.text()));
   tab.on("pageerror", (error) => seen.complaints.push(error.message));
@@ -46,13 +47,17 @@ await reached(1);
 seen.first = await loss();
 seen.heldOutAtFirst = await heldOut();
 await tab.waitForTimeout(300);
-await tab.evaluate(() => (globalThis.longest = 0));
+const scroll = () => tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
+const longest = () => tab.evaluate(() => [globalThis.longest, (globalThis.longest = 0)][0]);
+await longest();
+for (let n = 0; n < 20; n++) await scroll();
+seen.longestBefore = await longest();
 await field("train").click();
-while ((await number("step")) < 2000) await tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
+while ((await number("step")) < 2000) await scroll();
 seen.rate = await number("rate");
 await field("train").click();
 seen.heldOut = await heldOut();
-[seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await tab.evaluate(() => globalThis.longest)];
+[seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await longest()];
 seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);
 seen.text = await trainer.locator(".drawn").textContent();
 seen.colours = await trainer.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.style.getPropertyValue("--bits"))).size);

@@ -16,6 +16,14 @@ def make(*arguments, cwd=ROOT, **environment):
     return subprocess.run(["make", *arguments], cwd=cwd, capture_output=True, text=True, env=inherited | environment)
 
 
+def pytest_collection_modifyitems(items):
+    """Let the tests that build reports in the one copy of the project run in one process, and begin first."""
+    builds = [item for item in items if "project" in item.fixturenames]
+    for item in builds:
+        item.add_marker(pytest.mark.xdist_group("reports"))
+    items[:] = builds + [item for item in items if item not in builds]
+
+
 class Project(NamedTuple):
     """A copy of the project, with the environment of the one that is tested: tests build here, and leave no trace."""
 
@@ -58,6 +66,11 @@ def project(tmp_path_factory):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     shutil.copy2(ROOT / "data" / "moby-dick.txt", folder / "data")
+    # the kernel as it was compiled for these files; Numba knows by their times that they are the same
+    shutil.copytree(ROOT / "rnn" / "__pycache__", folder / "rnn" / "__pycache__")
+    (folder / "build").mkdir()
+    for compiled in (ROOT / "build").glob("compiled-*"):
+        shutil.copy2(compiled, folder / "build")
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     return Project(folder)
 

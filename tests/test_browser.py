@@ -99,7 +99,8 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert seen["heldOut"] < seen["heldOutAtFirst"]
     assert seen["first"] == seen["firstAgain"] == seen["restored"], "the same weights again"
     assert seen["rate"] > 0
-    assert seen["longest"] < 200, "milliseconds in which the page answers nothing"
+    # milliseconds in which the page answers nothing; a machine with other work has such ones without training too
+    assert seen["longest"] < 200 + 2 * seen["longestBefore"]
     assert len(seen["text"]) >= 300
     assert seen["colours"] > 5
     assert seen["lines"] == 2  # the curve, and its entry in the legend

@@ -1,5 +1,21 @@
+import pytest
+
 from rnn import choices
-from rnn.choices import CHOICES, FULL, NETWORK, SEEDS, SHORT, budget_on_disk, grid, searched, seeds, table
+from rnn.choices import (
+    BASE,
+    CHOICES,
+    FULL,
+    NETWORK,
+    NEWEST,
+    SEEDS,
+    SHORT,
+    WARM,
+    budget_on_disk,
+    grid,
+    searched,
+    seeds,
+    table,
+)
 from rnn.corpus import read_corpus
 from rnn.runs import Config
 
@@ -19,16 +35,22 @@ def test_the_grid_has_the_seeds_every_choice_and_the_searched_each_once():
     assert len(set(seeds())) == SEEDS
     for budget in (SHORT, FULL):
         configs = grid(N, budget)
-        of_choices = {config for of_setting in table(N, budget).values() for config in of_setting}
+        tables = [table(N, budget, base) for base in (NETWORK, WARM)]
+        of_choices = {config for of in tables for of_setting in of.values() for config in of_setting}
+        long = {*seeds(WARM, budget.long), *seeds(NEWEST, budget.long)}
         assert len(configs) == len(set(configs))
-        assert set(seeds()) | set(searched(N, budget)) | of_choices == set(configs)
-        for (name, label), of_setting in table(N, budget).items():
-            (changes,) = (choice.settings[label] for choice in CHOICES if choice.name == name)
-            assert len(of_setting) == (SEEDS if NETWORK.replace(**changes) == NETWORK else budget.seeds)
-            assert of_setting == [
-                NETWORK.replace(epochs=budget.epochs, seed=n, **changes) for n in range(len(of_setting))
-            ]
+        assert {*seeds(), *long, *searched(N, budget), *of_choices} == set(configs)
     assert all(config.m == 100 and config.steps(N) <= 1.001 * NETWORK.steps(N) for config in searched(N, FULL))
+
+
+@pytest.mark.parametrize("base", [NETWORK, WARM])
+@pytest.mark.parametrize("budget", [SHORT, FULL])
+def test_a_setting_has_its_seeds_and_the_base_more(base, budget):
+    unchanged = base.replace(epochs=budget.epochs)
+    for (name, label), of_setting in table(1_000_000, budget, base).items():
+        (changes,) = (choice.settings[label] for choice in CHOICES if choice.name == name)
+        assert len(of_setting) == (BASE if unchanged.replace(**changes) == unchanged else budget.seeds)
+        assert of_setting == seeds(unchanged.replace(**changes), len(of_setting))
 
 
 def test_a_short_text_has_a_grid_of_what_it_is_long_enough_for():

@@ -145,7 +145,7 @@ def test_the_share_of_places_at_which_a_run_is_lost_is_that_of_costs_above_one_b
     text = CORPUS.part(0, 3_000)
     run = train(text, Config(m=8, T=10, epochs=1), runs=tmp_path, show=False)
     state = run.state()
-    wild = state._replace(params=state.params._replace(W=40 * state.params.W, V=9 * state.params.V))
+    wild = state._replace(params=state.params._replace(W=5 * state.params.W, V=9 * state.params.V))
     part = slice(1_000, 3_000)
     share = (cost_of_zero(wild.params, text.codes, part, wild.h[-1]) > 1).mean()
     assert 0 < lost_from_zero(SimpleNamespace(state=lambda: wild), text.codes, part) == share < 1

@@ -1,4 +1,4 @@
-"""The kernel's functions by themselves; its doors: what they let through is in bounds, and BLAS has one thread inside."""
+"""The kernel's functions, and its doors: what they let through is in bounds, and BLAS has one thread inside."""
 
 import subprocess
 import sys

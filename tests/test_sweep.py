@@ -18,7 +18,7 @@ from filelock import FileLock
 from rnn import sweep as sweep_module
 from rnn.corpus import ROOT, read_corpus
 from rnn.runs import Config, RunError, read_run, run_directory
-from rnn.sweep import sweep
+from rnn.sweep import Job, sweep
 from rnn.training import train
 from tests.test_training import VERY_LONG
 
@@ -165,7 +165,7 @@ def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
     lock = FileLock(run_directory(TEXT, TABLE[0], runs=tmp_path) / "lock", thread_local=False)
     lock.acquire()
     threading.Timer(1.5, lock.release).start()
-    files = sweep_module.train_there(TEXT, TABLE[0], tmp_path)
+    files = sweep_module.train_there(Job(TEXT, TABLE[0]), {}, tmp_path)
     assert not lock.is_locked
     assert set(files) >= {"losses.f64", "checkpoint"}
 
@@ -178,7 +178,7 @@ from types import SimpleNamespace
 import psutil
 from rnn import runs
 workers, runs.RUNS = int(sys.argv.pop(1)), Path(sys.argv.pop(1))
-from rnn import sweep
+from rnn import choices, sweep
 
 def said(word, function, **ours):
     def call(*arguments, **settings):
@@ -190,7 +190,7 @@ sweep.LocalCluster = said("starting", sweep.LocalCluster, n_workers=workers)
 sweep._as_completed = said("training", sweep._as_completed)
 sweep.contextlib = SimpleNamespace(ExitStack=ExitStack, suppress=said("closing", suppress))  # said inside `_close`
 try:
-    sweep.main()
+    choices.main()
 finally:
     workers = [process for process in psutil.Process().children() if "spawn_main" in " ".join(process.cmdline())]
     print(len(workers), "workers are left", flush=True)
@@ -275,7 +275,9 @@ def test_a_worker_with_other_code_is_refused_and_nothing_of_it_comes_home(tmp_pa
 DIE = "import os; from rnn import sweep; sweep.train_there = lambda *_: os._exit(1)"
 
 
-def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, worker):
+def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, worker, monkeypatch):
+    monkeypatch.setattr(sweep_module, "GONE_SECONDS", VERY_LONG)
+
     def begin_again():
         for _ in range(8):
             worker(DIE).wait()
@@ -290,6 +292,7 @@ def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, work
 
 def test_a_run_that_kills_every_worker_is_given_up(tmp_path, scheduler, worker, monkeypatch):
     monkeypatch.setattr(sweep_module, "DEATHS", 1)
+    monkeypatch.setattr(sweep_module, "GONE_SECONDS", VERY_LONG)
     ended = threading.Event()
 
     def begin_again():
