@@ -4,7 +4,7 @@ import { chromium } from "playwright-core";
 const [executablePath, address] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 const tab = await browser.newPage({ viewport: { width: 1400, height: 2400 } });
-tab.setDefaultTimeout(+(process.env.WAIT ?? 180_000));
+tab.setDefaultTimeout(180_000);
 const seen = {};
 await tab.goto(address);
 await tab.locator(".jp-Notebook .jp-CodeCell").first().waitFor();
