@@ -73,6 +73,7 @@ await tab.keyboard.press("ArrowRight");
 seen.readingByKey = await sampler.locator(".reading").textContent();
 const tints = () => sampler.locator(".drawn span").evaluateAll((spans) => spans.map((span) => +span.style.getPropertyValue("--bits")));
 await sampler.locator("[name=colour]").selectOption("leaned");
+await tab.mouse.move(0, 0);
 await sampler.locator(".drawn span").nth(80).hover();
 [seen.leaned, seen.tints] = [await sampler.locator(".reading").textContent(), await tints()];
 await sampler.locator("[name=colour]").selectOption("unit");

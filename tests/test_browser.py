@@ -46,7 +46,7 @@ def test_the_page_in_a_browser(request, which):
     assert "leaned on" in seen["leaned"]
     assert max(seen["tints"][:80]) == 12, "the strongest colour is on an earlier character"
     assert max(seen["tints"][80:]) == 0, "what comes after it did not matter"
-    assert "Unit 1 after" in seen["unit"][0]
+    assert "Unit 0 after" in seen["unit"][0]
     assert seen["unit"][1] > 0
     drawn, address, sent = seen["address"]
     assert "temperature=0.95" in address
