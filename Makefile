@@ -105,6 +105,13 @@ build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
 	@$(BIN)/python report/fonts.py build/fonts
 	@touch $@
 
+# the trainer's kernel, once for processors that multiply and add at once. A warning less: an address has 32 bits, always
+ASC := node node_modules/assemblyscript/bin/asc.js -Os --noAssert --runtime stub --enable simd --use abort= --disableWarning 201
+KERNELS := build/web/kernel.wasm build/web/kernel-fused.wasm
+build/web/kernel-fused.wasm: ASC += --enable relaxed-simd
+$(KERNELS): web/kernel.ts node_modules/ready | $(READY)
+	@mkdir -p build/web && $(ASC) $< -o $@
+
 build/joined/%.txt: | $(READY)
 	@mkdir -p $(@D) && $(BIN)/python -m rnn.corpus "$$ORIGINAL" $@ > /dev/null
 
@@ -120,7 +127,7 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 $(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(TRAINED) build/compiled-float64
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
-REPORT := report.yaml notebooks $(wildcard report/*) # the folder too: a notebook may have gone
+REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
 $(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
 	$(call stage,report.html and report.pdf,$(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK))
 
@@ -144,11 +151,11 @@ sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 
 test: setup data build/compiled-float32 build/compiled-float64 ## run the tests
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
-lab: setup data build/fonts/ready ## open JupyterLab, on the notebooks' start page
+lab: setup data build/fonts/ready $(KERNELS) ## open JupyterLab, on the notebooks' start page
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
-bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt ## measure the speed against what people would use instead
+bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
 	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
 	@rm -f build/08_*.ipynb build/*/08_*.ipynb # the next report shows what was measured
 

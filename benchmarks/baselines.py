@@ -4,14 +4,20 @@ All start from the same parameters, take the same steps on the same sequences, a
 take steps with config.B sequences and either optimiser, the others with one sequence and AdaGrad.
 """
 
+import atexit
+import base64
 import ctypes
+import json
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from rnn import model
 from rnn.model import Params
+from rnn.show.web import pack
 from rnn.training import advance, plan
 
 
@@ -128,6 +134,35 @@ def build_c(folder):
         return losses
 
     return c_float32
+
+
+def build_web(folder):
+    """Return the function of the page's kernel, as `make` compiled it, run by Node; None without either."""
+    node, kernel = shutil.which("node", path=Path(sys.prefix) / "bin"), Path(folder) / "web" / "kernel-fused.wasm"
+    if not (node and kernel.exists()):
+        return None
+    script = Path(__file__).with_name("web.mjs")
+    process = subprocess.Popen([node, script, kernel], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.kill)
+    sent = None
+
+    def web_float32(codes, params, steps, config):
+        """The page's kernel in WebAssembly, float32; the text goes to Node once."""
+        nonlocal sent
+        settings = {"m": len(params.b), "T": config.T, "rate": config.learning_rate, "clip": config.clip}
+        asked = {
+            "settings": settings,
+            "K": len(params.c),
+            "weights": base64.b64encode(pack(params)).decode(),
+            "steps": steps,
+        }
+        if sent is not codes:
+            asked["codes"] = codes.tolist()
+        sent = codes
+        print(json.dumps(asked), file=process.stdin, flush=True)
+        return np.frombuffer(base64.b64decode(process.stdout.readline()))
+
+    return web_float32
 
 
 def _torch(codes, params, steps, config, compiled):

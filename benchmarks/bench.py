@@ -2,9 +2,9 @@
 
     python benchmarks/bench.py build [QUICK]
 
-All run in one process, in turns, one thread each (`make bench` sees to that). The table has medians with the range;
-`build/bench.json` has the medians, in microseconds a step, `build/bench.svg` the figure of README. Before anything is
-timed, all must give the same losses.
+All run in turns, one thread each (`make bench` sees to that), in one process; Node runs the page's kernel. The table
+has medians with the range; `build/bench.json` has the medians, in microseconds a step, `build/bench.svg` the figure of
+README. Before anything is timed, all must give the same losses.
 """
 
 import json
@@ -86,6 +86,8 @@ def main():
     implementations = dict(baselines.QUICK)
     if c_float32 := baselines.build_c(folder):
         implementations["c_float32"] = c_float32
+    if web_float32 := baselines.build_web(folder):
+        implementations["web_float32"] = web_float32
     if not quick:
         implementations |= runnable(baselines.FULL, codes, params)
     check_same_losses(implementations, codes, params)
@@ -151,6 +153,7 @@ SHOWN = {
     "kernel_float32": ("the kernel, float32", plots.BLUE),
     "kernel_float64": ("the kernel, float64", plots.BLUE),
     "c_float32": ("C for these sizes, float32", plots.ORANGE),
+    "web_float32": ("the page's, WebAssembly, float32", plots.ORANGE),
     "jax_scan": ("JAX, one jit, float32", plots.GREEN),
     "numpy_reference": ("NumPy, model.py, float32", plots.GREY),
     "torch_eager": ("PyTorch, eager", plots.GREY),

@@ -53,7 +53,8 @@ local function inline_svg(image, identifier)
   svg = svg:gsub(' id="', ' id="' .. identifier .. '-'):gsub('href="#', 'href="#' .. identifier .. '-')
   svg = svg:gsub('url%(#', 'url(#' .. identifier .. '-')
   local alt = escaped(pandoc.utils.stringify(image.caption))
-  return pandoc.RawInline('html', '<svg role="img" aria-label="' .. alt .. '"' .. svg:sub(5))
+  local values = svg:find '<metadata class="curves">' and '<p class="values">Point at the curves, or go along them with the arrow keys, to read their values.</p>' or ''
+  return pandoc.RawInline('html', '<svg role="img" aria-label="' .. alt .. '"' .. svg:sub(5) .. values)
 end
 
 local function Figure(figure)
@@ -129,18 +130,31 @@ local function Blocks(blocks)
   return merged
 end
 
--- ::: {.sampler file="…"} :::  is the sampler, with the weights of a file in it; paper has none
-local function sampler(div)
+-- ::: {.trainer files="…"} ::: is the trainer, with what files have packed in it; paper has none. The first ::: {.sampler}
+-- is the sampler; a later one lends it what files have more, and leads to it
+local lent = {}
+local function interactive(div, name)
   if typst then return {} end
-  local weights = read(div.attributes.file):gsub('<', '\\u003c')
-  local section = read('report/sampler.html'):gsub('>weights<', function() return '>' .. weights .. '<' end)
+  local scripts = ''
+  for file in div.attributes.files:gmatch '%S+' do
+    if not lent[file] then
+      local packed = read(file):gsub('<', '\\u003c')
+      scripts = scripts .. '<script type="application/json" class="packed">' .. packed .. '</script>'
+    end
+    lent[file] = true
+  end
+  if name == 'trainer' then scripts = scripts .. '<script type="application/wasm"></script>' end
+  if lent[name] then return pandoc.RawBlock('html', '<p class="lent">Draw from it in <a href="#sampler">the sampler</a> of this page.</p>' .. scripts) end
+  lent[name] = true
+  local section = read('web/' .. name .. '.html'):gsub('</section>%s*$', function() return scripts .. '</section>' end)
   return pandoc.RawBlock('html', section)
 end
 
 local function Div(div)
   -- `false`: what comes back is not walked through again
   if div.classes:includes 'texts' then return texts(div), false end
-  if div.classes:includes 'sampler' then return sampler(div), false end
+  if div.classes:includes 'sampler' then return interactive(div, 'sampler'), false end
+  if div.classes:includes 'trainer' then return interactive(div, 'trainer'), false end
   if div.classes:includes 'code' then return folded(div), false end
 end
 

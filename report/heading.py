@@ -70,8 +70,11 @@ def as_value(result):
     return Estimate(*(math.nan if part is None else part for part in result))
 
 
-def with_results(paragraph, results):
-    """Return a paragraph in which the results stand in the place of their names in braces, each as literal Markdown."""
+def with_results(paragraph, results, linked=False):
+    """Return a paragraph in which the results stand in the place of their names in braces, each as literal Markdown.
+
+    In the page they are links that lead to where a notebook gives them.
+    """
 
     def value(match):
         name, spec = match[1], (match[2] or ":")[1:]
@@ -81,7 +84,8 @@ def with_results(paragraph, results):
             shown = text(as_value(results[name]), spec)
         except (TypeError, ValueError) as error:
             sys.exit(f"report.yaml: {match[0]} cannot be written: {error}.")
-        return unbroken(inline(shown))
+        literal = unbroken(inline(shown))
+        return f"[{literal}](#result-{name})" if linked else literal
 
     return NAME.sub(value, paragraph)
 
@@ -97,7 +101,7 @@ def variables(chosen, results, quick, to):
         given["made-on"] = f"year: {made_on.tm_year}, month: {made_on.tm_mon}, day: {made_on.tm_mday}"
     for key in PARAGRAPHS:
         if key in chosen:
-            markdown = with_results(chosen[key], results)
+            markdown = with_results(chosen[key], results, linked=(to, key) == ("html5", "abstract"))
             given[key] = pypandoc.convert_text(markdown, to, format="markdown-smart-raw_html-raw_tex-raw_attribute")
     return [f"--variable={key}={value}" for key, value in given.items()] + ["--variable=quick=true"] * quick
 

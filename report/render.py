@@ -20,6 +20,9 @@ from heading import read_heading, variables
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
+from rnn.show import web
+from rnn.show.outputs import RESULTS
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
 KATEX = ROOT / "node_modules" / "katex" / "dist"
@@ -41,6 +44,8 @@ def notebook_to_markdown(path, media, figures):
     resources = {"unique_key": path.stem, "output_files_dir": str(media.relative_to(ROOT))}
     notebook = nbformat.read(path, 4)
     for data in outputs_of(notebook):
+        if RESULTS in data:  # where the abstract's links lead
+            data["text/markdown"] = "".join(f"[]{{#result-{name} .result}}" for name in data[RESULTS])
         if name := re.match(r"!\[caption\]\(figures/([\w-]+)\.svg\)", data.get("text/markdown", "")):
             write(figures / f"{name[1]}.svg", data["image/svg+xml"].encode())
             there = (figures / f"{name[1]}.svg").relative_to(ROOT)
@@ -61,7 +66,10 @@ def results_of(paths):
     """Return the values that the notebooks gave with `show.results`."""
     results = {}
     for data in (data for path in paths for data in outputs_of(nbformat.read(path, 4))):
-        results |= data.get("application/vnd.rnn.results+json", {})
+        for name, value in data.get(RESULTS, {}).items():
+            if name in results:
+                sys.exit(f"Two results are called {name}.")
+            results[name] = value
     return results
 
 
@@ -157,8 +165,10 @@ def main():
     heading = variables(chosen, results, quick, "html5")
     page = pandoc(markdown, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
     # into empty elements, which no text in the page can look like: its < is escaped
-    sampler, style = ((HERE / name).read_text("utf-8") for name in ("sampler.mjs", "style.css"))
-    page = page.replace('<script type="module"></script>', f'<script type="module">\n{sampler}</script>', 1)
+    style = web.style("page") + (HERE / "style.css").read_text("utf-8")
+    in_base64 = " ".join(base64.b64encode(kernel).decode() for kernel in web.kernels())
+    page = page.replace('<script type="module"></script>', f'<script type="module">\n{web.script("page")}</script>', 1)
+    page = page.replace('"application/wasm"><', f'"application/wasm">{in_base64}<', 1)
     page = policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
 
     source = pandoc(markdown, "typst-smart", "template.typ", *variables(chosen, results, quick, "typst"))

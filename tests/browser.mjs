@@ -1,6 +1,8 @@
 // The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -13,7 +15,7 @@ async function open(width, colorScheme) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
   const tab = await context.newPage();
   tab.setDefaultTimeout(0); // a slow machine may take its time
-  tab.on("request", (request) => /^(data:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
+  tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
   tab.on("console", (message) => seen.complaints.push(message.text()));
   tab.on("pageerror", (error) => seen.complaints.push(error.message));
   await tab.addInitScript(() => {
@@ -48,7 +50,7 @@ let before = await sampler.getAttribute("data-draws");
 seen.title = await tab.title();
 seen.first = await text();
 seen.moved = {};
-for (const [name, key] of [["step", "Home"], ["temperature", "ArrowLeft"], ["top-p", "ArrowLeft"], ["length", "ArrowRight"]]) {
+for (const [name, key] of [["step", "Home"], ["temperature", "ArrowLeft"], ["top_p", "ArrowLeft"], ["length", "ArrowRight"]]) {
   const [was, barsWere] = [await text(), await bars()];
   await sampler.locator(`[name=${name}]`).press(key);
   await done();
@@ -57,7 +59,7 @@ for (const [name, key] of [["step", "Home"], ["temperature", "ArrowLeft"], ["top
   await done();
 }
 seen.back = await text();
-await sampler.locator("button").click();
+await sampler.locator("[name=another]").click();
 await done();
 seen.another = await text();
 await sampler.locator("[name=seed]").fill("1");
@@ -69,15 +71,118 @@ await sampler.locator(".drawn").focus();
 await tab.keyboard.press("ArrowRight");
 await tab.keyboard.press("ArrowRight");
 seen.readingByKey = await sampler.locator(".reading").textContent();
+const tints = () => sampler.locator(".drawn span").evaluateAll((spans) => spans.map((span) => +span.style.getPropertyValue("--bits")));
+await sampler.locator("[name=colour]").selectOption("leaned");
+await tab.mouse.move(0, 0);
+await sampler.locator(".drawn span").nth(80).hover();
+[seen.leaned, seen.tints] = [await sampler.locator(".reading").textContent(), await tints()];
+await sampler.locator("[name=colour]").selectOption("unit");
+seen.unit = [await sampler.locator(".reading").textContent(), await sampler.locator(".drawn .negative").count()];
+await sampler.locator("[name=colour]").selectOption("surprise");
+await sampler.locator("[name=temperature]").press("ArrowLeft");
+await done();
+seen.address = [await text(), new URL(tab.url()).hash];
+const sent = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+await sent.goto(tab.url());
+await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 0 && document.querySelector(".sampler [name=temperature]").value === "0.95");
+await sent.waitForTimeout(1500);
+seen.address.push(await sent.locator(".sampler .drawn").textContent());
+await sampler.locator("[name=temperature]").press("ArrowRight");
+await done();
 await sampler.locator("[name=prime]").fill("\u{10FFFF}");
 seen.unknown = await sampler.locator("[role=alert]").textContent();
 seen.kept = await text();
+// a 5-gram beside it; a second network, and names of units, that a later chapter has lent
+await sampler.locator("[name=prime]").fill("\n");
+await done();
+const beside = async () => {
+  await tab.waitForFunction(() => document.querySelector(".sampler").dataset.counted === document.querySelector(".sampler").dataset.draws);
+  return sampler.locator(".counted").textContent();
+};
+await sampler.locator("[name=count]").check();
+seen.counted = [await beside()];
+await sampler.locator("[name=seed]").fill("2");
+await done();
+seen.counted.push(await beside());
+await sampler.locator("[name=seed]").fill("1");
+await done();
+seen.counted.push(await beside(), await text());
+await sampler.locator("[name=count]").uncheck();
+seen.uncounted = await sampler.locator(".counted").isHidden();
+seen.networks = await sampler.locator("[name=network] option").allTextContents();
+
+const later = (packed) => `<script type="application/json" class="packed">${JSON.stringify(packed).replaceAll("<", "\\u003c")}</script>`;
+const ours = JSON.parse(await sampler.locator("script.packed").textContent());
+const best = { ...ours, name: "the best network", snapshots: ours.snapshots.slice(0, 1) };
+const names = { of: best.name, units: { "in quotes": 17 } };
+const lent = join(mkdtempSync(join(tmpdir(), "page-")), "report.html");
+writeFileSync(lent, readFileSync(page, "utf8").replace("</main>", () => `${later(best)}${later(ours)}${later(names)}</main>`));
+const second = await browser.newPage();
+second.setDefaultTimeout(0);
+await second.goto(pathToFileURL(lent).href);
+await second.waitForSelector(".sampler[data-draws]");
+seen.lent = [await second.locator(".sampler [name=network] option").allTextContents()];
+const before_ = await second.locator(".sampler .drawn").textContent();
+await second.locator(".sampler [name=network]").selectOption("the best network");
+await second.waitForFunction((before) => document.querySelector(".sampler .drawn").textContent !== before, before_);
+seen.lent.push(await second.locator(".sampler [name=colour] option").allTextContents(), await second.locator(".sampler label:has([name=step]) output").textContent());
+await second.locator(".sampler [name=colour]").selectOption("unit 17");
+seen.lent.push(await second.locator(".sampler .reading").textContent(), new URL(second.url()).hash);
+rmSync(dirname(lent), { recursive: true });
+await second.close();
+
+// the values of curves
+const curves = tab.locator("#fig-loss svg");
+const values = () => tab.locator("#fig-loss .values").textContent();
+const wait = await values();
+await curves.scrollIntoViewIfNeeded();
+const box = await curves.boundingBox();
+await tab.mouse.move(box.x + 0.3 * box.width, box.y + 0.5 * box.height);
+seen.values = [wait, await values()];
+await tab.mouse.move(box.x, box.y - 20);
+seen.values.push(await values());
+await curves.focus();
+for (const key of ["Home", "ArrowRight", "End"]) {
+  await tab.keyboard.press(key);
+  seen.values.push(await values());
+}
+seen.curves = JSON.parse(await tab.locator("#fig-loss .curves").textContent());
+
+// one key for all code; the abstract's numbers lead to where they come from
+const open_ = () => tab.locator("details.code[open]").count();
+seen.code = [await open_()];
+await tab.locator("body").press("c");
+seen.code.push(await open_(), await tab.locator("details.code").count());
+await tab.emulateMedia({ media: "print" });
+seen.print = await tab.evaluate(() => ["details.code pre", ".sampler .drawn", ".trainer .loss", "#fig-loss svg"].map((name) => document.querySelector(name).checkVisibility()));
+await tab.emulateMedia({ media: "screen" });
+await tab.locator("body").press("c");
+seen.code.push(await open_());
+await sampler.locator("[name=prime]").press("c");
+seen.code.push(await open_());
+seen.from = await tab.locator(".abstract a").evaluateAll((links) => links.map((link) => [link.textContent, document.querySelector(link.hash)?.closest("section[id^=chapter]")?.id]));
+
+// nothing moves for who wants that, and the answer is there within a frame or two
+seen.took = await tab.evaluate(async () => {
+  const slider = document.querySelector(".sampler [name=temperature]");
+  const section = document.querySelector(".sampler");
+  const taken = [];
+  for (let n = 0; n < 10; n++) {
+    const before = section.dataset.draws;
+    const began = performance.now();
+    slider.value = 0.5 + 0.05 * n;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    while (section.dataset.draws === before) await new Promise((resolve) => requestAnimationFrame(resolve));
+    taken.push(performance.now() - began);
+  }
+  return taken;
+});
 const phone = await browser.newContext({ viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
 const touched = await phone.newPage();
 touched.setDefaultTimeout(0); // a slow machine may take its time
 await touched.goto(pathToFileURL(page).href);
 await touched.waitForSelector(".sampler[data-draws]");
-await touched.locator(".drawn span").nth(60).tap();
-seen.readingByTouch = await touched.locator(".reading").textContent();
+await touched.locator(".sampler .drawn span").nth(60).tap();
+seen.readingByTouch = await touched.locator(".sampler .reading").textContent();
 process.stdout.write(JSON.stringify(seen));
 await browser.close();

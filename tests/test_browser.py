@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from rnn.corpus import encode
+from rnn.runs import Config, RunError, read_saved
+from rnn.sampling import sample
 from tests.conftest import ROOT
 
 ON_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -14,10 +18,10 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 without_browser = pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="there is no Chromium here")
 
 
-def seen_in_browser(report):
+def seen_in_browser(report, script="browser.mjs", *more):
     assert CHROMIUM, "a test server must have Chromium"
     node = Path(sys.prefix) / "bin" / "node"
-    command = [node, ROOT / "tests" / "browser.mjs", CHROMIUM, report.folder / "report.html"]
+    command = [node, ROOT / "tests" / script, CHROMIUM, report.folder / "report.html", *more]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -40,5 +44,92 @@ def test_the_page_in_a_browser(request, which):
     assert "surprised the network by" in seen["reading"]
     assert "surprised the network by" in seen["readingByKey"]
     assert "surprised the network by" in seen["readingByTouch"]
+    assert "leaned on" in seen["leaned"]
+    assert max(seen["tints"][:80]) == 12, "the strongest colour is on an earlier character"
+    assert max(seen["tints"][80:]) == 0, "what comes after it did not matter"
+    assert "Unit 0 after" in seen["unit"][0]
+    assert seen["unit"][1] > 0
+    drawn, address, sent = seen["address"]
+    assert "temperature=0.95" in address
+    assert drawn == sent, "the address has all that decides the text"
     assert "has never seen “U+10FFFF”" in seen["unknown"]
     assert seen["kept"] == seen["again"], "what cannot be drawn leaves the text as it is"
+    first, another, again, of_network = seen["counted"]
+    assert first == again != another, "a 5-gram's draw has the same seeds"
+    assert len(first) == len(of_network)
+    assert first != of_network
+    assert seen["uncounted"]
+    assert seen["networks"][0] == "the network"
+    networks, colours, step, reading, address = seen["lent"]
+    assert networks == ["the network", "the best network"], "each once"
+    assert colours[-1] == "unit 17: in quotes"
+    assert step == "0"
+    assert reading.startswith("Unit 17 after")
+    assert "network=the+best+network" in address
+    hint, pointed, left, at_first, second, last = seen["values"]
+    assert hint == left != pointed
+    assert "training step" in pointed
+    assert "validation" in pointed
+    assert at_first != second != last
+    curve = next(curve for curve in seen["curves"][0]["curves"] if "0.999" in curve["name"])
+    assert f"{curve['y'][0]:.4g}".rstrip("0") in at_first, "the value is the curve's"
+    closed, opened, folds, closed_again, typed = seen["code"]
+    assert closed == closed_again == typed == 0
+    assert opened == folds > 10
+    assert seen["print"] == [True] * 4
+    assert len(seen["from"]) > 8
+    for value, chapter in seen["from"]:
+        assert value
+        assert chapter.startswith("chapter-0"), "a number of the abstract leads into a chapter"
+    assert min(seen["took"]) < 200, "milliseconds from a slider's move to 500 characters"  # 50 where nothing else runs
+
+
+@without_browser
+@pytest.mark.parametrize("which", ["report", "hostile_report"])
+def test_the_trainer_in_a_browser(request, which, tmp_path):
+    seen = seen_in_browser(request.getfixturevalue(which), "browser_trainer.mjs", tmp_path / "saved")
+    assert seen["requests"] == []
+    assert seen["complaints"] == []
+    assert "same first weights" in seen["invitation"]
+    steps, losses = np.array(seen["curve"]).T
+    assert float(seen["first"]) == pytest.approx(losses[0], abs=0.01), "the first loss is the report's"
+    assert seen["step"] >= 2000
+    assert seen["loss"] < 0.9 * losses[0], "the loss falls"
+    along = np.interp(min(seen["step"], steps[-1]), steps, losses)
+    assert seen["loss"] == pytest.approx(along, rel=0.3), "along the report's curve"  # rounding makes another run
+    assert seen["heldOut"] < seen["heldOutAtFirst"]
+    assert seen["first"] == seen["firstAgain"] == seen["restored"], "the same weights again"
+    assert seen["rate"] > 0
+    # milliseconds in which the page answers nothing; a machine with other work has such ones without training too
+    assert seen["longest"] < 200 + 2 * seen["longestBefore"]
+    assert len(seen["text"]) >= 300
+    assert seen["colours"] > 5
+    assert seen["lines"] == 2  # the curve, and its entry in the legend
+    assert seen["own"] < 1
+    assert "the whale" in seen["ownText"]
+    for sentence, words in zip(
+        seen["refused"],
+        ("got 0", "got 2.5", "got -1", "got 0", "9 characters", "single distinct", "T = 1000"),
+        strict=True,
+    ):
+        assert words in sentence
+    assert seen["hidden"][0] == "Train"
+    assert "could not be seen" in seen["hidden"][1]
+    assert seen["usualRate"] == "0.001"
+    assert "diverged" in seen["diverged"]
+    assert "no WebAssembly" in seen["without"]
+    assert seen["disabled"]
+    assert seen["openedAt"] == seen["savedAt"] >= 300
+    assert seen["openedText"] == seen["savedText"]
+    assert seen["savedAs"] == f"network-{seen['savedAt']}.safetensors.gz"
+    assert seen["sampled"][0] == seen["sampled"][2] != seen["sampled"][1]
+    assert int(seen["sampledAt"].replace(",", "")) == seen["savedAt"]
+    saved = read_saved(tmp_path / "saved")
+    assert (saved.config, saved.state.step) == (Config(), seen["savedAt"])
+    drawn = sample(saved.state.params, encode(seen["savedText"][:1], saved.vocabulary), 10, np.random.default_rng(0))
+    assert len(drawn) == 10
+    damaged = bytearray((tmp_path / "saved").read_bytes())
+    damaged[2_000] ^= 1
+    (tmp_path / "damaged").write_bytes(damaged)
+    with pytest.raises(RunError, match="is damaged"):
+        read_saved(tmp_path / "damaged")

@@ -1,3 +1,4 @@
+import base64
 import json
 import subprocess
 import sys
@@ -8,9 +9,10 @@ import pytest
 
 from rnn import model
 from rnn.corpus import read_corpus
+from rnn.measure import ngrams
 from rnn.model import Params
 from rnn.sampling import next_distribution, read
-from rnn.show.widget import pack, spread
+from rnn.show.web import pack, spread
 from tests.conftest import ROOT
 
 CORPUS = read_corpus()
@@ -19,7 +21,7 @@ NODE = Path(sys.prefix) / "bin" / "node"
 
 def in_javascript(params, codes, temperature=1.0, top_p=1.0, seed=1, length=0):
     question = {
-        "packed": pack(params),
+        "packed": base64.b64encode(pack(params)).decode(),
         "m": len(params.b),
         "K": len(params.c),
         "codes": [int(code) for code in codes],
@@ -31,6 +33,23 @@ def in_javascript(params, codes, temperature=1.0, top_p=1.0, seed=1, length=0):
     command = [NODE, ROOT / "tests" / "sampler.mjs"]
     run = subprocess.run(command, input=json.dumps(question), capture_output=True, text=True, check=True)
     return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("longest", [1, 3, 5])
+@pytest.mark.parametrize("text", ["novel", "short"])
+def test_the_5_gram_in_the_page_is_that_of_python(longest, text):
+    codes = CORPUS.codes[:20_000] if text == "novel" else np.array([0, 1, 2, 0, 1, 3, 1, 2], np.uint8)
+    K = int(codes.max()) + 1
+    read_ = CORPUS.codes[30_000:30_300] % K
+    question = {"codes": codes.tolist(), "K": K, "longest": longest, "read": read_.tolist()}
+    run = subprocess.run(
+        [NODE, ROOT / "tests" / "ngrams.mjs"], input=json.dumps(question), capture_output=True, text=True, check=True
+    )
+    tables = ngrams.count_ngrams(codes.astype(int), K, longest)
+    p = ngrams.ngram_probabilities(tables, read_.astype(int), K, ngrams.kneser_ney)[longest]
+    found = json.loads(run.stdout)
+    np.testing.assert_allclose(found["p"], p, rtol=1e-9)
+    np.testing.assert_allclose(found["total"], 1, rtol=1e-9)
 
 
 def weights(seed=0):
@@ -63,6 +82,22 @@ def test_the_probabilities_in_the_page_are_those_of_numpy(temperature, top_p):
     for code, p in zip(codes, found, strict=True):
         h = read(exact, [code], h)
         np.testing.assert_allclose(p, next_distribution(exact.V @ h + exact.c, temperature, top_p), rtol=0, atol=1e-9)
+
+
+def test_what_a_character_leaned_on_is_the_gradient_of_the_model():
+    params, codes = weights(), CORPUS.codes[:30]
+    W, U, V, b, c = (theta.astype(np.float64) for theta in params)
+    x, y = codes[:-1], codes[-1]
+    norms = in_javascript(params, codes)["norms"]
+    for t in range(len(x)):
+        # the character at t as one of its own, K: then dL/dU has dL/da_t in that character's column
+        at_t = np.where(np.arange(len(x)) == t, CORPUS.K, x.astype(int))
+        theirs = Params(W, np.column_stack((U, U[:, x[t]])), np.vstack((V, np.zeros(100))), b, np.append(c, -np.inf))
+        h, p = model.forward(theirs, at_t, np.zeros(100))
+        p[:-1] = 0
+        p[np.arange(len(x) - 1), x[1:]] = 1  # so that only the last loss counts
+        gradient, _ = model.backward(theirs, at_t, np.append(x[1:], y).astype(int), h, p)
+        assert norms[t] == pytest.approx(np.linalg.norm(U.T @ gradient.U[:, CORPUS.K]), rel=1e-6)
 
 
 def test_the_draws_in_the_page_follow_the_distribution_and_their_seed():

@@ -1,4 +1,5 @@
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -7,6 +8,7 @@ import unicodedata
 
 import html5lib
 import nbformat
+import pypandoc
 import pytest
 from pypdf import PdfReader
 
@@ -73,7 +75,7 @@ def test_nothing_is_fetched(report, page):
 def test_the_pages_policy_lets_its_own_scripts_run_and_no_others(report, page):
     (policy,) = (meta.get("content") for meta in page.iter("meta") if meta.get("http-equiv"))
     allowed = re.search("script-src ([^;]*)", policy)[1].split()
-    scripts = [script.text for script in page.iter("script") if script.get("type") != "application/json"]
+    scripts = [script.text for script in page.iter("script") if script.get("type") in (None, "module")]
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
     assert allowed == [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
     assert scripts
@@ -120,7 +122,7 @@ def test_references_are_links_with_numbers_that_lead_to_what_they_name(report, p
 
 
 def test_figures_are_svg_with_real_text_and_a_text_for_who_cannot_see_them(page):
-    pictures = [element for element in page.iter() if element.tag == SVG + "svg"]
+    pictures = [picture for figure in page.iter("figure") for picture in figure.iter(SVG + "svg")]
     figures = [picture for picture in pictures if picture.get("role") == "img"]
     assert len(figures) >= 6
     for figure in figures:
@@ -179,12 +181,26 @@ def test_quotes_dashes_and_text_come_through(report, paper):
 def test_live_only_cells_are_left_out(report, paper):
     """Code and Markdown alike."""
     page = re.sub(r"\s+", " ", report.html)
-    for only_live in ("sampler(run, prime=corpus.start)", "Try it", "RMSProp"):
+    for only_live in ("ipywidgets.jslink", "Try it", "RMSProp"):
         assert only_live in "".join(path.read_text("utf-8") for path in (ROOT / "notebooks").glob("0*.ipynb"))
         assert only_live not in page
         assert only_live not in paper
     assert "%%prose" not in page + paper
     assert "{{" not in re.sub(r"(?s)<(style|script).*?</\1>", "", report.html)
+
+
+def test_a_later_sampler_lends_its_networks_to_the_first_and_paper_has_none(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(json.dumps({"name": f"{name} </script>"}))
+    first, both = f"{tmp_path}/one", f"{tmp_path}/one {tmp_path}/two"
+    blocks = "\n\n".join(f'::: {{.sampler files="{files}"}}\n:::' for files in (first, both))
+    settings = {"filters": [str(ROOT / "report" / "filter.lua")], "cworkdir": str(ROOT)}
+    page = html5lib.parse(pypandoc.convert_text(blocks, "html5", "markdown", **settings), namespaceHTMLElements=False)
+    assert [section.get("class") for section in page.iter("section")] == ["sampler"]
+    assert [json.loads(script.text)["name"] for script in page.iter("script")] == ["one </script>", "two </script>"]
+    (link,) = page.iter("a")
+    assert link.get("href") == "#sampler"
+    assert pypandoc.convert_text(blocks, "typst", "markdown", **settings).strip() == ""
 
 
 def test_the_paper_has_outline_metadata_and_tags(report):
@@ -208,8 +224,10 @@ def test_a_hostile_text_shows_as_text(project, report, hostile_report):
     assert not list(page.iter("img")), "the name of a text is text"
     assert not list(project.folder.rglob("PWNED")), "and no command"
     paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
-    sampler = next(script for script in page.iter("script") if script.get("type") == "application/json")
-    assert json.loads(sampler.text)["prime"] == HOSTILE[:60]
+    packed = [json.loads(script.text) for script in page.iter("script") if script.get("type") == "application/json"]
+    trainer, sampler = packed
+    assert sampler["prime"] == HOSTILE[:60]
+    assert gzip.decompress(base64.b64decode(trainer["text"])).decode().startswith(HOSTILE[:60])
     letters = {character for character in shown if ord(character) > 127 and unicodedata.category(character)[0] in "LSP"}
     assert len(letters) > 300
     assert letters <= set(unicodedata.normalize("NFKC", paper)) | set(paper)

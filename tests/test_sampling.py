@@ -5,11 +5,7 @@ import pytest
 from scipy.stats import chisquare
 
 from rnn import model
-from rnn.corpus import read_corpus
-from rnn.runs import Config
 from rnn.sampling import GREEDY, next_distribution, read, sample, sample_text
-from rnn.show.widget import sampler
-from rnn.training import train
 
 SCORES = np.array([2.0, 1.0, 0.5, 0.0, -1.0, -3.0])
 
@@ -95,54 +91,6 @@ BAD = [
 def test_settings_that_mean_nothing_are_refused(setting, sentence):
     with pytest.raises(ValueError, match=sentence):
         sample_text(**{"params": network(), "vocabulary": "abcdef", "prime": "a", "length": 5, "seed": 0} | setting)
-
-
-@pytest.fixture
-def widget(tmp_path):
-    run = train(read_corpus().part(0, 2_000), Config(m=10, T=10, epochs=1, snapshot_every=50), runs=tmp_path)
-    box = sampler(run)
-    controls = {getattr(child, "description", ""): child for child in box.children}
-    return controls, box.children[-1]
-
-
-@pytest.mark.parametrize(
-    ("slider", "value"),
-    [
-        ("temperature", 0.3),
-        ("top-p", 0.5),
-        ("length", 50),
-        ("training step", 50),
-        ("priming text", "The "),
-        ("seed", 7),
-    ],
-)
-def test_every_slider_of_the_widget_changes_the_text(widget, slider, value):
-    controls, text = widget
-    before = text.value
-    controls[slider].value = value
-    assert text.value != before
-
-
-def test_the_button_draws_another_text(widget):
-    controls, text = widget
-    before = text.value
-    controls["another draw"].click()
-    assert text.value != before
-
-
-@pytest.mark.parametrize(("prime", "sentence"), [("☃", "has never seen"), ("", "at least one character")])
-def test_the_widget_shows_an_error_and_recovers(widget, prime, sentence):
-    controls, text = widget
-    controls["priming text"].value = prime
-    assert sentence in text.value
-    controls["priming text"].value = "The "
-    assert "<b>The </b>" in text.value
-
-
-def test_the_widget_shows_markup_as_text(widget):
-    controls, text = widget
-    controls["priming text"].value = "&"
-    assert "<b>&amp;</b>" in text.value
 
 
 def test_sampling_a_character_takes_as_long_at_the_end_of_a_long_text_as_at_its_beginning():

@@ -4,7 +4,8 @@ prose    sentences with measured numbers in them
 outputs  figures, tables, texts, code, and results for the abstract
 plots    the figures
 live     a loss curve that grows
-widget   the sliders of notebook 4
+widget   the sampler and the trainer, in Jupyter and in the page
+web      what a browser gets: scripts, networks, texts, curves
 """
 
 import dataclasses

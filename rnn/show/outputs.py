@@ -7,6 +7,7 @@ import dataclasses
 import html
 import inspect
 import io
+import json
 import re
 import string
 
@@ -18,6 +19,7 @@ from tabulate import tabulate
 from rnn.show.characters import named
 from rnn.show.plots import INK
 from rnn.show.prose import missing, text
+from rnn.show.web import packed_curves
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULTS = "application/vnd.rnn.results+json"
@@ -26,6 +28,8 @@ RESULTS = "application/vnd.rnn.results+json"
 def figure(fig, name, alt):
     """Show a figure; `alt` says what is to be seen in it, in a sentence for readers who cannot see it."""
     outlines, letters = (svg_of(fig, fonttype) for fonttype in ("path", "none"))
+    if curves := packed_curves(fig):  # whose values the page tells
+        letters = letters.replace(">", f'>\n<metadata class="curves">{html.escape(json.dumps(curves))}</metadata>', 1)
     plt.close(fig)
     in_jupyter = themed(outlines).replace("<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1)
     markdown = f'![caption](figures/{name}.svg){{#fig-{name} alt="{_attribute(alt)}"}}'

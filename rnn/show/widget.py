@@ -1,87 +1,107 @@
-"""The sliders: text from any snapshot of a run, while a slider moves, in notebook 4 and in the report's page."""
+"""What readers move: a sampler and a trainer, the same in Jupyter, as an anywidget, and in the report's page.
 
-import base64
-import html
-import json
-from functools import cache
+Both run in the browser (web/). In Jupyter they get weights and texts as bytes in a message; no notebook is saved with
+them. For the page they are files, which the Markdown that stands beside a widget in a notebook's output names.
+"""
 
-import ipywidgets
-import numpy as np
-from IPython.display import display
+import hashlib
+
+import anywidget
+import traitlets
+from traitlets import Float, Int, Unicode
 
 from rnn.corpus import ROOT
-from rnn.sampling import sample_text
+from rnn.runs import write_atomically
+from rnn.sampling import check_settings
+from rnn.show import web
 
-PAGE_STEPS = 5  # training steps in the page's sampler, fewer where their weights are more than PAGE_BYTES
-PAGE_BYTES = 3_000_000
+THE_NETWORK, THE_BEST = "the network", "the best network"
+PAGE_STEPS = 5  # training steps of a network in the page, fewer where their weights are more than web.PAGE_BYTES
+JUPYTER_BYTES = 50_000_000  # of a network's weights in Jupyter
 
 
-def sampler(run, prime="\n"):
-    """Return a widget that shows text sampled from the `Run`, with sliders for everything that decides it."""
-    wide = {"style": {"description_width": "9em"}, "layout": {"width": "32em"}}
-    steps = [(f"{step:,}", step) for step in run.snapshots]
-    step = ipywidgets.SelectionSlider(options=steps, value=run.last_step, description="training step", **wide)
-    temperature = ipywidgets.FloatSlider(1.0, min=0.05, max=2, step=0.05, description="temperature", **wide)
-    top_p = ipywidgets.FloatSlider(1.0, min=0.05, max=1, step=0.05, description="top-p", **wide)
-    length = ipywidgets.IntSlider(400, min=0, max=2000, step=50, description="length", **wide)
-    priming = ipywidgets.Textarea(prime, description="priming text", rows=2, **wide)
-    seed = ipywidgets.IntText(1, description="seed", **wide)
-    another = ipywidgets.Button(description="another draw", icon="random")
-    text = ipywidgets.HTML()
-    params = cache(run.params)
+class _FromWeb(anywidget.AnyWidget):
+    """A part of web/ as a widget, which asks for what is packed when it is shown."""
 
-    def draw(_=None):
+    _esm = web.script("jupyter")
+    _css = web.style("jupyter")
+    _markup = Unicode().tag(sync=True)
+
+    def __init__(self, name, packed, files, **settings):
+        self._name, self._packed, self._files = name, packed, files
+        super().__init__(_markup=web.markup(name), **settings)
+        self.on_msg(lambda *_: self.send(*web.as_message(self._packed)))
+
+    def _repr_mimebundle_(self, **_):
+        data, metadata = super()._repr_mimebundle_()
+        files = " ".join(str(path.relative_to(ROOT)) for path in self._files)
+        markdown = f'::: {{.{self._name} files="{files}"}}\n:::'
+        return data | {"text/markdown": markdown, "text/plain": f"the {self._name}"}, metadata
+
+
+class Sampler(_FromWeb):
+    """Text that networks write, with all that decides it; Python can read, set and observe every setting.
+
+    Raises TraitError, in a sentence, for settings that mean nothing.
+    """
+
+    network = Unicode(help="the name of the network that is drawn from").tag(sync=True)
+    step = Int(help="its training step, the nearest one that there is").tag(sync=True)
+    temperature = Float(1.0).tag(sync=True)
+    top_p = Float(1.0).tag(sync=True)
+    length = Int(500, help="characters to draw").tag(sync=True)
+    prime = Unicode(help="what the network reads first").tag(sync=True)
+    seed = Int(1).tag(sync=True)
+    text = Unicode(help="what is shown, the priming text first; a text that is set is read, not drawn").tag(sync=True)
+
+    @traitlets.validate("temperature", "top_p", "length")
+    def _means_something(self, proposal):
         try:
-            drawn = sample_text(
-                params(step.value),
-                run.vocabulary,
-                priming.value,
-                length.value,
-                seed.value,
-                temperature.value,
-                top_p.value,
-            )
+            check_settings(**{proposal["trait"].name: proposal["value"]})
         except ValueError as error:
-            text.value = f"<p role='alert'><b>{html.escape(str(error))}</b></p>"
-        else:
-            text.value = (
-                "<pre style='white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; max-width: 50em'>"
-                f"<b>{html.escape(priming.value)}</b>{html.escape(drawn)}</pre>"
-            )
+            raise traitlets.TraitError(str(error)) from None
+        return proposal["value"]
 
-    def draw_another(_):
-        seed.value += 1
-
-    controls = (step, temperature, top_p, length, priming, seed)
-    for control in controls:
-        control.observe(draw, "value")
-    another.on_click(draw_another)
-    draw()
-    return ipywidgets.VBox([*controls, another, text])
+    @traitlets.validate("step")
+    def _is_there(self, proposal):
+        networks = {network["name"]: network for network in self._packed["networks"]}
+        snapshots = networks.get(self.network, {}).get("snapshots") or [{"step": proposal["value"]}]
+        return min((snapshot["step"] for snapshot in snapshots), key=lambda step: abs(step - proposal["value"]))
 
 
-def pack(params):
-    """Return weights for report/sampler.mjs: float32, one array after the other, U transposed, in base64."""
-    arrays = [theta.ravel().astype("<f4") for theta in params._replace(U=params.U.T)]
-    return base64.b64encode(np.concatenate(arrays).tobytes()).decode()
+class Trainer(_FromWeb):
+    """A run taken again in the browser, beside the loss of the first; a text and settings of the reader's own."""
 
 
-def spread(steps, n):
-    """Return at most n of the ascending `steps`, at least one: the last, the first, and others on a log scale."""
-    if n < 3 or len(steps) < 3:
-        return [steps[0], steps[-1]] if n > 1 and len(steps) > 1 else [steps[-1]]
-    wanted = np.geomspace(steps[1], steps[-1], n - 1)
-    return sorted({steps[0], *(min(steps, key=lambda step: abs(step - w)) for w in wanted)})
+def sampler(run, corpus, prime="\n", best=None, units=None):
+    """Return a `Sampler` of the network of a `Run`, and of a second one, the `best`; `corpus` is counted for n-grams.
+
+    `units` gives names to units, {name: number}, of the best network if it is given. The page has one sampler, where
+    the first of these stands; others lend it what they have more: the best network, and names.
+    """
+    runs = {THE_NETWORK: run} | ({} if best is None else {THE_BEST: best})
+    name, added = list(runs.items())[-1]
+    names = {name: units or {}}
+    networks = [web.packed_network(of, label, prime, JUPYTER_BYTES, names.get(label)) for label, of in runs.items()]
+    steps = PAGE_STEPS if best is None else 1
+    room = min(web.PAGE_BYTES * 3 // 4, steps * len(networks[-1]["snapshots"][-1]["weights"]))
+    files = [_file(corpus, name, web.packed_network(added, name, prime, room))]
+    if units:
+        files.append(_file(corpus, "units", {"of": name, "units": networks[-1]["units"]}))
+    packed = {"networks": networks, "text": web.packed_text(corpus)}
+    return Sampler("sampler", packed, files, network=THE_NETWORK, prime=prime, step=run.last_step)
 
 
-def sampler_in_page(run, corpus, prime):
-    """Put a sampler into the report's page: the network of a `Run`, at as many steps as the page has room for."""
-    room = min(PAGE_STEPS, PAGE_BYTES // len(pack(run.params())))
-    snapshots = [{"step": step, "weights": pack(run.params(step))} for step in spread(run.snapshots, room)]
-    path = ROOT / "figures" / corpus.id / "sampler.json"
+def trainer(run, corpus, alpha=0.999):
+    """Return a `Trainer` of the `Run`, on the first part of a `split` of the text, with its loss smoothed by alpha."""
+    training = web.packed_training(run, corpus, alpha)
+    return Trainer("trainer", {"training": training, "kernels": web.kernels()}, [_file(corpus, "training", training)])
+
+
+def _file(corpus, name, packed):
+    data = web.as_json(packed).encode()
+    kept = f"{name.replace(' ', '-')}-{hashlib.sha256(data).hexdigest()[:8]}.json"  # an experiment's is another
+    path = ROOT / "figures" / corpus.id / kept
     path.parent.mkdir(parents=True, exist_ok=True)
-    packed = {"vocabulary": run.vocabulary, "m": run.config.m, "prime": prime, "snapshots": snapshots}
-    path.write_text(json.dumps(packed), "utf-8")
-    markdown = f'::: {{.sampler file="{path.relative_to(ROOT)}"}}\n:::'
-    in_jupyter = "<p>The page of the report has its own sampler here. In Jupyter, use the sliders below.</p>"
-    display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": "the page's sampler"}, raw=True)
+    write_atomically(path, data)
+    return path

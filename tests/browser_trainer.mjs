@@ -1,0 +1,145 @@
+// The page's trainer in a real browser, for tests/test_browser.py: node browser_trainer.mjs CHROMIUM PAGE FILE. A trained network is saved as FILE. What is seen goes to standard output as JSON.
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [executablePath, page, kept] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const seen = { requests: [], complaints: [] };
+
+async function open(script = () => {}) {
+  const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  tab.setDefaultTimeout(0); // a slow machine may take its time
+  tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
+  tab.on("console", (message) => seen.complaints.push(message.text()));
+  tab.on("pageerror", (error) => seen.complaints.push(error.message));
+  await tab.addInitScript(() => {
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (globalThis.longest = Math.max(globalThis.longest, duration))))
+      .observe({ type: "longtask" });
+  });
+  await tab.addInitScript(script);
+  await tab.goto(pathToFileURL(page).href);
+  return [tab, tab.locator(".trainer")];
+}
+
+const [tab, trainer] = await open();
+const field = (name) => trainer.locator(`[name=${name}]`);
+const number = async (name) => +(await trainer.locator(`[data-number=${name}]`).textContent()).replaceAll(",", "");
+const loss = () => trainer.locator("[data-number=loss]").textContent();
+const reading = () => trainer.locator(".reading").textContent();
+const says = (text) => tab.waitForFunction((text) => document.querySelector(".trainer .reading").textContent.includes(text), text);
+const reached = (step) => tab.waitForFunction((step) => +document.querySelector(".trainer").dataset.step >= step, step);
+const heldOut = async () => {
+  await tab.waitForFunction(() => !document.querySelector(".trainer [data-number=bits]").textContent.includes("–"));
+  return number("bits");
+};
+const begun = async (name) => {
+  const before = (await trainer.getAttribute("data-begun")) ?? "";
+  await field(name).click();
+  await tab.waitForFunction((before) => (document.querySelector(".trainer").dataset.begun ?? "") !== before, before);
+};
+
+// the report's run, again
+seen.invitation = await reading();
+await field("one").click();
+await reached(1);
+seen.first = await loss();
+seen.heldOutAtFirst = await heldOut();
+await tab.waitForTimeout(300);
+const scroll = () => tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
+const longest = () => tab.evaluate(() => [globalThis.longest, (globalThis.longest = 0)][0]);
+await longest();
+for (let n = 0; n < 20; n++) await scroll();
+seen.longestBefore = await longest();
+await field("train").click();
+while ((await number("step")) < 2000) await scroll();
+seen.rate = await number("rate");
+await field("train").click();
+seen.heldOut = await heldOut();
+[seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await longest()];
+seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);
+seen.text = await trainer.locator(".drawn").textContent();
+seen.colours = await trainer.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.style.getPropertyValue("--bits"))).size);
+seen.lines = await trainer.locator(".loss path.live").count();
+await field("back").click();
+await tab.waitForFunction(() => document.querySelector(".trainer").dataset.step === "0");
+await field("one").click();
+await reached(1);
+seen.firstAgain = await loss();
+
+// a text of one's own; what is impossible leaves it alone
+await trainer.locator("summary").click();
+await field("own").fill("the whale, the whale! ".repeat(100));
+for (const [name, value] of [["m", 20], ["T", 10], ["first", 3]]) await field(name).fill(String(value));
+await begun("begin");
+await field("train").click();
+await reached(500);
+seen.refused = [];
+for (const [name, wrong, right] of [["m", "0", "20"], ["T", "2.5", "10"], ["rate", "-1", "0.1"], ["clip", "0", "5"], ["own", "too short", ""], ["own", "a".repeat(2000), ""], ["T", "1000", "10"]]) {
+  await field(name).fill(wrong);
+  if (name === "T" && wrong === "1000") await field("own").fill("ab".repeat(505));
+  await trainer.locator("[role=alert]").evaluate((alert) => (alert.textContent = ""));
+  await field("begin").click();
+  await tab.waitForFunction(() => document.querySelector(".trainer [role=alert]").textContent);
+  seen.refused.push(await trainer.locator("[role=alert]").textContent());
+  await field(name).fill(right);
+}
+await reached((await number("step")) + 500);
+await tab.evaluate(() => {
+  Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+});
+await heldOut();
+seen.hidden = [await field("train").textContent(), await reading()];
+await tab.evaluate(() => delete document.hidden);
+[seen.own, seen.ownText, seen.ownLoss] = [await number("bits"), await trainer.locator(".drawn").textContent(), +(await loss())];
+
+// Adam with its own rate, and what diverges
+await field("optimizer").selectOption("adam");
+seen.usualRate = await field("rate").inputValue();
+await field("optimizer").selectOption("adagrad");
+await field("rate").fill("1e6");
+await begun("begin");
+await field("train").click();
+await says("diverged");
+seen.diverged = await reading();
+
+await begun("restore");
+await field("one").click();
+await reached(1);
+seen.restored = await loss();
+
+// a network is saved, opened again, and sampled from
+await field("train").click();
+await reached(300);
+await field("train").click();
+await heldOut();
+[seen.savedAt, seen.savedText] = [await number("step"), await trainer.locator(".drawn").textContent()];
+const [download] = await Promise.all([tab.waitForEvent("download"), field("save").click()]);
+await download.saveAs(kept);
+seen.savedAs = download.suggestedFilename();
+await begun("restore");
+const open_ = async (file) => Promise.all([tab.waitForEvent("filechooser").then((chooser) => chooser.setFiles(file)), field("open").click()]);
+await open_({ name: "damaged.gz", mimeType: "application/gzip", buffer: Buffer.from(readFileSync(kept)).fill(7, 2000, 2001) });
+await says("damaged");
+await open_(kept);
+await reached(seen.savedAt);
+await heldOut();
+[seen.openedAt, seen.openedText] = [await number("step"), await trainer.locator(".drawn").textContent()];
+const sampler = tab.locator(".sampler");
+const drawnAnew = async (how) => {
+  const before = await sampler.getAttribute("data-draws");
+  await how();
+  await tab.waitForFunction((before) => document.querySelector(".sampler").dataset.draws !== before, before);
+  return sampler.locator(".drawn").textContent();
+};
+seen.sampled = [await sampler.locator(".drawn").textContent(), await drawnAnew(() => field("hand").click())];
+seen.sampledAt = await sampler.locator("label:has([name=step]) output").textContent();
+seen.sampled.push(await drawnAnew(() => sampler.locator("[name=network]").selectOption("the network")));
+
+const [, without] = await open(() => (WebAssembly.validate = () => false));
+seen.without = await without.locator(".reading").textContent();
+seen.disabled = await without.locator("[name=train]").isDisabled();
+process.stdout.write(JSON.stringify(seen));
+await browser.close();

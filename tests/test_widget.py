@@ -1,0 +1,203 @@
+import ast
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+import traitlets
+
+from rnn.corpus import read_corpus, split
+from rnn.runs import Config
+from rnn.show import web, widget
+from rnn.training import train
+from tests.conftest import ROOT
+from tests.test_browser import CHROMIUM, without_browser
+
+CORPUS = read_corpus(quick=True)
+BIN = Path(sys.prefix) / "bin"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    config = Config(m=10, T=10, epochs=1, snapshot_every=50)
+    folder = tmp_path_factory.mktemp("runs")
+    return [train(split(CORPUS).train, config.replace(m=m), runs=folder, show=False) for m in (10, 12)]
+
+
+@pytest.fixture
+def sampler(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(widget, "ROOT", tmp_path)
+    return widget.sampler(runs[0], CORPUS, prime="The ", best=runs[1], units={"in quotes": 7})
+
+
+def test_the_samplers_settings_can_be_read_set_and_observed(sampler, runs):
+    seen = []
+    sampler.observe(lambda change: seen.append(change["new"]), "temperature")
+    sampler.temperature = 0.5
+    assert seen == [0.5]
+    assert (sampler.prime, sampler.step, sampler.network) == ("The ", runs[0].last_step, "the network")
+    sampler.step = 60  # the nearest one
+    assert sampler.step == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [("temperature", 0, "must be > 0"), ("top_p", 1.5, "top-p"), ("length", -1, "length")],
+)
+def test_settings_of_the_sampler_that_mean_nothing_are_refused(sampler, name, value, sentence):
+    before = getattr(sampler, name)
+    with pytest.raises(traitlets.TraitError, match=sentence):
+        setattr(sampler, name, value)
+    assert getattr(sampler, name) == before
+
+
+def test_weights_and_texts_are_bytes_in_a_message_and_nowhere_in_what_a_notebook_saves(sampler, runs, monkeypatch):
+    state = json.dumps(sampler.get_state())
+    bundle, _ = sampler._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert len(state) < 100_000, "the script, the style and the settings"
+    assert len(json.dumps(bundle)) < 1_000
+    sent = []
+    monkeypatch.setattr(sampler, "send", lambda *message: sent.append(message))
+    sampler._handle_custom_msg({}, [])
+    ((content, buffers),) = sent
+    first, second = content["networks"]
+    assert [first["name"], second["name"]] == ["the network", "the best network"]
+    assert [snapshot["step"] for snapshot in first["snapshots"]] == runs[0].snapshots
+    assert buffers[first["snapshots"][-1]["weights"]["buffer"]] == web.pack(runs[0].params())
+    assert buffers[second["snapshots"][-1]["weights"]["buffer"]] == web.pack(runs[1].params())
+    assert (first["units"], second["units"]) == ({}, {"in quotes": 7})
+
+
+def test_the_page_gets_each_network_once_and_the_names_of_units(sampler, runs):
+    (bundle, _), folder = sampler._repr_mimebundle_(), widget.ROOT / "figures" / CORPUS.id
+    assert bundle["text/markdown"].startswith("::: {.sampler files=")
+    best, units = (next(folder.glob(f"{name}-*.json")) for name in ("the-best-network", "units"))
+    assert {best, units} == set(folder.iterdir()), "the page has the network from elsewhere"
+    assert all(str(path.relative_to(widget.ROOT)) in bundle["text/markdown"] for path in (best, units))
+    (snapshot,) = json.loads(best.read_text("utf-8"))["snapshots"]
+    assert snapshot["step"] == runs[1].last_step
+    assert json.loads(units.read_text("utf-8")) == {"of": "the best network", "units": {"in quotes": 7}}
+    widget.sampler(runs[0], CORPUS)
+    first = json.loads(next(folder.glob("the-network-*.json")).read_text("utf-8"))
+    assert len(first["snapshots"]) == widget.PAGE_STEPS
+
+
+def test_the_points_of_a_curve_are_its_own_and_few():
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    steps = np.arange(1, 10_001)
+    ax.semilogx(steps, np.sqrt(steps), label="the root")
+    ax.axhline(3)
+    ax.set_xlabel("training step (thousands)")
+    fig.canvas.draw()
+    (panel,) = web.packed_curves(fig)
+    plt.close(fig)
+    (curve,) = panel["curves"]
+    assert curve["name"] == "the root"
+    assert (panel["x"]["name"], panel["x"]["log"]) == ("training step", True)
+    assert 100 < len(curve["x"]) <= web.CURVE_POINTS
+    assert (curve["x"][0], curve["x"][-1]) == (1, 10_000)
+    np.testing.assert_allclose(curve["y"], np.sqrt(curve["x"]), rtol=1e-4)
+
+
+NOTEBOOK = [
+    """from rnn.corpus import read_corpus, split
+from rnn.runs import Config
+from rnn.show import widget
+from rnn.training import train
+import ipywidgets
+corpus = read_corpus(quick=True)
+runs = [train(split(corpus).train, Config(m=m, epochs=1, snapshot_every=500), show=False) for m in (100, 20)]
+sampler = widget.sampler(runs[0], corpus, prime="The ", best=runs[1], units={"in quotes": 7})
+slider = ipywidgets.FloatSlider(1, min=0.05, max=2, step=0.05)
+ipywidgets.jslink((slider, "value"), (sampler, "temperature"))
+seen = []
+sampler.observe(lambda change: seen.append(change["new"]), "text")
+sampler""",
+    "slider",
+    "widget.trainer(runs[0], corpus)",
+    'print("PYTHON", [sampler.temperature, sampler.seed, sampler.text, len(seen) > 1])',
+    'sampler.temperature, sampler.seed = 0.5, 11; print("SET")',
+    'sampler.text = "The whale, the whale"; print("READ")',
+    'sampler.network = "the best network"; print("BEST")',
+]
+
+
+@without_browser
+def test_the_widgets_in_jupyterlab(project, tmp_path):
+    assert project.make("build/web/kernel.wasm", "build/web/kernel-fused.wasm").returncode == 0
+    folder, port = tmp_path / "lab", _free_port()
+    folder.mkdir()
+    cells = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
+        for n, source in enumerate(NOTEBOOK)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    written = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "widgets.ipynb").write_text(json.dumps(written), "utf-8")
+    homes = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    (tmp_path / "JUPYTERLAB_SETTINGS_DIR").mkdir()
+    settings = {"JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "JUPYTERLAB_SETTINGS_DIR"), **homes}
+    environment = os.environ | settings | {"PYTHONPATH": str(project.folder), "HOME": str(tmp_path)}
+    options = (
+        f"--port={port}",
+        "--no-browser",
+        "--allow-root",
+        "--IdentityProvider.token=",
+        f"--notebook-dir={folder}",
+    )
+    with (tmp_path / "log").open("w") as log:
+        command = [BIN / "jupyter", "lab", *options, "--ServerApp.port_retries=0"]
+        lab = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/api/status", lab)
+            address = f"http://127.0.0.1:{port}/lab/tree/widgets.ipynb"
+            command = [BIN / "node", ROOT / "tests" / "browser_jupyter.mjs", CHROMIUM, address]
+            run = subprocess.run(command, capture_output=True, text=True)
+        finally:
+            lab.terminate()
+            lab.wait()
+    assert run.returncode == 0, run.stderr + (tmp_path / "log").read_text("utf-8")[-2000:]
+    seen = json.loads(run.stdout)
+    assert seen["drawn"].startswith("The ")
+    assert len(seen["drawn"]) == 504
+    python = ast.literal_eval(seen["printed"].strip().removeprefix("PYTHON "))
+    assert python[1:] == [4, seen["moved"], True], "Python reads what the reader has set, and the text"
+    assert seen["drawn"] != seen["moved"]
+    assert seen["linked"] != seen["moved"], "a slider of ipywidgets moves it"
+    assert seen["set"] == ["0.50", "11"]
+    assert seen["read"] == "The whale, the whale"
+    assert seen["colours"] > 5
+    assert "in quotes" in " ".join(seen["units"])
+    assert seen["counted"] == 504
+    assert seen["networks"] == ["the network", "the best network"]
+    assert min(seen["took"]) < 200, "milliseconds from a slider's move to 500 characters, whatever the kernel does"
+    assert seen["trained"] >= 500
+    assert seen["loss"] < 100
+    saved = (folder / "widgets.ipynb").read_text("utf-8")
+    assert "widget-view+json" in saved
+    assert len(saved) < 30_000, "no weights in the notebook that is saved"
+
+
+def _free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _wait_for(address, process, seconds=60):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            return urlopen(address).read()
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError(f"{address} does not answer")

@@ -1,0 +1,86 @@
+// A network in WebAssembly: what web/kernel.ts computes, with arrays instead of addresses. It runs in a worker and in Node.
+
+// of the kernels, the fastest first, the first that runs here; undefined where none does
+export const chosenKernel = (kernels) => kernels.find((kernel) => WebAssembly.validate(kernel));
+
+const ABSURD = 1000; // as in rnn/training.py: times the loss of a network that knows nothing
+
+// bytes in base64, or what a notebook sent; a copy, so that numbers in it lie where they must
+export function bytes(from) {
+  if (typeof from !== "string") return new Uint8Array(from.buffer, from.byteOffset, from.byteLength).slice();
+  const text = atob(from);
+  const array = new Uint8Array(text.length);
+  for (let i = 0; i < array.length; i++) array[i] = text.charCodeAt(i);
+  return array;
+}
+
+// The network that the compiled `kernel` trains on the first `end` of the `codes`. `weights` are W (m, m), U transposed
+// (K, m), V (K, m), b and c after one another, as widget.pack writes them. Settings: m, T, rate, clip, optimizer.
+export function network(kernel, { m, T, rate, clip, optimizer }, K, codes, end, weights) {
+  const wasm = new WebAssembly.Instance(kernel).exports;
+  wasm.begin(m, K, T, codes.length);
+  const [M, MOST] = [Math.max(Math.ceil(m / 4) * 4, 16), wasm.MOST.value];
+  const at = (address, n, Type) => new Type(wasm.memory.buffer, address.value, n);
+  at(wasm.codes, codes.length, Uint16Array).set(codes);
+  const padded = Math.ceil(K / 4) * 4;
+  const size = M * M + 2 * padded * M + M + padded;
+  const all = at(wasm.theta, 3 * size, Float32Array);
+  const [params, squares, means] = [0, 1, 2].map((n) => all.subarray(n * size, (n + 1) * size));
+
+  // where each row of the weights stands in a list without the places in between, where in memory, and how long it is
+  const rows = [];
+  let [from, to] = [0, 0];
+  for (const [n, wide, inMemory, width] of [[m, m, M, M], [K, m, padded, M], [K, m, padded, M], [1, m, 1, M], [1, K, 1, padded]]) {
+    for (let i = 0; i < n; i++) rows.push([from + i * wide, to + i * width, wide]);
+    [from, to] = [from + n * wide, to + inMemory * width];
+  }
+  const set = (array, list) => rows.forEach(([from, to, n]) => array.set(list.subarray(from, from + n), to));
+  const got = (array) => {
+    const list = new Float32Array(from);
+    rows.forEach(([from, to, n]) => list.set(array.subarray(to, to + n), from));
+    return list;
+  };
+  set(params, weights);
+  params.fill(-1e30, size - padded + K); // the scores of characters that there are not
+  const readFrom = (h) => at(wasm.other, m, Float32Array).set(h);
+  let step = 0;
+
+  return {
+    get step() {
+      return step;
+    },
+    // all that training needs to go on, each a list like the weights
+    get state() {
+      return { params: got(params), squares: got(squares), means: got(means), h: at(wasm.h0, m, Float32Array).slice(), step };
+    },
+    set state(state) {
+      [[params, state.params], [squares, state.squares], [means, state.means]].forEach(([array, list]) => set(array, list));
+      at(wasm.h0, m, Float32Array).set(state.h);
+      step = state.step;
+    },
+    // take n steps, or the most there is room for; returns their losses in nats per sequence, and how large the next one
+    // is if it is too large to be taken
+    advance(n) {
+      n = Math.min(n, MOST);
+      const taken = wasm.advance(step, n, end, rate, clip, optimizer === "adam", ABSURD * T * Math.log(K));
+      step += taken;
+      const losses = at(wasm.losses, n, Float64Array);
+      return { losses: losses.slice(0, taken), diverged: taken < n ? losses[taken] : null };
+    },
+    // the mean bits of the characters from number `begin` to `stop`, from the state that training left, as in rnn/measure/held_out.py
+    bits(begin, stop) {
+      readFrom(at(wasm.h0, m, Float32Array));
+      const context = Math.max(0, begin - 1000);
+      if (begin - 1 > context) wasm.evaluate(wasm.other.value, context, begin - 1 - context);
+      return wasm.evaluate(wasm.other.value, begin - 1, stop - begin) / (stop - begin) / Math.LN2;
+    },
+    // n characters with numbers of `uniform`, after the first `prime` of the text: their codes, and how many bits each surprised by
+    draw(prime, n, uniform) {
+      readFrom(new Float32Array(m));
+      if (prime) wasm.evaluate(wasm.other.value, 0, prime);
+      at(wasm.uniforms, n, Float64Array).set(Array.from({ length: n }, uniform));
+      wasm.draw(wasm.other.value, n);
+      return { codes: Array.from(at(wasm.uniforms, n, Float64Array)), bits: Array.from(at(wasm.bits, n, Float64Array)) };
+    },
+  };
+}
