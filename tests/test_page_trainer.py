@@ -132,7 +132,7 @@ def packed_for_the_page(tmp_path, monkeypatch, corpus=None, **settings):
     corpus = corpus or read_corpus(quick=True)
     config = Config(m=10, epochs=1, **settings)
     run = train(split(corpus).train, config, runs=tmp_path / "runs", show=False)
-    widget.trainer(run, corpus)
+    widget.trainer(run, corpus, smooth(run.losses, 0.999))
     return run, corpus, json.loads(next((tmp_path / "figures" / corpus.id).glob("training-*.json")).read_text("utf-8"))
 
 

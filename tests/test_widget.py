@@ -123,7 +123,7 @@ seen = []
 sampler.observe(lambda change: seen.append(change["new"]), "text")
 sampler""",
     "slider",
-    "widget.trainer(runs[0], corpus)",
+    "widget.trainer(runs[0], corpus, runs[0].losses)",
     'print("PYTHON", [sampler.temperature, sampler.seed, sampler.text, len(seen) > 1])',
     'sampler.temperature, sampler.seed = 0.5, 11; print("SET")',
     'sampler.text = "The whale, the whale"; print("READ")',

@@ -9,7 +9,6 @@ import numpy as np
 
 from rnn.corpus import ROOT, split
 from rnn.runs import Config
-from rnn.training import first_state, smooth
 
 WEB, BUILT = ROOT / "web", ROOT / "build" / "web"
 MODULES = ("network", "sampler", "text", "ngrams", "file", "worker", "trainer", "workers")  # what imports comes later
@@ -95,18 +94,18 @@ def spread(steps, n):
     return sorted({steps[0], *(min(steps, key=lambda step: abs(step - w)) for w in wanted)})
 
 
-def packed_training(run, corpus, alpha):
-    """Return a `Run` for the trainer: the text, the first weights, and the smoothed loss to compare with.
+def packed_training(run, corpus, smoothed, alpha):
+    """Return a `Run` for the trainer: the text, the first weights, and its loss smoothed by alpha to compare with.
 
     `repeats` says whether the trainer can take the same run again: not if the run takes several sequences a step, or in
     another order, say.
     """
-    config, parts, smoothed = run.config, split(corpus), smooth(run.losses, alpha)
+    config, parts = run.config, split(corpus)
     same = ("m", "T", "learning_rate", "sigma", "clip", "epochs", "seed", "optimizer", "dtype", "engine")
     plain = Config(**{name: getattr(config, name) for name in same})  # all else as the trainer has it
     text = packed_text(corpus)
     cut = text["end"] is None
-    weights = pack(first_state(corpus.K, config).params)
+    weights = pack(run.params(run.snapshots[0]))
     steps = np.unique(np.geomspace(1, len(smoothed), 500).astype(int))
     settings = {"m": config.m, "T": config.T, "rate": config.learning_rate, "seed": config.seed, "sigma": config.sigma}
     settings["clip"] = config.clip if np.isfinite(config.clip) else None
@@ -119,7 +118,7 @@ def packed_training(run, corpus, alpha):
         "heldOut": None if cut else parts.validation.stop,
         "alpha": alpha,
         "curve": [[int(step), round(float(smoothed[step - 1]), 2)] for step in steps],
-        "weights": weights if len(weights) <= PAGE_BYTES else None,
+        "weights": weights if run.snapshots[0] == 0 and len(weights) <= PAGE_BYTES else None,
     }
 
 

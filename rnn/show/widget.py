@@ -92,9 +92,9 @@ def sampler(run, corpus, prime="\n", best=None, units=None):
     return Sampler("sampler", packed, files, network=THE_NETWORK, prime=prime, step=run.last_step)
 
 
-def trainer(run, corpus, alpha=0.999):
-    """Return a `Trainer` of the `Run`, on the first part of a `split` of the text, with its loss smoothed by alpha."""
-    training = web.packed_training(run, corpus, alpha)
+def trainer(run, corpus, smoothed, alpha=0.999):
+    """Return a `Trainer` of the `Run`, on the first part of a `split` of the text; its loss is `smoothed` by alpha."""
+    training = web.packed_training(run, corpus, smoothed, alpha)
     return Trainer("trainer", {"training": training, "kernels": web.kernels()}, [_file(corpus, "training", training)])
 
 
