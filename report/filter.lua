@@ -150,6 +150,11 @@ local function interactive(div, name)
   return pandoc.RawBlock('html', section)
 end
 
+-- where the abstract's numbers come from; in the paper, which has no links to it, the label would take that of the table before
+local function Span(span)
+  if typst and span.classes:includes 'result' then return {} end
+end
+
 local function Div(div)
   -- `false`: what comes back is not walked through again
   if div.classes:includes 'texts' then return texts(div), false end
@@ -220,7 +225,7 @@ return {
   { Blocks = Blocks, RawInline = RawInline },
   { traverse = 'topdown', Figure = Figure, Table = Table, Div = Div }, -- in the order of the document
   { Pandoc = all_captions_used, Math = Math, Header = Header },
-  { Link = Link },
+  { Link = Link, Span = Span },
   html and { Inlines = Inlines } or {},
   { Pandoc = function(doc) if html then return in_katex(doc) end end },
 }
