@@ -148,6 +148,17 @@ def write(path, data):
     part.replace(path)
 
 
+def weights_once(page):
+    """Return a page in which weights that are packed again are the number of those that were packed before."""
+    seen = {}
+
+    def numbered(match):
+        n = len(seen)
+        return match[0] if seen.setdefault(match[1], n) == n else f'"weights": {seen[match[1]]}'
+
+    return re.sub(r'"weights": "([^"]+)"', numbered, page)
+
+
 def main():
     """Render the notebooks of a build folder."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # node is there
@@ -164,6 +175,7 @@ def main():
 
     heading = variables(chosen, results, quick, "html5")
     page = pandoc(markdown, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
+    page = weights_once(page)
     # into empty elements, which no text in the page can look like: its < is escaped
     style = web.style("page") + (HERE / "style.css").read_text("utf-8")
     in_base64 = " ".join(base64.b64encode(kernel).decode() for kernel in web.kernels())

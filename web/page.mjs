@@ -6,7 +6,14 @@ import { mountSampler } from "./sampler.mjs";
 import { mountTrainer } from "./trainer.mjs";
 import { beginner } from "./workers.mjs";
 
-const packedIn = (selector) => [...document.querySelectorAll(selector)].map((script) => JSON.parse(script.textContent));
+// what scripts have packed; weights that stand for the second time are the number of those that stood first
+let packed;
+function packedIn(selector) {
+  const weights = [];
+  const whole = (key, value) => (key !== "weights" || value === null ? value : Number.isInteger(value) ? weights[value] : weights[weights.push(value) - 1]);
+  packed ??= new Map([...document.querySelectorAll("script.packed")].map((script) => [script, JSON.parse(script.textContent, whole)]));
+  return [...document.querySelectorAll(selector)].map((script) => packed.get(script));
+}
 
 // networks and names of their units, from wherever chapters have left them
 function networksOf(packed) {

@@ -14,6 +14,7 @@ import string
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Code, display
+from scour import scour
 from tabulate import tabulate
 
 from rnn.show.characters import named
@@ -23,6 +24,8 @@ from rnn.show.web import packed_curves
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULTS = "application/vnd.rnn.results+json"
+SHORT = "--no-line-breaks --indent=none --enable-id-stripping --shorten-ids --strip-xml-prolog --quiet"
+MINIFIED = scour.parse_args([*SHORT.split()])
 
 
 def figure(fig, name, alt):
@@ -30,6 +33,7 @@ def figure(fig, name, alt):
     outlines, letters = (svg_of(fig, fonttype) for fonttype in ("path", "none"))
     if curves := packed_curves(fig):  # whose values the page tells
         letters = letters.replace(">", f'>\n<metadata class="curves">{html.escape(json.dumps(curves))}</metadata>', 1)
+    letters = scour.scourString(letters, MINIFIED)
     plt.close(fig)
     in_jupyter = themed(outlines).replace("<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1)
     markdown = f'![caption](figures/{name}.svg){{#fig-{name} alt="{_attribute(alt)}"}}'

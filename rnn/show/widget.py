@@ -16,7 +16,7 @@ from rnn.sampling import check_settings
 from rnn.show import web
 
 THE_NETWORK, THE_BEST = "the network", "the best network"
-PAGE_STEPS = 5  # training steps of a network in the page, fewer where their weights are more than web.PAGE_BYTES
+PAGE_STEPS = 4  # training steps of a network in the page, fewer where their weights are more than web.PAGE_BYTES
 JUPYTER_BYTES = 50_000_000  # of a network's weights in Jupyter
 
 
