@@ -79,11 +79,16 @@ end
 local function texts(div)
   local caption = captioned(div.identifier) or pandoc.Caption {}
   if typst then
-    local content = div:walk { Span = function(span) if span.classes:includes 'labels' then return pandoc.Emph(span.content) end end }
     local shown = { pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, caption: [') }
     for _, block in ipairs(caption.long) do table.insert(shown, block) end
     table.insert(shown, pandoc.RawBlock('typst', '])['))
-    table.insert(shown, pandoc.Div(content.content))
+    for i = 1, #div.content, 2 do
+      table.insert(shown, pandoc.RawBlock('typst', '#labelled['))
+      table.insert(shown, div.content[i])
+      table.insert(shown, pandoc.RawBlock('typst', ']['))
+      table.insert(shown, div.content[i + 1])
+      table.insert(shown, pandoc.RawBlock('typst', ']'))
+    end
     table.insert(shown, pandoc.RawBlock('typst', ']'))
     return shown
   end

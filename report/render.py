@@ -187,6 +187,8 @@ def main():
     pdf = typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)], ignore_system_fonts=True)
     write(folder / "report.html", page.encode())  # both, or none
     write(folder / "report.pdf", pdf)
+    pages = re.findall(rb"/Type ?/Page\b", pdf)
+    print(f"report.pdf has {len(pages)} pages.")
 
 
 if __name__ == "__main__":

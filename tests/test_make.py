@@ -8,6 +8,7 @@ import tomllib
 import nbformat
 import pytest
 import yaml
+from pypdf import PdfReader
 
 from tests.conftest import ROOT, make
 
@@ -30,6 +31,11 @@ def test_the_report_says_what_each_stage_took(report):
     for source in NOTEBOOKS:
         assert re.search(rf"^notebooks/{source.name}: \d+ s$", report.said, re.MULTILINE)
     assert re.search(r"^report.html and report.pdf: \d+ s$", report.said, re.MULTILINE)
+
+
+def test_the_report_says_how_long_the_paper_is(report):
+    pages = len(PdfReader(report.folder / "report.pdf").pages)
+    assert f"report.pdf has {pages} pages." in report.said.splitlines()
 
 
 def test_every_notebook_was_executed_in_quick_mode_without_an_error(report):

@@ -325,6 +325,13 @@ def test_a_caption_may_stand_before_what_it_belongs_to_or_after_it():
     assert "caption: [\n#strong[Figure 1.1.] A caption." in rendered(TEXTS + CAPTION, "typst", "template.typ").stdout
 
 
+def test_in_the_paper_each_text_stands_beside_its_label():
+    two = TEXTS.replace("::::\n\n", "\n[another]{.labels}\n\n```\ny\n```\n::::\n\n")
+    paper = rendered(two + CAPTION, "typst", "template.typ").stdout
+    shown = re.findall(r"#labelled\[\s*(\w+)\s*\]\[\s*```\s*(\w+)\s*```\s*\]", paper)
+    assert shown == [("label", "x"), ("another", "y")]
+
+
 @pytest.mark.parametrize(
     ("markdown", "fault"),
     [
