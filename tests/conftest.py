@@ -18,7 +18,7 @@ def make(*arguments, cwd=ROOT, **environment):
 
 def pytest_collection_modifyitems(items):
     """Let the tests that build reports in the one copy of the project run in one process, and begin first."""
-    builds = [item for item in items if "project" in item.fixturenames]
+    builds = [item for item in items if "project" in item.fixturenames or item.path.name == "test_browser.py"]
     for item in builds:
         item.add_marker(pytest.mark.xdist_group("reports"))
     items[:] = builds + [item for item in items if item not in builds]
