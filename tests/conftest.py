@@ -16,6 +16,7 @@ def make(*arguments, cwd=ROOT, **environment):
     return subprocess.run(["make", *arguments], cwd=cwd, capture_output=True, text=True, env=inherited | environment)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Let the tests that build reports in the one copy of the project run in one process, and begin first."""
     builds = [item for item in items if "project" in item.fixturenames or item.path.name == "test_browser.py"]

@@ -220,7 +220,10 @@ def test_a_hostile_text_shows_as_text(project, report, hostile_report):
     page = parser.parse(hostile_report.html)
     assert parser.errors == []
     ours = html5lib.parse(report.html, namespaceHTMLElements=False)
-    assert len(list(page.iter("script"))) == len(list(ours.iter("script")))
+    of_pages = (
+        [script for script in of.iter("script") if script.get("type") != "application/json"] for of in (page, ours)
+    )
+    assert len(next(of_pages)) == len(next(of_pages)), "what is packed is data"
     folded = {block for code in page.iter("details") for block in code.iter("pre")}
     shown = "".join("".join(block.itertext()) for block in page.iter("pre") if block not in folded)
     assert "<script>document.title" in shown.replace("\n", "")
@@ -229,8 +232,8 @@ def test_a_hostile_text_shows_as_text(project, report, hostile_report):
     assert not list(project.folder.rglob("PWNED")), "and no command"
     paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
     packed = [json.loads(script.text) for script in page.iter("script") if script.get("type") == "application/json"]
-    trainer, sampler = packed
-    assert sampler["prime"] == HOSTILE[:60]
+    trainer, sampler, *lent = packed
+    assert {one["prime"] for one in (sampler, *lent) if "prime" in one} == {HOSTILE[:60]}
     assert gzip.decompress(base64.b64decode(trainer["text"])).decode().startswith(HOSTILE[:60])
     letters = {character for character in shown if ord(character) > 127 and unicodedata.category(character)[0] in "LSP"}
     assert len(letters) > 300

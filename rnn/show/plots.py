@@ -435,7 +435,8 @@ def through_the_book(means):
 
 def coloured(text, values, width=84):
     """Draw a text, `width` characters a line, coloured by each of {label: values (N,)}: -1 is blue and 1 orange."""
-    shown, values = named(text.replace("\n", "↵")), values or {"no label": np.zeros(len(text))}
+    shown = [name if len(name) == 1 else "□" for name in map(named, text.replace("\n", "↵"))]
+    values = values or {"no label": np.zeros(len(text))}
     lines = -(-len(shown) // width)
     fig, axes = plt.subplots(len(values), 1, squeeze=False, figsize=(WIDTH, (0.2 * lines + 0.3) * len(values)))
     for ax, (label, of_text) in zip(axes[:, 0], values.items(), strict=True):
