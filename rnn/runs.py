@@ -2,7 +2,8 @@
 
 runs/<text>/<run>/run.json          what the run was made from: the settings, the text's hash, the vocabulary
                   losses.f64        the loss of every step, as plain 8-byte floats
-                  snapshots/<n>     all that the run needs to go on from step n, at every epoch's end and more often
+                  snapshots/<n>     all that the run needs to go on from step n: halfway through the first epoch, at
+                                    every epoch's end, and more often
                   checkpoint        the same of the last step taken
 
 Snapshots are safetensors inside gzip, whose checksum finds damage; each names its run and its step.
@@ -29,8 +30,8 @@ from rnn.corpus import ROOT, Sentence
 from rnn.model import OPTIMIZERS, Memory, Params
 
 RUNS = ROOT / "runs"
-SHARED_EPOCHS = 32  # runs of no more epochs keep a snapshot at the end of each, and those of fewer are read from them
-FORMAT = 5  # of these files; a run of another format is another run
+SHARED_EPOCHS = 32  # runs of no more epochs keep snapshots where those of fewer end, which are read from them
+FORMAT = 6  # of these files; a run of another format is another run
 
 
 class ConfigError(Sentence, ValueError):
@@ -46,7 +47,8 @@ class LockedError(RunError):
 
 
 RULES = {  # a setting of numbers or of switches: what it must be, and whether a value of its type is that
-    **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), ("a whole number from 1 on", lambda n: n > 0)),
+    **dict.fromkeys(("m", "T", "B", "snapshot_every"), ("a whole number from 1 on", lambda n: n > 0)),
+    "epochs": ("a whole number from 1 on, or 0.5", lambda n: n > 0),
     **dict.fromkeys(("seed", "warmup"), ("a whole number from 0 on", lambda n: n >= 0)),
     "learning_rate": ("a finite number above 0", lambda rate: 0 < rate < math.inf),
     "clip": ("a number above 0", lambda bound: bound > 0),
@@ -65,7 +67,8 @@ def _as(kind, value):
     """Return a value as an int, float, bool or str of Python's own; raise TypeError for what is nothing of the kind."""
     if isinstance(value, bool | np.bool_) != (kind is bool):
         raise TypeError
-    return value if value is None else {int: operator.index, bool: bool, str: str}.get(kind, lambda x: float(+x))(value)
+    exactly = {int: operator.index, bool: bool, str: str, int | float: lambda x: 0.5 if x == 0.5 else operator.index(x)}
+    return value if value is None else exactly.get(kind, lambda x: float(+x))(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +83,7 @@ class Config:
     learning_rate: float = 0.1
     sigma: float | None = 0.01  # standard deviation of the initial weights; None: scaled, see `model.init_params`
     clip: float = 5.0  # each component of the gradient is clipped to [-clip, clip] before the update
-    epochs: int = 7  # how far to train, see `is_shared`
+    epochs: int | float = 7  # how far to train, half an epoch being the least; see `is_shared`
     remainder: bool = False  # whether to train on the shorter sequence at the end of the text too
     seed: int = 0
     dtype: str = "float32"
@@ -122,7 +125,7 @@ class Config:
 
     def steps(self, N):
         """The number of steps in the whole run over N characters."""
-        return self.epochs * self.steps_per_epoch(N)
+        return math.ceil(self.epochs * self.steps_per_epoch(N))
 
 
 class State(NamedTuple):
@@ -245,7 +248,8 @@ def read_run(directory):
     described = json.loads((directory / "run.json").read_bytes())
     config, N = Config(**described["config"]), described["characters"]
     if "epochs" not in described["config"]:
-        config = config.replace(epochs=max(1, -(-state.step // config.steps_per_epoch(N))))
+        half, epochs = config.replace(epochs=0.5), -(-state.step // config.steps_per_epoch(N))
+        config = half if state.step <= half.steps(N) else config.replace(epochs=epochs)
     losses, is_finished = read_losses(directory, state), state.step == config.steps(N)
     first_step, vocabulary = described["first_step"], described["vocabulary"]
     return Run(directory, config, vocabulary, first_step, losses, list(state.snapshots), is_finished)

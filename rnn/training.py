@@ -11,7 +11,7 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
+import pandas as pd
 from tqdm import tqdm
 
 from rnn import kernel, model
@@ -30,7 +30,7 @@ class Interrupted(Sentence, KeyboardInterrupt):
 
 def smooth(losses, alpha):
     """Return the smoothed loss of every step, s_n = alpha s_{n-1} + (1 - alpha) L_n with s_0 = L_0."""
-    return lfilter([1 - alpha], [1, -alpha], losses, zi=alpha * losses[:1])[0]
+    return pd.Series(losses).ewm(alpha=1 - alpha, adjust=False).mean().to_numpy()
 
 
 class Plan(NamedTuple):
@@ -168,6 +168,7 @@ class Recorder:
         self.directory, self.first_step = directory, start.last_step if start else 0
         N = len(corpus.codes)
         self.every = [config.snapshot_every, *[config.steps_per_epoch(N)] * config.is_shared, config.steps(N)]
+        self.half = config.replace(epochs=0.5).steps(N) if config.is_shared else 0
         if (directory / "checkpoint").exists():
             self.state = load_state(directory / "checkpoint")
         else:
@@ -188,8 +189,9 @@ class Recorder:
         return self.first_step + self.state.step
 
     def until_snapshot(self):
-        """Return the number of steps to the next snapshot: as `snapshot_every` says, a shared epoch's end, the end."""
-        return min(n - self.state.step % n for n in self.every)
+        """Return the number of steps to the next snapshot: as `snapshot_every` says, or where fewer epochs end."""
+        step = self.state.step
+        return min(n - step % n for n in [*self.every, *[self.half] * (step < self.half)])
 
     def record(self, losses):
         """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""
@@ -275,14 +277,18 @@ def interrupts_remembered():
 
 
 def main():
-    """Let Numba compile what the notebooks use, for the types that are named: once, and not in every process."""
-    for dtype in sys.argv[1:]:
-        config, codes = Config(m=2, T=2, dtype=dtype), np.zeros(9, np.uint8)
+    """Let Numba compile what is named, once and not in every process: steps in a type, or "reading" and sampling."""
+    for what in sys.argv[1:]:
+        config, codes = Config(m=2, T=2, dtype="float32" if what == "reading" else what), np.zeros(9, np.uint8)
         params, memory, h, *_ = first_state(2, config)
-        advance(params, memory, h, codes, 0, np.empty(1), config)
-        kernel.evaluate(params, h[0], codes)
-        kernel.sample(params, h[0], np.zeros(1), 1, 1)
+        if what == "reading":
+            kernel.evaluate(params, h[0], codes)
+            kernel.sample(params, h[0], np.zeros(1), 1, 1)
+        else:
+            advance(params, memory, h, codes, 0, np.empty(1), config)
 
 
 if __name__ == "__main__":
-    main()
+    from rnn import training  # the module that others import: to Numba a `Plan` of this one is another type
+
+    training.main()

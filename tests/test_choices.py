@@ -1,5 +1,7 @@
-from rnn import choices
-from rnn.choices import (
+from rnn.corpus import read_corpus
+from rnn.runs import Config
+from rnn.sweep import choices
+from rnn.sweep.choices import (
     BASE,
     CHOICES,
     FULL,
@@ -16,8 +18,6 @@ from rnn.choices import (
     table,
     unchanged,
 )
-from rnn.corpus import read_corpus
-from rnn.runs import Config
 
 N = 1_000_000
 
@@ -58,6 +58,7 @@ def test_the_grid_has_the_seeds_every_choice_and_the_searched_each_once():
         configs, asked = grid(N, budget), [*unchanged(budget), *unchanged(budget, WARM)]
         asked += [config for base in (NETWORK, WARM) for of in table(N, budget, base).values() for config in of]
         long = {*seeds(WARM, budget.long), *seeds(NEWEST, budget.long)}
+        long |= {config.replace(epochs=1) for config in (*seeds(), *seeds(WARM, budget.long))}
         assert len(configs) == len(set(configs))
         assert set(seeds()) | set(searched(N, budget)) | set(asked) | long == set(configs)
 

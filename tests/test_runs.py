@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 import os
 import pickle
 import random
@@ -27,7 +28,8 @@ NAN, INF = float("nan"), float("inf")
 
 NO_COUNT = (0, -1, 2.5, 2.0, "3", None, True, np.float64(3), NAN, [3], 1j)
 SENSELESS = {
-    **dict.fromkeys(("m", "T", "B", "epochs", "snapshot_every"), NO_COUNT),
+    **dict.fromkeys(("m", "T", "B", "snapshot_every"), NO_COUNT),
+    "epochs": (*NO_COUNT, 0.25, 1.5, np.float64(0.75)),
     **dict.fromkeys(("seed", "warmup"), (-1, 0.0, None, "0", False, np.True_, NAN)),
     "learning_rate": (0, -0.1, NAN, INF, "0.1", None, True, 0.1j, [0.1], 10**400),
     "clip": (0, -5, NAN, "5", None, True, -INF),
@@ -119,16 +121,18 @@ def same(one, other):
     )
 
 
-def test_a_run_of_one_epoch_is_read_from_a_run_of_seven(tmp_path, monkeypatch):
+@pytest.mark.parametrize("epochs", [0.5, 1])
+def test_a_run_of_one_epoch_or_of_half_a_one_is_read_from_a_run_of_seven(tmp_path, monkeypatch, epochs):
     for settings in ({}, {"B": 2, "remainder": True}, {"order": "random", "optimizer": "adam"}, {"order": "shuffled"}):
         config = SMALL.replace(**settings)
         long = train(TEXT, config.replace(epochs=7), runs=tmp_path / "long", show=False)
-        alone = train(TEXT, config.replace(epochs=1), runs=tmp_path / "short", show=False)
+        alone = train(TEXT, config.replace(epochs=epochs), runs=tmp_path / "short", show=False)
         with monkeypatch.context() as patch:
             patch.setattr(training, "advance", None)
-            short = train(TEXT, config.replace(epochs=1), runs=tmp_path / "long", show=False)
+            short = train(TEXT, config.replace(epochs=epochs), runs=tmp_path / "long", show=False)
         assert short.directory == long.directory
-        assert short.last_step == short.snapshots[-1] == config.steps_per_epoch(600)
+        assert short.last_step == short.snapshots[-1] == math.ceil(epochs * config.steps_per_epoch(600))
+        assert read_run(alone.directory).config == alone.config
         assert same(short, alone)
         assert short.is_finished
 

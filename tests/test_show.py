@@ -14,9 +14,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from rnn import show
-from rnn.choices import NETWORK
 from rnn.measure.statistics import Estimate, Shift
 from rnn.show import live, plots, prose
+from rnn.sweep.choices import NETWORK
 from tests.conftest import ROOT
 
 

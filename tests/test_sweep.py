@@ -15,10 +15,9 @@ import pytest
 from distributed import Client
 from filelock import FileLock
 
-from rnn import sweep as sweep_module
 from rnn.corpus import ROOT, read_corpus
 from rnn.runs import Config, RunError, read_run, run_directory
-from rnn.sweep import Job, sweep
+from rnn.sweep import Job, cluster, sweep
 from rnn.training import train
 from tests.test_training import VERY_LONG
 
@@ -91,7 +90,7 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_cluster_on_this_machine_has_so_many_processes_of_one_thread_and_a_dashboard(workers):
-    with sweep_module._client(None, workers) as client:
+    with cluster._client(None, workers) as client:
         threads = client.nthreads()
         assert list(threads.values()) == [1] * workers
         assert len({client.run(os.getpid)[worker] for worker in threads}) == workers
@@ -102,7 +101,7 @@ def test_a_cluster_on_this_machine_has_so_many_processes_of_one_thread_and_a_das
 
 def test_finished_runs_are_read_and_need_no_cluster(tmp_path, monkeypatch):
     runs = [train(TEXT, config, runs=tmp_path, show=False) for config in TABLE]
-    monkeypatch.setattr(sweep_module, "_client", None)
+    monkeypatch.setattr(cluster, "_client", None)
     again = sweep(TEXT, [*TABLE, TABLE[0]], runs=tmp_path)
     assert [run.directory for run in again.values()] == [run.directory for run in runs]
 
@@ -143,7 +142,7 @@ def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_p
 
 @pytest.mark.parametrize("theirs", ["a folder of the same name", "a name that cannot be a folder"])
 def test_runs_come_home_from_workers_that_have_another_folder(tmp_path, scheduler, worker, theirs):
-    worker(f"import pathlib; from rnn import sweep; sweep.RUNS = pathlib.Path({str(tmp_path / 'own')!r})")
+    worker(f"import pathlib; from rnn.sweep import cluster; cluster.RUNS = pathlib.Path({str(tmp_path / 'own')!r})")
     (tmp_path / "file").touch()
     seen = {"a folder of the same name": "elsewhere", "a name that cannot be a folder": "file/in/a/file"}[theirs]
     home = tmp_path / "home"
@@ -165,7 +164,7 @@ def test_a_worker_waits_for_a_run_that_another_process_trains(tmp_path):
     lock = FileLock(run_directory(TEXT, TABLE[0], runs=tmp_path) / "lock", thread_local=False)
     lock.acquire()
     threading.Timer(1.5, lock.release).start()
-    files = sweep_module.train_there(Job(TEXT, TABLE[0]), {}, tmp_path)
+    files = cluster.train_there(Job(TEXT, TABLE[0]), {}, tmp_path)
     assert not lock.is_locked
     assert set(files) >= {"losses.f64", "checkpoint"}
 
@@ -178,7 +177,7 @@ from types import SimpleNamespace
 import psutil
 from rnn import runs
 workers, runs.RUNS = int(sys.argv.pop(1)), Path(sys.argv.pop(1))
-from rnn import choices, sweep
+from rnn.sweep import choices, cluster
 
 def said(word, function, **ours):
     def call(*arguments, **settings):
@@ -186,9 +185,9 @@ def said(word, function, **ours):
         return function(*arguments, **settings | ours)
     return call
 
-sweep.LocalCluster = said("starting", sweep.LocalCluster, n_workers=workers)
-sweep._as_completed = said("training", sweep._as_completed)
-sweep.contextlib = SimpleNamespace(ExitStack=ExitStack, suppress=said("closing", suppress))  # said inside `_close`
+cluster.LocalCluster = said("starting", cluster.LocalCluster, n_workers=workers)
+cluster._as_completed = said("training", cluster._as_completed)
+cluster.contextlib = SimpleNamespace(ExitStack=ExitStack, suppress=said("closing", suppress))  # said inside `_close`
 try:
     choices.main()
 finally:
@@ -264,19 +263,19 @@ def test_what_was_trained_before_an_interrupt_is_kept(tmp_path):
         assert run.params().W.shape == (run.config.m, run.config.m)
 
 
-@pytest.mark.parametrize("theirs", ["sweep.CODE = 'of another version'", "vars(sweep).pop('CODE', None)"])
+@pytest.mark.parametrize("theirs", ["cluster.CODE = 'of another version'", "vars(cluster).pop('CODE', None)"])
 def test_a_worker_with_other_code_is_refused_and_nothing_of_it_comes_home(tmp_path, scheduler, worker, theirs):
-    worker(f"from rnn import sweep; {theirs}; {FAST_CHECKPOINTS}")
+    worker(f"from rnn.sweep import cluster; {theirs}; {FAST_CHECKPOINTS}")
     with pytest.raises(RunError, match=r"The worker tcp://\S+ runs another rnn than this process"):
         sweep(TEXT, TABLE, scheduler=scheduler, runs=tmp_path)
     assert not list(tmp_path.rglob("*"))
 
 
-DIE = "import os; from rnn import sweep; sweep.train_there = lambda *_: os._exit(1)"
+DIE = "import os; from rnn.sweep import cluster; cluster.train_there = lambda *_: os._exit(1)"
 
 
 def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, worker, monkeypatch):
-    monkeypatch.setattr(sweep_module, "GONE_SECONDS", VERY_LONG)
+    monkeypatch.setattr(cluster, "GONE_SECONDS", VERY_LONG)
 
     def begin_again():
         for _ in range(8):
@@ -291,8 +290,8 @@ def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, work
 
 
 def test_a_run_that_kills_every_worker_is_given_up(tmp_path, scheduler, worker, monkeypatch):
-    monkeypatch.setattr(sweep_module, "DEATHS", 1)
-    monkeypatch.setattr(sweep_module, "GONE_SECONDS", VERY_LONG)
+    monkeypatch.setattr(cluster, "DEATHS", 1)
+    monkeypatch.setattr(cluster, "GONE_SECONDS", VERY_LONG)
     ended = threading.Event()
 
     def begin_again():
@@ -332,7 +331,7 @@ def something():
     [("tcp", b""), ("tcp", b"SSH-2.0-OpenSSH_9.2\r\n"), ("tcp", b"HTTP/1.1 400 Bad Request\r\n\r\n"), ("tls", b"")],
 )
 def test_what_answers_and_is_no_scheduler_is_named_soon(tmp_path, monkeypatch, something, kind, says):
-    monkeypatch.setattr(sweep_module, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     address = f"{kind}://{something(says)}"
     with pytest.raises(RunError, match=rf"No scheduler of Dask answers at {address} \(\w+: .+\)\."):
         sweep(TEXT, TABLE, scheduler=address, runs=tmp_path)
@@ -342,7 +341,7 @@ def test_what_answers_and_is_no_scheduler_is_named_soon(tmp_path, monkeypatch, s
     "address", ["tcp://127.0.0.1:9", "nonsense", "tcp://no.such.host.invalid:8786", "strange://a:1"]
 )
 def test_an_address_where_nothing_answers_is_named_soon(tmp_path, monkeypatch, address):
-    monkeypatch.setattr(sweep_module, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(RunError, match=f"No scheduler of Dask answers at {address} "):
         sweep(TEXT, TABLE, scheduler=address, runs=tmp_path)
 
@@ -356,7 +355,7 @@ def test_a_workers_address_is_no_schedulers(tmp_path, scheduler, worker):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_when_there_is_no_worker_or_none_any_more_it_is_said(tmp_path, scheduler, worker, monkeypatch, workers):
-    monkeypatch.setattr(sweep_module, "GONE_SECONDS", 1)
+    monkeypatch.setattr(cluster, "GONE_SECONDS", 1)
     if workers:
         worker(DIE)
         workers_of(scheduler)

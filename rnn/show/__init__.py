@@ -14,6 +14,7 @@ from rnn.show.live import live_loss
 from rnn.show.outputs import figure, inline, results, scientific, side_by_side, source, table, texts
 
 __all__ = [
+    "epochs",
     "figure",
     "inline",
     "live_loss",
@@ -44,6 +45,11 @@ def settings(config, network):
         if name not in ("epochs", "seed", "snapshot_every") and value != getattr(network, name):
             words.append(_WORDS.get((name, value), f"{_NAMES.get(name, name)} {value}"))
     return ", ".join(words) or "the assignment's"
+
+
+def epochs(n):
+    """Return a number of epochs in words: "half an epoch", "1 epoch", "7 epochs"."""
+    return "half an epoch" if n == 0.5 else f"{n} epoch{'s' * (n > 1)}"
 
 
 _NAMES = {"learning_rate": "η", "sigma": "σ", "clip": "clipped at", "warmup": "warm-up"}

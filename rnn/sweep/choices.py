@@ -64,14 +64,14 @@ SEARCHED = tuple(
 class Budget(NamedTuple):
     """How much of everything is trained."""
 
-    epochs: int  # of every choice
+    epochs: int | float  # of every choice
     seeds: int  # of every choice
     long: int  # seeds of the assignment's settings with warm-up, and of those it has since 2025, over seven epochs
     searched: tuple[int, ...]  # seeds of each of `SEARCHED`, from the first on
 
 
 FULL = Budget(epochs=7, seeds=8, long=SEEDS, searched=(4, 4, 4, 1, 1, 1, 1))  # what `make sweep` trains
-SHORT = Budget(epochs=1, seeds=3, long=2, searched=(2, 1))  # what the notebooks train where they do not find that
+SHORT = Budget(epochs=0.5, seeds=3, long=1, searched=(1, 1))  # what the notebooks train where they do not find that
 
 
 def seeds(base=NETWORK, n=SEEDS):
@@ -114,6 +114,7 @@ def grid(N, budget):
         configs += [*unchanged(budget, base), *(config for of in table(N, budget, base).values() for config in of)]
     for base in (WARM, NEWEST):
         configs += seeds(base, budget.long)
+    configs += [config.replace(epochs=1) for config in (*seeds(), *seeds(WARM, budget.long))]  # their beginnings
     return list(dict.fromkeys(configs))
 
 

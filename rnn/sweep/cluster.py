@@ -1,4 +1,4 @@
-"""Runs by the dozen, trained by Dask on this machine's cores or on any cluster."""
+"""The jobs of a sweep, trained by Dask: on this machine's cores, or wherever its workers are."""
 
 import contextlib
 import dataclasses
@@ -20,81 +20,21 @@ from distributed.security import Security
 from distributed.utils import LoopRunner
 from tqdm import tqdm
 
-from rnn.corpus import Corpus
-from rnn.runs import (
-    RUNS,
-    Config,
-    LockedError,
-    RunError,
-    finished,
-    opened_run_directory,
-    run_directory,
-    write_atomically,
-)
-from rnn.training import Interrupted, interrupts_remembered, train
+from rnn.runs import RUNS, LockedError, RunError, opened_run_directory, write_atomically
+from rnn.sweep import Job
+from rnn.training import interrupts_remembered, train
 
 # what this process runs, and a worker must too: the SHA-256 of the network's modules as they are when it begins
-CODE = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+MODULES = [path for folder in Path(__file__).parents[:2] for path in sorted(folder.glob("*.py"))]
+CODE = hashlib.sha256(b"".join(path.read_bytes() for path in MODULES)).hexdigest()
+SETTINGS = {  # of Dask: no profile, which takes 4 % of the time; and no warning of what a run goes on from, 20 MB
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.large-graph-warning-threshold": "1 GB",
+}
 CONNECT_SECONDS = 10  # how long a scheduler may take to answer
 GONE_SECONDS = 60  # how long a sweep waits for a first worker, or for another after the last one has gone
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 DEATHS = 10  # how often Dask may give up a run because workers died of it, four at a time, before the sweep does
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Job:
-    """A run to train: on a text, with a configuration, from the end of another run on that text if there is one."""
-
-    corpus: Corpus
-    config: Config
-    after: Config | None = None
-
-    def start(self, runs):
-        """Return the `Run` that this one goes on from if it is finished, else None."""
-        return self.after and finished(self.corpus, self.after, runs=runs)
-
-    def finished(self, runs):
-        """Return the `Run` if it is on disk to its end, else None."""
-        start = self.start(runs)
-        return finished(self.corpus, self.config, start, runs) if start or not self.after else None
-
-    @property
-    def work(self):
-        """About how long it takes, in units of its own."""
-        return self.config.steps(len(self.corpus.codes)) * self.config.B * self.config.T * self.config.m
-
-
-def sweep(corpus, configs, after=None, **settings):
-    """Return {config: its finished `Run`} of `configs` on `corpus`, trained now as far as they are not on disk.
-
-    With `after` they go on from the finished run of that configuration. The other settings are those of `sweep_all`.
-    """
-    jobs = [Job(corpus, config, after) for config in configs]
-    sweep_all(jobs, **settings)
-    return {job.config: job.finished(settings.get("runs", RUNS)) for job in jobs}
-
-
-def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
-    """Train those of the `jobs` that are not on disk yet, the longest first.
-
-    A run is one task of Dask, on one thread, so that its bits do not depend on how many there are at a time. The tasks
-    go to the cluster with the address `scheduler`, or $SCHEDULER, or Dask's own setting; without one, to `workers`
-    processes on this machine, one for each core for None. A worker that dies has its run gone on with from the
-    checkpoint that it left in `runs`, if the next worker sees that folder, and from the beginning otherwise. Finished
-    runs come home to `runs`. Raises RunError if no scheduler answers, if a worker has other code than this process, if
-    there is no worker for a minute, and, after all others have finished, if runs failed.
-    """
-    missing = {}  # the longest of those that share a folder, where the others are its beginning
-    for job in jobs:
-        if not job.finished(runs):
-            folder = run_directory(job.corpus, job.config, runs=runs), job.after
-            missing[folder] = max(missing.get(folder, job), job, key=lambda other: other.config.epochs)
-    try:
-        if missing:
-            with _client(scheduler, workers) as client:
-                _train_all(client, sorted(missing.values(), key=lambda job: job.work, reverse=True), runs)
-    except KeyboardInterrupt:
-        raise Interrupted("Stopped. What was trained is kept: the same call goes on from there.") from None
 
 
 @contextlib.contextmanager
@@ -144,6 +84,12 @@ def _uninterrupted():
         raise KeyboardInterrupt
 
 
+def train_all(jobs, scheduler, workers, runs):
+    """Train the jobs, in their order; see `rnn.sweep.sweep_all`."""
+    with dask.config.set(SETTINGS), _client(scheduler, workers) as client:
+        _train_all(client, jobs, runs)
+
+
 def _train_all(client, jobs, runs):
     print(f"{len(jobs)} runs to train. Dask's dashboard is at {client.dashboard_link}", file=sys.stderr, flush=True)
     waiting, failed, deaths, futures = list(jobs), [], Counter(), {}
@@ -151,13 +97,13 @@ def _train_all(client, jobs, runs):
     texts = {job.corpus.id: client.submit(tuple, tuple(job.corpus), key=job.corpus.id) for job in jobs}
 
     def task(text, settings, before, runs, code):  # goes to the workers as it is here, being no module's own
-        from rnn import sweep
+        from rnn.sweep import Config, Corpus, Job, cluster
 
-        if getattr(sweep, "CODE", None) != code:
+        if getattr(cluster, "CODE", None) != code:
             where = get_worker().address
             raise ConnectionRefusedError(f"The worker {where} runs another rnn than this process: start both anew.")
-        config, *after = (sweep.Config(**of) for of in settings)
-        return sweep.train_there(sweep.Job(sweep.Corpus(*text), config, *after), before, runs)
+        config, *after = (Config(**of) for of in settings)
+        return cluster.train_there(Job(Corpus(*text), config, *after), before, runs)
 
     def submit(job):
         settings = [dataclasses.asdict(config) for config in (job.config, job.after) if config]
