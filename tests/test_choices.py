@@ -17,6 +17,7 @@ from rnn.sweep.choices import (
     seeds,
     table,
     unchanged,
+    units,
 )
 
 N = 1_000_000
@@ -58,7 +59,7 @@ def test_the_grid_has_the_seeds_every_choice_and_the_searched_each_once():
         configs, asked = grid(N, budget), [*unchanged(budget), *unchanged(budget, WARM)]
         asked += [config for base in (NETWORK, WARM) for of in table(N, budget, base).values() for config in of]
         long = {*seeds(WARM, budget.long), *seeds(NEWEST, budget.long)}
-        long |= {config.replace(epochs=1) for config in (*seeds(), *seeds(WARM, budget.long))}
+        long |= {config for base in (NETWORK, WARM) for of in units(base).values() for config in of}
         assert len(configs) == len(set(configs))
         assert set(seeds()) | set(searched(N, budget)) | set(asked) | long == set(configs)
 

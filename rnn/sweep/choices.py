@@ -107,6 +107,14 @@ def table(N, budget, base=NETWORK):
     return {setting: seeds(config, budget.seeds) for setting, config in of_settings.items() if config.steps(N)}
 
 
+def units(base=NETWORK):
+    """Return {m: a list of `Config`, one a seed}: as many hidden units as the assignment has, and twice as many.
+
+    They are compared after a whole epoch, because more weights take longer to train.
+    """
+    return {m: seeds(base.replace(m=m, epochs=1), n) for m, n in ((NETWORK.m, SEEDS), (2 * NETWORK.m, 3))}
+
+
 def grid(N, budget):
     """Return every `Config` of a budget on N characters, each once."""
     configs = [*seeds(), *searched(N, budget)]
@@ -114,7 +122,7 @@ def grid(N, budget):
         configs += [*unchanged(budget, base), *(config for of in table(N, budget, base).values() for config in of)]
     for base in (WARM, NEWEST):
         configs += seeds(base, budget.long)
-    configs += [config.replace(epochs=1) for config in (*seeds(), *seeds(WARM, budget.long))]  # their beginnings
+    configs += [config for base in (NETWORK, WARM) for of in units(base).values() for config in of]
     return list(dict.fromkeys(configs))
 
 
