@@ -40,7 +40,8 @@ SETTINGS := $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
 STRIP := --keep-id --extra-keys metadata.language_info
 
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
-EXECUTED := $(NOTEBOOKS:notebooks/%=$(BUILD)/%)
+LONGEST := $(foreach n,07 05 06,$(wildcard notebooks/$(n)_*.ipynb)) # are begun first
+EXECUTED := $(patsubst notebooks/%,$(BUILD)/%,$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS)))
 READY := $(if $(filter .venv,$(ENV)),.venv/ready)
 
 # $(call stage,name,commands): run the commands, and keep what they took for the end of `make report`
@@ -124,9 +125,10 @@ $(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) |
 $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 	@$(BIN)/python report/heading.py && mkdir -p $(BUILD) && touch $@
 
-# execute.py keeps the outputs where only sentences have changed
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
+# execute.py keeps the outputs where only sentences have changed. One thread each: there are as many notebooks as cores
 $(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(TRAINED) $(COMPILED)
-	$(call stage,$<,$(BIN)/python report/execute.py $< $@ $(SETTINGS))
+	$(call stage,$<,$(ONE_THREAD) $(BIN)/python report/execute.py $< $@ $(SETTINGS))
 
 REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
 $(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
@@ -155,7 +157,6 @@ test: setup data $(COMPILED) ## run the tests
 lab: setup data build/fonts/ready $(KERNELS) ## open JupyterLab, on the notebooks' start page
 	@$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb
 
-ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
 	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
 	@rm -f build/08_*.ipynb build/*/08_*.ipynb # the next report shows what was measured

@@ -9,9 +9,7 @@ web      what a browser gets: scripts, networks, texts, curves
 """
 
 import dataclasses
-
-from rnn.show.live import live_loss
-from rnn.show.outputs import figure, inline, results, scientific, side_by_side, source, table, texts
+import importlib
 
 __all__ = [
     "epochs",
@@ -26,6 +24,13 @@ __all__ = [
     "table",
     "texts",
 ]
+
+
+def __getattr__(name):
+    """Import what draws when it is first asked for: report/execute.py wants `prose` alone, and not Matplotlib."""
+    if name in __all__:
+        return getattr(importlib.import_module("rnn.show.live" if name == "live_loss" else "rnn.show.outputs"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_ipython_extension(ipython):

@@ -9,10 +9,6 @@ is. The values are kept with the output, so that changed words need no new run.
 
 import re
 
-import pandas as pd
-from IPython import get_ipython
-from IPython.display import display
-
 from rnn.corpus import Sentence
 
 KEPT = "application/vnd.rnn.prose+json"  # {what stands in braces: its value as text}
@@ -43,6 +39,8 @@ def text(value, spec=""):
 
 def missing(value):
     """Whether a value is None or one of the kinds of NaN."""
+    import pandas as pd  # here, as IPython below: who reads prose without running it waits for neither
+
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
@@ -85,4 +83,7 @@ def divided(inside):
 
 def prose(line, body):
     """Show the body of a cell as Markdown, with the values of its expressions (the magic `%%prose`)."""
+    from IPython import get_ipython
+    from IPython.display import display
+
     display(bundle(body, evaluate(body, get_ipython().user_ns)), raw=True)
