@@ -10,6 +10,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a second to import
+
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError

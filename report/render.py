@@ -9,7 +9,10 @@ import io
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a second to import
 
 import matplotlib
 import nbformat
@@ -75,6 +78,15 @@ def results_of(paths):
 
 def cut_down(path, characters):
     """Return the font of a file with no more than `characters` in it, as WOFF2 in a data URL."""
+    key = hashlib.sha256(path.read_bytes() + "".join(sorted(characters)).encode()).hexdigest()
+    kept = SERIF / "cut" / f"{path.stem}-{key[:16]}.woff2"  # other sentences seldom have other characters
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write(kept, _cut(path, characters))
+    return f"url(data:font/woff2;base64,{base64.b64encode(kept.read_bytes()).decode()}) format('woff2')"
+
+
+def _cut(path, characters):
     font = subset.load_font(str(path), subset.Options())
     cutter = subset.Subsetter(
         subset.Options(drop_tables=["FFTM"], layout_features=["kern", "liga", "mark", "mkmk", "ccmp", "lnum", "tnum"])
@@ -84,7 +96,7 @@ def cut_down(path, characters):
     font.flavor = "woff2"
     file = io.BytesIO()
     font.save(file)
-    return f"url(data:font/woff2;base64,{base64.b64encode(file.getvalue()).decode()}) format('woff2')"
+    return file.getvalue()
 
 
 def font_face(family, path, characters, weight=400, style="normal"):
@@ -173,6 +185,18 @@ def main():
     if chosen.get("author") == "Your name":
         print("The author is “Your name”: put yours into report.yaml.")
 
+    with ThreadPoolExecutor() as pool:
+        page = pool.submit(page_of, markdown, chosen, results, quick)
+        paper = pool.submit(paper_of, markdown, chosen, results, quick)
+        page, pdf = page.result(), paper.result()
+    write(folder / "report.html", page.encode())  # both, or none
+    write(folder / "report.pdf", pdf)
+    pages = re.findall(rb"/Type ?/Page\b", pdf)
+    print(f"report.pdf has {len(pages)} pages.")
+
+
+def page_of(markdown, chosen, results, quick):
+    """Return report.html, all in one file."""
     heading = variables(chosen, results, quick, "html5")
     page = pandoc(markdown, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
     page = weights_once(page)
@@ -181,14 +205,13 @@ def main():
     in_base64 = " ".join(base64.b64encode(kernel).decode() for kernel in web.kernels())
     page = page.replace('<script type="module"></script>', f'<script type="module">\n{web.script("page")}</script>', 1)
     page = page.replace('"application/wasm"><', f'"application/wasm">{in_base64}<', 1)
-    page = policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
+    return policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
 
+
+def paper_of(markdown, chosen, results, quick):
+    """Return the bytes of report.pdf."""
     source = pandoc(markdown, "typst-smart", "template.typ", *variables(chosen, results, quick, "typst"))
-    pdf = typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)], ignore_system_fonts=True)
-    write(folder / "report.html", page.encode())  # both, or none
-    write(folder / "report.pdf", pdf)
-    pages = re.findall(rb"/Type ?/Page\b", pdf)
-    print(f"report.pdf has {len(pages)} pages.")
+    return typst.compile(source.encode(), root=str(ROOT), font_paths=[str(SERIF), str(MONO)], ignore_system_fonts=True)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
-from scipy import stats
 from scipy.fft import dct
+from scipy.special import stdtrit
 
 
 @dataclass(frozen=True, order=True)
@@ -49,7 +49,9 @@ def interval(values):
     values = values[~np.isnan(values)]
     if not len(values):
         return Estimate(np.nan, np.nan)
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else np.nan
+    half = (
+        stdtrit(len(values) - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    )
     return Estimate(values.mean(), half)
 
 
@@ -66,7 +68,7 @@ def series_interval(values, waves=4):
     if len(values) < 2:
         return interval(values)
     amplitudes = dct(values, norm="ortho")[1 : waves + 1]
-    half = stats.t.ppf(0.975, len(amplitudes)) * np.sqrt(np.mean(amplitudes**2) / len(values))
+    half = stdtrit(len(amplitudes), 0.975) * np.sqrt(np.mean(amplitudes**2) / len(values))
     return Estimate(values.mean(), half)
 
 
@@ -114,7 +116,7 @@ def smallest_difference(sd, n, others, freedom=None):
     `sd` is the standard deviation of one value, known with `freedom` degrees of freedom, n + others - 2 for None.
     """
     freedom = n + others - 2 if freedom is None else freedom
-    return stats.t.ppf(0.975, freedom) * sd * np.sqrt(1 / n + 1 / others)
+    return stdtrit(freedom, 0.975) * sd * np.sqrt(1 / n + 1 / others)
 
 
 def holm(p_values):
