@@ -22,6 +22,7 @@ from rnn.show.prose import text, unbroken
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = re.compile(r"\{([A-Za-z_]\w*)(:[^{}]*)?\}")  # of a result, with a format; other braces are braces
+MARKDOWN = "markdown-smart-raw_html-raw_tex-raw_attribute"
 LINES = ("title", "subtitle", "author", "course", "date")  # literal text; the other two are paragraphs of Markdown
 PARAGRAPHS = ("abstract", "made-from")
 
@@ -102,7 +103,7 @@ def variables(chosen, results, quick, to):
     for key in PARAGRAPHS:
         if key in chosen:
             markdown = with_results(chosen[key], results, linked=(to, key) == ("html5", "abstract"))
-            given[key] = pypandoc.convert_text(markdown, to, format="markdown-smart-raw_html-raw_tex-raw_attribute")
+            given[key] = pypandoc.convert_text(markdown, to, MARKDOWN, verify_format=False)
     return [f"--variable={key}={value}" for key, value in given.items()] + ["--variable=quick=true"] * quick
 
 

@@ -140,7 +140,9 @@ def pandoc(markdown, to, template, *arguments):
     ]
     filters = [str(HERE / "filter.lua")]
     try:
-        return pypandoc.convert_text(markdown, to, MARKDOWN, settings, filters=filters, cworkdir=str(ROOT))
+        return pypandoc.convert_text(
+            markdown, to, MARKDOWN, settings, filters=filters, cworkdir=str(ROOT), verify_format=False
+        )
     except RuntimeError as error:
         fault = re.search(r"filter\.lua:\d+: (.*)", str(error))
         sys.exit(f"The notebooks cannot be rendered: {fault[1]}." if fault else str(error))

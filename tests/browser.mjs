@@ -76,7 +76,7 @@ await sampler.locator(".drawn span").nth(80).hover();
 [seen.leaned, seen.tints] = [await sampler.locator(".reading").textContent(), await tints()];
 await sampler.locator("[name=colour]").selectOption("unit");
 seen.unit = [await sampler.locator(".reading").textContent(), await sampler.locator(".drawn .negative").count()];
-await sampler.locator("[name=colour]").selectOption("surprise");
+await sampler.locator("[name=unit]").fill("7");
 await sampler.locator("[name=temperature]").press("ArrowLeft");
 await done();
 seen.address = [await text(), new URL(tab.url()).hash];
@@ -85,6 +85,8 @@ await sent.goto(tab.url());
 await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 0 && document.querySelector(".sampler [name=temperature]").value === "0.95");
 await sent.waitForTimeout(1500);
 seen.address.push(await sent.locator(".sampler .drawn").textContent());
+seen.sentColour = [await sent.locator(".sampler [name=colour]").inputValue(), await sent.locator(".sampler [name=unit]").inputValue()];
+await sampler.locator("[name=colour]").selectOption("surprise");
 await sampler.locator("[name=temperature]").press("ArrowRight");
 await done();
 await sampler.locator("[name=prime]").fill("\u{10FFFF}");
@@ -151,6 +153,9 @@ await tab.emulateMedia({ media: "screen" });
 await tab.locator("body").press("c");
 seen.code.push(await open_());
 await sampler.locator("[name=prime]").press("c");
+seen.code.push(await open_());
+await tab.locator("#contents input").uncheck(); // a key that who speaks to his computer can switch off
+await tab.locator("body").press("c");
 seen.code.push(await open_());
 seen.from = await tab.locator(".abstract a").evaluateAll((links) => links.map((link) => [link.textContent, document.querySelector(link.hash)?.closest("section[id^=chapter]")?.id]));
 

@@ -53,6 +53,8 @@ def test_the_page_in_a_browser(request, which):
     drawn, address, sent = seen["address"]
     assert "temperature=0.95" in address
     assert drawn == sent, "the address has all that decides the text"
+    assert "colour=unit+7" in address
+    assert seen["sentColour"] == ["unit", "7"], "and what its colours mean"
     assert "has never seen “U+10FFFF”" in seen["unknown"]
     assert seen["kept"] == seen["again"], "what cannot be drawn leaves the text as it is"
     first, another, again, of_network = seen["counted"]
@@ -74,8 +76,8 @@ def test_the_page_in_a_browser(request, which):
     assert at_first != second != last
     curve = next(curve for curve in seen["curves"][0]["curves"] if "0.999" in curve["name"])
     assert f"{curve['y'][0]:.4g}".rstrip("0") in at_first, "the value is the curve's"
-    closed, opened, folds, closed_again, typed = seen["code"]
-    assert closed == closed_again == typed == 0
+    closed, opened, folds, closed_again, typed, switched_off = seen["code"]
+    assert closed == closed_again == typed == switched_off == 0
     assert opened == folds > 10
     assert seen["print"] == [True] * 4
     assert len(seen["from"]) > 8

@@ -6,7 +6,7 @@ import { mountSampler } from "./sampler.mjs";
 import { mountTrainer } from "./trainer.mjs";
 import { beginner } from "./workers.mjs";
 
-const SETTINGS = ["network", "step", "temperature", "top_p", "length", "prime", "seed"];
+const SETTINGS = ["network", "step", "temperature", "top_p", "length", "prime", "seed", "colour"];
 
 // what rnn/show/widget.py sends; where it has left a number in the place of bytes, the buffer of that number
 function packedOf(model) {

@@ -32,13 +32,13 @@ function keepAddress(section, sampler) {
     const words = new URLSearchParams(location.hash.slice(1));
     if (!words.has("temperature")) return; // the address of a section is none
     const changes = {};
-    for (const name of ["network", "prime"]) if (words.has(name)) changes[name] = words.get(name);
+    for (const name of ["network", "prime", "colour"]) if (words.has(name)) changes[name] = words.get(name);
     for (const name of ["step", "temperature", "top_p", "length", "seed"]) if (Number.isFinite(parseFloat(words.get(name)))) changes[name] = +words.get(name);
     if (!names.includes(changes.network)) delete changes.network;
     sampler.set(changes);
     section.scrollIntoView({ block: "center" });
   };
-  section.addEventListener("change", ({ target }) => target.name in sampler.settings && keep());
+  section.addEventListener("change", ({ target }) => (target.name in sampler.settings || target.name === "unit") && keep());
   addEventListener("hashchange", restore);
   restore();
 }

@@ -108,7 +108,7 @@ export function span(character) {
 // Make a sampler of a section with the markup of web/sampler.html. `networks` have a name, vocabulary, m, prime, snapshots
 // and units, {name: number}; `counts` draws from a 5-gram, or is null; `wrote` is told every text. Returns what moves it.
 export function mountSampler(section, networks, { counts = null, wrote = () => {}, ...given } = {}) {
-  const settings = { network: networks[0].name, step: Infinity, temperature: 1, top_p: 1, length: 500, prime: networks[0].prime, seed: 1, ...given };
+  const settings = { network: networks[0].name, step: Infinity, temperature: 1, top_p: 1, length: 500, prime: networks[0].prime, seed: 1, colour: "surprise", ...given };
   const find = (name) => section.querySelector(`[name=${name}]`);
   const [step, network, prime, colour, unit, count] = ["step", "network", "prime", "colour", "unit", "count"].map(find);
   const [text, counted, bars, reading, alert] = [".drawn", ".counted", ".bars", ".reading", "[role=alert]"].map((what) => section.querySelector(what));
@@ -135,9 +135,7 @@ export function mountSampler(section, networks, { counts = null, wrote = () => {
     network.parentElement.hidden = networks.length < 2;
     unit.max = packed.m - 1;
     const of_units = Object.entries(packed.units ?? {}).map(([name, number]) => new Option(`unit ${number}: ${name}`, `unit ${number}`));
-    const kept = colour.value;
     colour.replaceChildren(...[...colour.options].slice(0, 3), ...of_units);
-    if ([...colour.options].some(({ value }) => value === kept)) colour.value = kept;
     count.parentElement.hidden = !counts || counts.vocabulary !== packed.vocabulary;
   }
 
@@ -151,6 +149,12 @@ export function mountSampler(section, networks, { counts = null, wrote = () => {
     const shown = { step: settings.step.toLocaleString("en"), temperature: settings.temperature.toFixed(2), top_p: settings.top_p.toFixed(2), length: settings.length };
     for (const [name, value] of Object.entries(shown)) find(name).parentElement.querySelector("output").textContent = value;
     for (const name of ["temperature", "top_p", "length", "prime", "seed"]) if (find(name).value !== String(settings[name])) find(name).value = settings[name];
+    const [kind, number = 0] = settings.colour.split(" ");
+    colour.value = settings.colour;
+    if (!colour.value) colour.value = kind; // a unit without a name has its number beside it
+    if (!colour.value) colour.value = settings.colour = "surprise";
+    unit.value = Math.min(+number, unit.max);
+    unit.hidden = colour.value !== "unit";
   }
 
   function add(code, isGiven) {
@@ -285,17 +289,19 @@ export function mountSampler(section, networks, { counts = null, wrote = () => {
 
   // change some settings, and draw if one of them is new
   function set(changes) {
-    const anew = Object.entries(changes).some(([name, value]) => value !== settings[name]);
-    if (!anew) return;
+    const anew = Object.keys(changes).filter((name) => changes[name] !== settings[name]);
     Object.assign(settings, changes);
-    if ("network" in changes) take();
-    redraw();
+    if (anew.includes("network")) take();
+    if (anew.some((name) => name !== "colour")) redraw();
+    else if (anew.length) fill(), repaint();
   }
 
   const NUMBERS = ["temperature", "top_p", "length", "seed"];
   section.addEventListener("input", ({ target: { name, value } }) => {
-    if (name === "colour" || name === "unit") repaint();
-    else if (name === "count") {
+    if (name === "colour" || name === "unit") {
+      settings.colour = isUnit() ? `unit ${unitOf()}` : colour.value;
+      repaint();
+    } else if (name === "count") {
       counted.hidden = !count.checked;
       section.querySelector(".pair").classList.toggle("both", count.checked);
       redraw();

@@ -5,6 +5,7 @@ them. For the page they are files, which the Markdown that stands beside a widge
 """
 
 import hashlib
+import re
 
 import anywidget
 import traitlets
@@ -52,6 +53,7 @@ class Sampler(_FromWeb):
     length = Int(500, help="characters to draw").tag(sync=True)
     prime = Unicode(help="what the network reads first").tag(sync=True)
     seed = Int(1).tag(sync=True)
+    colour = Unicode("surprise", help="what colours mean: surprise, leaned, or unit and its number").tag(sync=True)
     text = Unicode(help="what is shown, the priming text first; a text that is set is read, not drawn").tag(sync=True)
 
     @traitlets.validate("temperature", "top_p", "length")
@@ -60,6 +62,12 @@ class Sampler(_FromWeb):
             check_settings(**{proposal["trait"].name: proposal["value"]})
         except ValueError as error:
             raise traitlets.TraitError(str(error)) from None
+        return proposal["value"]
+
+    @traitlets.validate("colour")
+    def _has_a_meaning(self, proposal):
+        if not re.fullmatch(r"surprise|leaned|unit \d+", proposal["value"]):
+            raise traitlets.TraitError(f"colour must be surprise, leaned, or unit 7, got {proposal['value']!r}")
         return proposal["value"]
 
     @traitlets.validate("step")
