@@ -48,7 +48,7 @@ def test_the_samplers_settings_can_be_read_set_and_observed(sampler, runs):
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
-    [("temperature", 0, "must be > 0"), ("top_p", 1.5, "top-p"), ("length", -1, "length"), ("colour", "red", "surprise")],
+    [("temperature", 0, "> 0"), ("top_p", 1.5, "top-p"), ("length", -1, "length"), ("colour", "red", "surprise")],
 )
 def test_settings_of_the_sampler_that_mean_nothing_are_refused(sampler, name, value, sentence):
     before = getattr(sampler, name)
