@@ -114,7 +114,7 @@ def test_measures_of_runs_are_those_of_their_weights_and_of_the_states_that_trai
         assert np.array_equal(from_zero, expected(run, h=np.zeros(8, np.float32)))
     curve = learning_curve(runs[0], codes, part)
     np.testing.assert_allclose(curve, [expected(runs[0], step).mean() for step in runs[0].snapshots])
-    np.testing.assert_allclose(learning_curve(runs[0], codes, part, [200]), curve[1])
+    np.testing.assert_allclose(learning_curve(runs[0], codes, part, [200]), curve[runs[0].snapshots.index(200)])
 
 
 def test_saturation_is_the_share_of_components_that_hardly_move(tmp_path):

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -251,6 +252,11 @@ BAD = {
     "missing.txt": (None, "does not exist"),
 }
 BAD["latin.txt"] = (BAD["latin.txt"], "not UTF-8: byte 0 ")
+
+
+def test_tests_that_build_reports_share_one_copy_of_the_project(project, request):
+    """A copy in each process would cost minutes; pytest 9.2 and xdist 3.8 do not keep groups together."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@reports")
 
 
 @pytest.mark.parametrize("name", BAD)

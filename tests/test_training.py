@@ -335,17 +335,42 @@ def test_a_run_does_not_go_on_from_one_on_a_text_with_other_characters(tmp_path)
     assert again.first_step == first.last_step
 
 
+COMPILED = """
+import runpy, sys
+import numpy as np
+sys.argv = ["training", "float32"]
+runpy.run_module("rnn.training", run_name="__main__")
+from rnn import kernel, training
+params, memory, h, *_ = training.first_state(9, training.Config(m=5))
+training.advance(params, memory, h, np.arange(9, dtype=np.uint8).repeat(9), 0, np.empty(2), training.Config(m=5))
+print(len(kernel._advance.signatures), "distributed" in sys.modules, "matplotlib" in sys.modules)
+"""
+
+
+def test_what_make_compiles_is_what_training_uses():
+    """It is once, in one process; to Numba a type of `__main__` is another than one of the module's."""
+    said = subprocess.run([sys.executable, "-c", COMPILED], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "1 False False\n"
+
+
+def test_what_is_on_disk_is_read_without_dask_and_executing_begins_without_matplotlib():
+    light = "import rnn.sweep.choices, rnn.show.prose, sys; print({'distributed', 'matplotlib'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", light], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
+
+
 def test_a_run_does_not_go_on_from_one_that_is_not_finished(tmp_path):
     def interrupt(step, _):
         os.kill(os.getpid(), signal.SIGINT)
 
+    config = SMALL.replace(T=9)  # no snapshot is due after the first hundred steps
     with pytest.raises(KeyboardInterrupt):
-        train(TEXT, SMALL, runs=tmp_path, watch=interrupt)
+        train(TEXT, config.replace(snapshot_every=1_000), runs=tmp_path, watch=interrupt)
     (directory,) = tmp_path.glob("*/m*")
     partial = read_run(directory)
     assert not partial.is_finished
     with pytest.raises(RunError, match=rf"The run in {directory} is not finished: train it to its end"):
-        train(TEXT, SMALL, start=partial, runs=tmp_path)
+        train(TEXT, config, start=partial, runs=tmp_path)
 
 
 def test_the_last_short_sequence_is_dropped_unless_asked_for(tmp_path):
