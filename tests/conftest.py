@@ -18,10 +18,15 @@ def make(*arguments, cwd=ROOT, **environment):
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Let the tests that build reports in the one copy of the project run in one process, and begin first."""
+    """Let the tests that build reports run in two processes, each with its copy of the project, and begin first.
+
+    In one are those of the default text, in the other those of texts that are like no other.
+    """
     builds = [item for item in items if "project" in item.fixturenames or item.path.name == "test_browser.py"]
     for item in builds:
-        item.add_marker(pytest.mark.xdist_group("reports"))
+        asked = f"{item.fixturenames} {item.name}"  # the name has the parameters
+        is_of_texts = "hostile_report" in asked or "short_report" in asked
+        item.add_marker(pytest.mark.xdist_group("texts" if is_of_texts else "reports"))
     items[:] = builds + [item for item in items if item not in builds]
 
 
@@ -80,6 +85,14 @@ def project(tmp_path_factory):
 def report(project):
     """The rehearsal of the whole report on the default text: every notebook executed in quick mode."""
     return project.report()
+
+
+@pytest.fixture(scope="session")
+def short_report(project, tmp_path_factory):
+    """The rehearsal on the shortest text that is allowed."""
+    path = tmp_path_factory.mktemp("texts") / "short.txt"
+    path.write_text(("To be, or not to be, that " * 39)[:1000], "utf-8")
+    return project.report(f"CORPUS={path}")
 
 
 HOSTILE = """<script>document.title = "hacked"</script> /* style */ “Müller” • — & <b>bold</b> $x_1$ `code` ``` ~~~ :::

@@ -214,14 +214,14 @@ def test_the_paper_has_outline_metadata_and_tags(report):
     assert "/StructTreeRoot" in reader.trailer["/Root"]
 
 
-def test_a_hostile_text_shows_as_text(project, report, hostile_report):
+def test_a_hostile_text_shows_as_text(project, short_report, hostile_report):
     assert HOSTILE.startswith("<script>")
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
     page = parser.parse(hostile_report.html)
     assert parser.errors == []
-    ours = html5lib.parse(report.html, namespaceHTMLElements=False)
+    other = html5lib.parse(short_report.html, namespaceHTMLElements=False)
     of_pages = (
-        [script for script in of.iter("script") if script.get("type") != "application/json"] for of in (page, ours)
+        [script for script in of.iter("script") if script.get("type") != "application/json"] for of in (page, other)
     )
     assert len(next(of_pages)) == len(next(of_pages)), "what is packed is data"
     folded = {block for code in page.iter("details") for block in code.iter("pre")}
@@ -242,11 +242,9 @@ def test_a_hostile_text_shows_as_text(project, report, hostile_report):
     assert not re.search("x{110}", paper), "a line is longer than the paper is wide"
 
 
-def test_the_shortest_text_that_is_allowed_makes_a_report(project, tmp_path):
-    (tmp_path / "short.txt").write_text(("To be, or not to be, that " * 39)[:1000], "utf-8")
-    shortest = project.report(f"CORPUS={tmp_path / 'short.txt'}")
-    assert "1,000 characters" in shortest.html
-    assert PdfReader(shortest.folder / "report.pdf").pages
+def test_the_shortest_text_that_is_allowed_makes_a_report(short_report):
+    assert "1,000 characters" in short_report.html
+    assert PdfReader(short_report.folder / "report.pdf").pages
 
 
 def test_a_paper_that_fails_leaves_the_page_and_the_paper_of_before(project, report):
@@ -277,10 +275,11 @@ def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(proje
     project.report()
 
 
-def test_two_texts_do_not_mix(report, hostile_report):
-    assert report.folder != hostile_report.folder
-    assert "moby-dick" in report.html
-    assert "moby-dick" not in hostile_report.html
+def test_two_texts_do_not_mix(short_report, hostile_report):
+    assert short_report.folder != hostile_report.folder
+    for report, other in ((short_report, "Müller"), (hostile_report, "To be, or not to be")):
+        assert other not in report.html
+        assert "moby-dick" not in report.html
 
 
 def test_the_same_inputs_give_the_same_bytes(project, report):

@@ -44,7 +44,8 @@ def _client(scheduler, workers):
         try:
             LoopRunner().run_sync(_greet, address, callback_timeout=CONNECT_SECONDS)
         except Exception as error:  # whatever something else makes of Dask's greeting, or Dask of its answer
-            raise RunError(f"No scheduler of Dask answers at {address} ({type(error).__name__}: {error}).") from None
+            why = f"{type(error).__name__}: {error}".removesuffix(": ")
+            raise RunError(f"No scheduler of Dask answers at {address} ({why}).") from None
     with contextlib.ExitStack() as stack:
         with _uninterrupted():
             if not address:
