@@ -103,8 +103,8 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert seen["heldOut"] < seen["heldOutAtFirst"]
     assert seen["first"] == seen["firstAgain"] == seen["restored"], "the same weights again"
     assert seen["rate"] > 0
-    # milliseconds in which the page answers nothing; a machine with other work has such ones without training too
-    assert seen["longest"] < 200 + 2 * seen["longestBefore"]
+    # milliseconds in which the page answers nothing; nearly all of those of training, were it not in a worker
+    assert seen["longest"] < seen["trained"] / 2
     assert len(seen["text"]) >= 300
     assert seen["colours"] > 5
     assert seen["lines"] == 2  # the curve, and its entry in the legend

@@ -52,7 +52,9 @@ def test_every_notebook_was_executed_in_quick_mode_without_an_error(report):
 def test_a_notebook_has_no_outputs_in_git_and_the_promised_rhythm(path):
     cells = nbformat.read(path, 4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
-    assert not any(cell.outputs or cell.execution_count for cell in code)
+    in_git = subprocess.check_output(["git", "show", f":{path.relative_to(ROOT)}"], cwd=ROOT, text=True)
+    of_git = [cell for cell in nbformat.reads(in_git, 4).cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in of_git), "whatever the student's own file has"
     assert cells[0].source.startswith("# ")
     assert cells[0].source.splitlines()[0].endswith("?")
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
