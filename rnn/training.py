@@ -241,7 +241,7 @@ def _take_steps(recorder, corpus, config, watch, show):
             chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
             recorder.record(losses)
             average = losses.mean() if average is None else 0.9 * average + 0.1 * losses.mean()
-            bar.set_description(f"epoch {step * config.epochs // steps + 1} of {config.epochs}", refresh=False)
+            bar.set_description(f"epoch {int(step * config.epochs / steps) + 1} of {config.epochs}", refresh=False)
             bar.set_postfix_str(f"loss {average:.1f}", refresh=False)
             bar.update(len(losses))
             if watch:

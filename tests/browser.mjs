@@ -89,6 +89,7 @@ seen.sentColour = [await sent.locator(".sampler [name=colour]").inputValue(), aw
 await sampler.locator("[name=colour]").selectOption("surprise");
 await sampler.locator("[name=temperature]").press("ArrowRight");
 await done();
+seen.unitKept = await sampler.locator("[name=unit]").inputValue();
 await sampler.locator("[name=prime]").fill("\u{10FFFF}");
 seen.unknown = await sampler.locator("[role=alert]").textContent();
 seen.kept = await text();

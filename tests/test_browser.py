@@ -55,6 +55,7 @@ def test_the_page_in_a_browser(request, which):
     assert drawn == sent, "the address has all that decides the text"
     assert "colour=unit+7" in address
     assert seen["sentColour"] == ["unit", "7"], "and what its colours mean"
+    assert seen["unitKept"] == "7", "for when the colours are a unit's again"
     assert "has never seen “U+10FFFF”" in seen["unknown"]
     assert seen["kept"] == seen["again"], "what cannot be drawn leaves the text as it is"
     first, another, again, of_network = seen["counted"]

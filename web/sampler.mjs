@@ -153,7 +153,7 @@ export function mountSampler(section, networks, { counts = null, wrote = () => {
     colour.value = settings.colour;
     if (!colour.value) colour.value = kind; // a unit without a name has its number beside it
     if (!colour.value) colour.value = settings.colour = "surprise";
-    unit.value = Math.min(+number, unit.max);
+    if (kind === "unit") unit.value = Math.min(+number, unit.max);
     unit.hidden = colour.value !== "unit";
   }
 

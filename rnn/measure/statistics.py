@@ -47,12 +47,10 @@ def interval(values):
     """
     values = np.asarray(values, float)
     values = values[~np.isnan(values)]
-    if not len(values):
-        return Estimate(np.nan, np.nan)
-    half = (
-        stdtrit(len(values) - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    )
-    return Estimate(values.mean(), half)
+    n = len(values)
+    if n < 2:
+        return Estimate(values.mean() if n else np.nan, np.nan)
+    return Estimate(values.mean(), stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
 
 
 def series_interval(values, waves=4):
