@@ -16,8 +16,8 @@ export const MOST = 4096; // steps, or characters to draw, in one call
 // Make room for a network and a text of N codes, once for each instance; JavaScript then fills `theta` and `codes`.
 export function begin(m: i32, K_: i32, T_: i32, N: i32): void {
   K = K_; T = T_;
-  row = 4 * max((m + 3) & ~3, 16); // `timesTransposed` takes 16 numbers at a time
-  rowK = 4 * ((K + 3) & ~3);
+  row = 4 * max((m + 3) & ~3, 32); // `timesTransposed` takes 32 numbers at a time, `times` eight
+  rowK = 4 * max((K + 3) & ~3, 8);
   const rowsK: usize = rowK / 4 * row, rows = max(T, 4);
   size = row / 4 * row + 2 * rowsK + row + rowK;
   theta = heap.alloc(4 * size);
@@ -34,42 +34,61 @@ export function begin(m: i32, K_: i32, T_: i32, N: i32): void {
 @inline function plus(sum: v128, x: v128, y: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(x, y, sum) : add(sum, mul(x, y));
 }
-@inline function within(x: v128, low: f32, high: f32): v128 { return f32x4.min(f32x4.max(x, all(low)), all(high)); }
+// NaN stays NaN
+@inline function within(x: v128, low: f32, high: f32): v128 { return f32x4.pmin(f32x4.pmax(x, all(low)), all(high)); }
 @inline function code(at: i32): i32 { return load<u16>(codes + 2 * at); }
 @inline function sumInto(to: usize, from: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, add(v128.load(to + i), v128.load(from + i)));
 }
 
-// y = A x, four rows of A at a time: `bytes` says how long y is
+// the sums of four vectors, one beside the other
+@inline function sums(y0: v128, y1: v128, y2: v128, y3: v128): v128 {
+  const y01 = add(v128.shuffle<f32>(y0, y1, 0, 4, 1, 5), v128.shuffle<f32>(y0, y1, 2, 6, 3, 7));
+  const y23 = add(v128.shuffle<f32>(y2, y3, 0, 4, 1, 5), v128.shuffle<f32>(y2, y3, 2, 6, 3, 7));
+  return add(v128.shuffle<f32>(y01, y23, 0, 1, 4, 5), v128.shuffle<f32>(y01, y23, 2, 3, 6, 7));
+}
+
+// y = A x, eight rows of A at a time, the last eight overlapping those before where they must: `bytes` says how long y is
 function times(y: usize, A: usize, x: usize, bytes: usize): void {
-  for (let k: usize = 0; k < bytes; k += 16, A += 4 * row) {
-    let y0 = all(0), y1 = all(0), y2 = all(0), y3 = all(0);
-    for (let j: usize = 0; j < row; j += 16) {
-      const a = A + j, of_x = v128.load(x + j);
+  const down = row, end = x + down;
+  for (let k: usize = 0; k < bytes; k += 32) {
+    const at = min(k, bytes - 32);
+    let y0 = all(0), y1 = all(0), y2 = all(0), y3 = all(0), y4 = all(0), y5 = all(0), y6 = all(0), y7 = all(0);
+    for (let j = x, a = A + at / 4 * down; j < end; j += 16, a += 16) {
+      const of_x = v128.load(j), below = a + 4 * down;
       y0 = plus(y0, of_x, v128.load(a));
-      y1 = plus(y1, of_x, v128.load(a + row));
-      y2 = plus(y2, of_x, v128.load(a + 2 * row));
-      y3 = plus(y3, of_x, v128.load(a + 3 * row));
+      y1 = plus(y1, of_x, v128.load(a + down));
+      y2 = plus(y2, of_x, v128.load(a + 2 * down));
+      y3 = plus(y3, of_x, v128.load(a + 3 * down));
+      y4 = plus(y4, of_x, v128.load(below));
+      y5 = plus(y5, of_x, v128.load(below + down));
+      y6 = plus(y6, of_x, v128.load(below + 2 * down));
+      y7 = plus(y7, of_x, v128.load(below + 3 * down));
     }
-    const y01 = add(v128.shuffle<f32>(y0, y1, 0, 4, 1, 5), v128.shuffle<f32>(y0, y1, 2, 6, 3, 7));
-    const y23 = add(v128.shuffle<f32>(y2, y3, 0, 4, 1, 5), v128.shuffle<f32>(y2, y3, 2, 6, 3, 7));
-    v128.store(y + k, add(v128.shuffle<f32>(y01, y23, 0, 1, 4, 5), v128.shuffle<f32>(y01, y23, 2, 3, 6, 7)));
+    v128.store(y + at, sums(y0, y1, y2, y3));
+    v128.store(y + at, sums(y4, y5, y6, y7), 16);
   }
 }
 
-// y = A^T x for a matrix of n rows, 16 numbers at a time; the last 16 overlap those before where they must
+// y = A^T x for a matrix of n rows, 32 numbers at a time; the last overlap those before where they must
 function timesTransposed(y: usize, A: usize, x: usize, n: i32): void {
-  for (let j: usize = 0; j < row; j += 64) {
-    const at = min(j, row - 64);
-    let y0 = all(0), y1 = all(0), y2 = all(0), y3 = all(0);
-    for (let i = 0, a = A + at; i < n; i++, a += row) {
+  const down = row;
+  for (let j: usize = 0; j < down; j += 128) {
+    const at = min(j, down - 128);
+    let y0 = all(0), y1 = all(0), y2 = all(0), y3 = all(0), y4 = all(0), y5 = all(0), y6 = all(0), y7 = all(0);
+    for (let i = 0, a = A + at; i < n; i++, a += down) {
       const of_x = v128.load32_splat(x + 4 * i);
       y0 = plus(y0, of_x, v128.load(a));
       y1 = plus(y1, of_x, v128.load(a, 16));
       y2 = plus(y2, of_x, v128.load(a, 32));
       y3 = plus(y3, of_x, v128.load(a, 48));
+      y4 = plus(y4, of_x, v128.load(a, 64));
+      y5 = plus(y5, of_x, v128.load(a, 80));
+      y6 = plus(y6, of_x, v128.load(a, 96));
+      y7 = plus(y7, of_x, v128.load(a, 112));
     }
     v128.store(y + at, y0); v128.store(y + at, y1, 16); v128.store(y + at, y2, 32); v128.store(y + at, y3, 48);
+    v128.store(y + at, y4, 64); v128.store(y + at, y5, 80); v128.store(y + at, y6, 96); v128.store(y + at, y7, 112);
   }
 }
 
@@ -133,12 +152,20 @@ function scores(o: usize, h: usize): void {
   sumInto(o, c, rowK);
 }
 
-// o <- softmax o; returns log sum exp o
+// o <- softmax o; returns log sum exp o. The scores of characters that there are not change neither
 function softmax(o: usize): f64 {
-  let largest = load<f32>(o), total: f32 = 0;
-  for (let k = 1; k < K; k++) largest = max(largest, load<f32>(o + 4 * k));
-  for (let k: usize = 0; k < rowK; k += 16) v128.store(o + k, exp(f32x4.sub(v128.load(o + k), all(largest))));
-  for (let k = 0; k < K; k++) total += load<f32>(o + 4 * k);
+  let most = v128.load(o), totals = all(0);
+  for (let k: usize = 16; k < rowK; k += 16) most = f32x4.pmax(most, v128.load(o + k));
+  const largest = max(
+    max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+    max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+  );
+  for (let k: usize = 0; k < rowK; k += 16) {
+    const e = exp(f32x4.sub(v128.load(o + k), all(largest)));
+    totals = add(totals, e);
+    v128.store(o + k, e);
+  }
+  const total = f32x4.extract_lane(sums(totals, totals, totals, totals), 0);
   for (let k: usize = 0; k < rowK; k += 16) v128.store(o + k, mul(v128.load(o + k), all(1 / total)));
   return largest + Math.log(total);
 }

@@ -19,10 +19,10 @@ export function bytes(from) {
 export function network(kernel, { m, T, rate, clip, optimizer }, K, codes, end, weights) {
   const wasm = new WebAssembly.Instance(kernel).exports;
   wasm.begin(m, K, T, codes.length);
-  const [M, MOST] = [Math.max(Math.ceil(m / 4) * 4, 16), wasm.MOST.value];
+  const [M, MOST] = [Math.max(Math.ceil(m / 4) * 4, 32), wasm.MOST.value];
   const at = (address, n, Type) => new Type(wasm.memory.buffer, address.value, n);
   at(wasm.codes, codes.length, Uint16Array).set(codes);
-  const padded = Math.ceil(K / 4) * 4;
+  const padded = Math.max(Math.ceil(K / 4) * 4, 8);
   const size = M * M + 2 * padded * M + M + padded;
   const all = at(wasm.theta, 3 * size, Float32Array);
   const [params, squares, means] = [0, 1, 2].map((n) => all.subarray(n * size, (n + 1) * size));
