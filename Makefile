@@ -41,7 +41,7 @@ STRIP := --keep-id --extra-keys metadata.language_info
 
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 LONGEST := $(foreach n,07 05 06,$(wildcard notebooks/$(n)_*.ipynb)) # are begun first
-EXECUTED := $(patsubst notebooks/%,$(BUILD)/%,$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS)))
+MISSING := $(filter-out $(patsubst $(BUILD)/%,notebooks/%,$(wildcard $(NOTEBOOKS:notebooks/%=$(BUILD)/%))),$(NOTEBOOKS))
 READY := $(if $(filter .venv,$(ENV)),.venv/ready)
 
 # $(call stage,name,commands): run the commands, and keep what they took for the end of `make report`
@@ -126,12 +126,18 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 	@$(BIN)/python report/heading.py && mkdir -p $(BUILD) && touch $@
 
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
-# execute.py keeps the outputs where only sentences have changed. One thread each: there are as many notebooks as cores
-$(EXECUTED): $(BUILD)/%: notebooks/% $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready | $(READY) $(TRAINED) $(COMPILED)
-	$(call stage,$<,$(ONE_THREAD) $(BIN)/python report/execute.py $< $@ $(SETTINGS))
+# Those notebooks that have changed, or have no outputs; all if something else has. execute.py keeps the outputs where only
+# sentences have changed. One thread each: there are as many at a time as cores
+$(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready $(if $(MISSING),missing) | $(READY) $(TRAINED) $(COMPILED)
+	@set -o pipefail; $(ONE_THREAD) $(BIN)/python report/execute.py $(BUILD) JOBS=$(CORES) $(SETTINGS) $(filter $(if $(filter-out $(NOTEBOOKS) missing,$?),%,$? $(MISSING)),$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS))) \
+	| awk '{ print; fflush() } /^notebooks.* s$$/ { print >> "$(BUILD)/stages" }'
+	@touch $@
+
+.PHONY: missing
+missing:
 
 REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
-$(BUILD)/report.html: $(EXECUTED) $(REPORT) build/fonts/ready | $(READY)
+$(BUILD)/report.html: $(BUILD)/executed $(REPORT) build/fonts/ready | $(READY)
 	$(call stage,report.html and report.pdf,$(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK))
 
 $(BUILD)/report.pdf: $(BUILD)/report.html

@@ -1,18 +1,25 @@
-"""Execute one notebook and write it with its outputs, in one piece or not at all.
+"""Execute notebooks, as many at a time as asked for, and write each with its outputs, in one piece or not at all.
 
-    python report/execute.py notebooks/01_x.ipynb build/01_x.ipynb [CORPUS=path] [QUICK=1]
+    python report/execute.py build notebooks/01_x.ipynb notebooks/02_y.ipynb [JOBS=2] [CORPUS=path] [QUICK=1]
 
 Where only sentences have changed since the last time, the outputs are kept and nothing is executed; new sentences of
-`%%prose` cells get the values that were kept.
+`%%prose` cells get the values that were kept. A notebook whose cell fails ends after the others that have begun.
 """
 
 import hashlib
+import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a second to import
 
 import nbformat
+from jupyter_client import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
@@ -20,6 +27,68 @@ from nbformat.v4 import new_code_cell
 from rnn.show import prose
 
 ROOT = Path(__file__).resolve().parent.parent
+# Kernels are forked from a process that has imported what notebooks use: that takes longer than most notebooks. The
+# libraries of macOS are not made for it.
+CONTEXT = get_context("forkserver" if sys.platform == "linux" else "spawn")
+CONTEXT.set_forkserver_preload(["ipykernel.kernelapp", "nbclient", "rnn.show.plots", "rnn.training"])
+
+
+class Kernel(CONTEXT.Process):
+    """A notebook's kernel, and what jupyter_client wants of a `subprocess.Popen`."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, arguments, folder, environment):
+        super().__init__()
+        self.arguments, self.folder, self.environment = arguments, folder, environment
+
+    def run(self):
+        """Serve the notebook, as `python -m ipykernel_launcher` does, for as long as its parent lives."""
+        from ipykernel.kernelapp import IPKernelApp
+
+        os.setsid()  # an interrupt in the terminal is for the parent
+        os.chdir(self.folder)
+        os.environ |= self.environment
+        sys.path.remove(str(ROOT / "report"))
+        Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+        IPKernelApp.launch_instance([*self.arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+    def poll(self):
+        """Return the exit code, or None while the kernel runs."""
+        return self.exitcode
+
+    def wait(self):
+        """Wait for the kernel's end, and return the exit code."""
+        self.join()
+        return self.exitcode
+
+    def send_signal(self, number):
+        """Send a signal."""
+        os.kill(self.pid, number)
+
+
+def _end_with(process):
+    process.join()
+    os._exit(1)
+
+
+class Provisioner(LocalProvisioner):
+    """Kernels of the class above."""
+
+    async def launch_kernel(self, cmd, **kwargs):
+        """Begin a kernel; `cmd` is python -m ipykernel_launcher with arguments."""
+        self.process = Kernel(cmd[3:], kwargs["cwd"], kwargs["env"])
+        self.process.start()
+        self.pid = self.pgid = self.process.pid
+        return self.connection_info
+
+
+class KernelManager(AsyncKernelManager):
+    """A manager of such kernels."""
+
+    async def _async_pre_start_kernel(self, **kw):
+        self.provisioner = Provisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+        return await super()._async_pre_start_kernel(**kw)
 
 
 class Client(NotebookClient):
@@ -77,12 +146,15 @@ def with_parameters(notebook, parameters):
 
 def execute(source, target, parameters):
     """Execute `source` and write `target`; on a failed cell, say which, and keep what there is as `target`.failed."""
+    began = time.monotonic()
     notebook = nbformat.read(source, as_version=4)
     if parameters:
         with_parameters(notebook, parameters)
     made_from = fingerprint(source, parameters)
     executed = nbformat.read(target, as_version=4) if target.exists() else None
     if executed and executed.metadata.get("made_from") == made_from:
+        if [cell.source for cell in notebook.cells] == [cell.source for cell in executed.cells]:
+            return
         print(f"{source.name}: only sentences have changed, the outputs are kept", flush=True)
         keep_outputs(notebook, executed)
     else:
@@ -92,6 +164,7 @@ def execute(source, target, parameters):
     part = target.with_suffix(".part")
     nbformat.write(notebook, part)
     part.replace(target)
+    print(f"notebooks/{source.name}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def run(notebook, source, failed):
@@ -99,6 +172,7 @@ def run(notebook, source, failed):
     failed.unlink(missing_ok=True)
     client = Client(
         notebook,
+        kernel_manager_class=KernelManager,
         timeout=None,
         kernel_name="python3",
         record_timing=False,
@@ -129,14 +203,32 @@ def _relative(path):
 
 def main():
     """Read the command line."""
-    source, target = map(Path, sys.argv[1:3])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    parameters = dict(argument.split("=", 1) for argument in sys.argv[3:])
+    parameters = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+    folder, *sources = (Path(argument).resolve() for argument in sys.argv[1:] if "=" not in argument)
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = int(parameters.pop("JOBS", 1))
     if "QUICK" in parameters:
         parameters["QUICK"] = True
     if "CORPUS" in parameters:
         parameters["CORPUS"] = str(Path(parameters["CORPUS"]).resolve())
-    execute(source.resolve(), target.resolve(), parameters)
+    failed = []
+
+    def one(source):
+        try:
+            if not failed:
+                execute(source, folder / source.name, parameters)
+        except SystemExit as failure:
+            failed.append(source)
+            print(failure, file=sys.stderr)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            list(pool.map(one, sources))
+        except KeyboardInterrupt:
+            failed = sources
+            for kernel in active_children():
+                kernel.terminate()
+    sys.exit(bool(failed))
 
 
 if __name__ == "__main__":

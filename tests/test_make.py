@@ -64,7 +64,7 @@ def test_a_notebook_has_no_outputs_in_git_and_the_promised_rhythm(path):
 
 
 def executed(source, target, *parameters):
-    command = [sys.executable, ROOT / "report" / "execute.py", source, target, *parameters]
+    command = [sys.executable, ROOT / "report" / "execute.py", target.parent, source, *parameters]
     return subprocess.run(command, capture_output=True, text=True, cwd=source.parent)
 
 
@@ -80,13 +80,13 @@ def notebook(folder, *cells):
 
 
 def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_nothing(tmp_path):
-    result = executed(notebook(tmp_path, "x = 1", "x / 0", "y = 2"), tmp_path / "out.ipynb")
+    result = executed(notebook(tmp_path, "x = 1", "x / 0", "y = 2"), tmp_path / "out" / "01_small.ipynb")
     assert result.returncode == 1
     assert "01_small.ipynb stopped in cell 3" in result.stderr
     assert "ZeroDivisionError" in result.stderr
     assert "x / 0" in re.sub(r"\x1b\[[0-9;]*m", "", result.stderr)
-    assert not (tmp_path / "out.ipynb").exists()
-    assert (tmp_path / "out.failed.ipynb").exists()
+    assert not (tmp_path / "out" / "01_small.ipynb").exists()
+    assert (tmp_path / "out" / "01_small.failed.ipynb").exists()
 
 
 def test_outputs_stay_out_of_git_after_make_setup(project, tmp_path):
@@ -121,7 +121,7 @@ def test_outputs_stay_out_of_git_after_make_setup(project, tmp_path):
 
 
 def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path):
-    target = tmp_path / "out.ipynb"
+    target = tmp_path / "out" / "01_small.ipynb"
     code = "import time; print(time.time_ns())"
 
     def printed():
@@ -138,7 +138,7 @@ def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path
 
 def test_changed_words_of_prose_are_filled_with_the_values_of_before(tmp_path):
     """Even where an expression prints: the sentence is not the first output then."""
-    target = tmp_path / "out.ipynb"
+    target = tmp_path / "out" / "01_small.ipynb"
     prose = "%%prose\n{} {{{{ [print('noise'), 41 + 1][1] }}}}."
     executed(notebook(tmp_path, "# A title", "%load_ext rnn.show", prose.format("Before")), target, "QUICK=1")
     said = executed(notebook(tmp_path, "# A title", "%load_ext rnn.show", prose.format("After")), target, "QUICK=1")
