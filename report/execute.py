@@ -39,6 +39,7 @@ class Kernel(CONTEXT.Process):
     stdin = stdout = stderr = None
 
     def __init__(self, arguments, folder, environment):
+        """Take what the command line, the working folder and the environment are to be."""
         super().__init__()
         self.arguments, self.folder, self.environment = arguments, folder, environment
 

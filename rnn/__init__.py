@@ -2,12 +2,11 @@
 
 corpus     a text, its vocabulary, its characters as integer codes, and its parts
 model      the mathematics, to read: parameters, forward, loss, backward, optimisers, a step of training
-gradcheck  numerical gradients, and bugs for them to find
 kernel     the mathematics, compiled: many steps of training, the loss of a text, and sampling
 runs       what a training run is, and how it lies on disk
-training   runs are started, gone on with, watched; the smoothed loss
+training   runs are started, gone on with, watched
 sampling   temperature, nucleus, the next-character distribution
-sweep/     runs by the dozen, on this machine's cores or a cluster, and which of them the report asks for
+sweep/     runs by the dozen, on this machine's cores or a cluster, and the choices that are compared
 measure/   what a network or a text is worth
 show/      how notebooks show it
 """

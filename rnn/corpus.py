@@ -19,7 +19,7 @@ LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from d
 PIECE = 4_000_000  # characters that are read at a time
 SHORTEST = 26  # characters: one sequence of 25 and its last target
 SHORTEST_TO_HOLD_OUT = 1_000  # a twentieth of less is too little to judge by
-REHEARSAL = 30_000  # characters of the text that a rehearsal takes
+REHEARSAL = 20_000  # characters of the text that a rehearsal takes
 
 
 class Sentence(Exception):  # noqa: N818  (what is raised are its children)
@@ -209,32 +209,3 @@ def _pieces(path, notes):
 
 def _points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
-def join_lines(text):
-    """Return a text in which a paragraph is one line: its line breaks are spaces; blank and indented lines stay."""
-    return re.sub(r"(?<=[^\n])\n(?=\S)", " ", text)
-
-
-def describe(corpus):
-    """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
-    sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
-    return " ".join((sentence, *corpus.notes))
-
-
-def main():
-    """Say what a text is, for the Makefile, after writing it with joined lines if a second path is given."""
-    source, target = (*sys.argv[1:], None, None)[:2]
-    try:
-        corpus = read_corpus(source)
-        if target:
-            Path(target).write_text(join_lines(corpus.text), "utf-8", newline="\n")
-            corpus = read_corpus(target)
-        split(corpus)
-    except CorpusError as error:
-        sys.exit(f"The text cannot be used. {error}")
-    print(describe(corpus))
-
-
-if __name__ == "__main__":
-    main()

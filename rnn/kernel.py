@@ -246,11 +246,7 @@ def _sample(params, h, uniforms, temperature, top_p, codes):
         softmax(p)
         if top_p < 1:
             order = np.argsort(-p, kind="mergesort")
-            total, kept = 0.0, 0
-            while kept < K and total < top_p:
-                total += p[order[kept]]
-                kept += 1
-            p[order[kept:]] = 0.0
+            p[order[np.searchsorted(np.cumsum(p[order]), top_p) + 1 :]] = 0.0
         code, below = 0, p[0]
         target = uniforms[n] * p.sum()
         while below <= target and code < K - 1:

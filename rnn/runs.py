@@ -159,10 +159,6 @@ class Run(NamedTuple):
         """The weights after `step` steps, one of `snapshots`; those after the last step for None."""
         return self.state(step).params
 
-    def states(self, step=None):
-        """The states (B, m) that training carried on after `step` steps, one of `snapshots`; the last for None."""
-        return self.state(step).h
-
     def state(self, step=None):
         """The `State` after `step` steps, one of `snapshots`; after the last step for None.
 

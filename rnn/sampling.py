@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from rnn import kernel
+from rnn import kernel, model
 from rnn.corpus import decode, encode
-from rnn.model import softmax
 
 GREEDY = 1e-9  # a temperature at which the most probable character is all there is
 
@@ -28,7 +27,7 @@ def next_distribution(o, temperature=1.0, top_p=1.0):
     together have at least the probability `top_p`, renormalised (Holtzman et al., 2020).
     """
     o = np.asarray(o, np.float64)
-    p = softmax((o - o.max()) / temperature)
+    p = model.softmax((o - o.max()) / temperature)
     if top_p < 1:
         order = np.argsort(-p, kind="stable")
         outside = order[np.searchsorted(np.cumsum(p[order]), top_p) + 1 :]
@@ -39,11 +38,8 @@ def next_distribution(o, temperature=1.0, top_p=1.0):
 
 def read(params, x, h=None):
     """Return the state (m,) after reading the codes x (T,), from the state h, which is zero for None."""
-    W, U, _, b, _ = params
-    h = np.zeros_like(b) if h is None else h
-    for code in x:
-        h = np.tanh(W @ h + U[:, code] + b)
-    return h
+    h, _ = model.forward(params, x, np.zeros_like(params.b) if h is None else h)
+    return h[-1]
 
 
 def sample(params, prime, length, rng, temperature=1.0, top_p=1.0):

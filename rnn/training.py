@@ -11,7 +11,6 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from rnn import kernel, model
@@ -26,11 +25,6 @@ ABSURD = 1_000  # times the loss of a network that knows nothing: what diverges 
 
 class Interrupted(Sentence, KeyboardInterrupt):
     """Training that was stopped by the user; the message says how it goes on."""
-
-
-def smooth(losses, alpha):
-    """Return the smoothed loss of every step, s_n = alpha s_{n-1} + (1 - alpha) L_n with s_0 = L_0."""
-    return pd.Series(losses).ewm(alpha=1 - alpha, adjust=False).mean().to_numpy()
 
 
 class Plan(NamedTuple):
@@ -48,9 +42,7 @@ def plan(config, N, step, n):
     strand = (N - 1) // config.B
     places = steps % per_epoch * config.T  # in the strand
     starts = places[:, None] + strand * np.arange(config.B)
-    lengths, fresh = np.minimum(config.T, strand - places), places == 0
-    if config.order != "carried":
-        fresh[:] = True
+    lengths, fresh = np.minimum(config.T, strand - places), (places == 0) | (config.order != "carried")
     if config.order == "random":
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         lengths[:] = min(config.T, N - 1)
@@ -208,11 +200,6 @@ class Recorder:
         self.state = self.state._replace(snapshots=(*self.state.snapshots, self.steps))
         save_state(self.directory / "snapshots" / str(self.steps), self.state)
 
-    def go_back(self):
-        """Let the run end with its last snapshot."""
-        self.state = load_state(self.directory / "snapshots" / str(self.state.snapshots[-1]))
-        self.checkpoint()
-
     def checkpoint(self):
         """Write all that the run needs to go on from here."""
         self.file.flush()
@@ -233,7 +220,8 @@ def _take_steps(recorder, corpus, config, watch, show):
             sane = losses < ABSURD * config.T * np.log(corpus.K)
             if not sane.all():
                 at = recorder.steps + sane.argmin()
-                recorder.go_back()
+                recorder.state = load_state(recorder.directory / "snapshots" / str(recorder.state.snapshots[-1]))
+                recorder.checkpoint()
                 raise RunError(
                     f"The loss of step {at:,} is {losses[sane.argmin()]:g}, at learning rate {config.learning_rate:g}: "
                     f"try a smaller one. The run as it was after {recorder.steps:,} steps is in {recorder.directory}."
@@ -274,21 +262,3 @@ def interrupts_remembered():
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def main():
-    """Let Numba compile what is named, once and not in every process: steps in a type, or "reading" and sampling."""
-    for what in sys.argv[1:]:
-        config, codes = Config(m=2, T=2, dtype="float32" if what == "reading" else what), np.zeros(9, np.uint8)
-        params, memory, h, *_ = first_state(2, config)
-        if what == "reading":
-            kernel.evaluate(params, h[0], codes)
-            kernel.sample(params, h[0], np.zeros(1), 1, 1)
-        else:
-            advance(params, memory, h, codes, 0, np.empty(1), config)
-
-
-if __name__ == "__main__":
-    from rnn import training  # the module that others import: to Numba a `Plan` of this one is another type
-
-    training.main()

@@ -20,13 +20,15 @@ def make(*arguments, cwd=ROOT, **environment):
 def pytest_collection_modifyitems(items):
     """Let the tests that build reports run in two processes, each with its copy of the project, and begin first.
 
-    In one are those of the default text, in the other those of texts that are like no other.
+    In one are those of the default text, in the other those of texts that are like no other. Those that leave another
+    report behind come last.
     """
     builds = [item for item in items if "project" in item.fixturenames or item.path.name == "test_browser.py"]
     for item in builds:
         asked = f"{item.fixturenames} {item.name}"  # the name has the parameters
         is_of_texts = "hostile_report" in asked or "short_report" in asked
         item.add_marker(pytest.mark.xdist_group("texts" if is_of_texts else "reports"))
+    builds.sort(key=lambda item: item.get_closest_marker("changes_the_report") is not None)
     items[:] = builds + [item for item in items if item not in builds]
 
 
@@ -57,6 +59,7 @@ class Project(NamedTuple):
 class Report(NamedTuple):
     folder: Path
     said: str
+    text: Path | None = None
 
     @property
     def html(self):
@@ -92,7 +95,7 @@ def short_report(project, tmp_path_factory):
     """The rehearsal on the shortest text that is allowed."""
     path = tmp_path_factory.mktemp("texts") / "short.txt"
     path.write_text(("To be, or not to be, that " * 39)[:1000], "utf-8")
-    return project.report(f"CORPUS={path}")
+    return project.report(f"CORPUS={path}")._replace(text=path)
 
 
 HOSTILE = """<script>document.title = "hacked"</script> /* style */ “Müller” • — & <b>bold</b> $x_1$ `code` ``` ~~~ :::
@@ -112,5 +115,5 @@ def hostile_report(project, tmp_path_factory):
     """The rehearsal on a text that is made of markup, several scripts, and hundreds of Chinese characters."""
     chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
     path = tmp_path_factory.mktemp("texts") / f"{HOSTILE_NAME}.txt"
-    path.write_text((HOSTILE * 10 + chinese + "\n" + "x" * 300 + "\n") * 5, "utf-8")
+    path.write_text((HOSTILE * 10 + chinese + "\n" + "x" * 300 + "\n") * 2, "utf-8")
     return project.report(f"CORPUS={path}")

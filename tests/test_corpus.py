@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rnn import corpus
-from rnn.corpus import CorpusError, decode, encode, join_lines, read_corpus
+from rnn.corpus import ROOT, CorpusError, decode, encode, read_corpus
+from rnn.show import describe
 
 LONG = "All work and no play makes Jack a dull boy. "
 
@@ -45,7 +46,7 @@ def test_a_bad_text_gets_one_clear_sentence(tmp_path, case):
     with pytest.raises(CorpusError, match=sentence):
         read_corpus(path)
     assert path.read_bytes() == data
-    run = subprocess.run([sys.executable, "-m", "rnn.corpus", path], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, ROOT / "report" / "text.py", path], capture_output=True, text=True)
     assert run.returncode == 1
     assert sentence in run.stderr
     assert run.stderr.count("\n") == 1
@@ -78,7 +79,7 @@ def test_a_name_may_have_251_characters_and_any_bytes(tmp_path, capfd):
         assert len(text.codes) == len(LONG)
         assert re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text.id)
         assert text.id not in (".", "..")
-        corpus.describe(text).encode()
+        describe(text).encode()
 
 
 def test_a_file_that_cannot_be_read_gets_one_clear_sentence(tmp_path, monkeypatch):
@@ -130,8 +131,8 @@ def test_a_default_text_with_another_hash_is_refused(tmp_path, monkeypatch):
 def test_a_byte_order_mark_is_dropped_and_crlf_becomes_lf_and_both_are_said(tmp_path):
     text = read_corpus(written(tmp_path, b"\xef\xbb\xbf" + b"one line\r\n" * 9))
     assert text.text == "one line\n" * 9
-    assert "byte-order mark" in corpus.describe(text)
-    assert "Line ends of Windows (CRLF)" in corpus.describe(text)
+    assert "byte-order mark" in describe(text)
+    assert "Line ends of Windows (CRLF)" in describe(text)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,10 @@ def test_reading_takes_no_more_memory_than_the_pieces(tmp_path, monkeypatch):
     assert kilobytes < 26_000 * 1.6  # its mapped codes count as 26 MB until the system takes the pages back
 
 
-def test_joined_lines_make_a_paragraph_one_line_and_leave_verse_and_blank_lines():
-    text = "One\ntwo.\n\nThree—\n\n    verse\n    verse\n\n\nfour\nfive\n"
-    assert join_lines(text) == "One two.\n\nThree—\n\n    verse\n    verse\n\n\nfour five\n"
+def test_joined_lines_make_a_paragraph_one_line_and_leave_verse_and_blank_lines(tmp_path):
+    path = written(tmp_path, "One\ntwo.\n\nThree—\n\n    verse\n    verse\n\n\nfour\nfive\n" + 30 * LONG)
+    script = [sys.executable, ROOT / "report" / "text.py", path, tmp_path / "joined.txt"]
+    subprocess.run(script, check=True, capture_output=True)
+    joined = (tmp_path / "joined.txt").read_text("utf-8")
+    assert joined.startswith("One two.\n\nThree—\n\n    verse\n    verse\n\n\nfour five ")
     assert max(map(len, read_corpus().text.split("\n"))) > 1_000

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rnn import gradcheck
 from rnn.corpus import read_corpus
+from rnn.measure import gradcheck
 from rnn.measure.bugs import BUGS, drop_h0_term_of_W
 
 

@@ -102,7 +102,7 @@ def test_measures_of_runs_are_those_of_their_weights_and_of_the_states_that_trai
     codes, part = text.codes, parts.validation
 
     def expected(run, step=None, h=None):
-        h = run.states(step)[-1] if h is None else h
+        h = run.state(step).h[-1] if h is None else h
         return network_losses(run.params(step), codes, part, h) / np.log(2)
 
     assert np.array_equal(bits(runs[0], codes, part), expected(runs[0]))
@@ -120,7 +120,7 @@ def test_measures_of_runs_are_those_of_their_weights_and_of_the_states_that_trai
 def test_saturation_is_the_share_of_components_that_hardly_move(tmp_path):
     text = CORPUS.part(0, 3_000)
     run = train(text, Config(m=8, T=10, epochs=1), runs=tmp_path, show=False)
-    h, (W, U, _, b, _), near = run.states()[-1], run.params(), []
+    h, (W, U, _, b, _), near = run.state().h[-1], run.params(), []
     for code in text.codes[:500]:
         h = np.tanh(W @ h + U[:, code] + b)
         near.append(np.abs(h) > 0.99)

@@ -161,6 +161,7 @@ def changed(path, old, new, kind="code"):
         path.write_bytes(before)
 
 
+@pytest.mark.changes_the_report
 def test_changed_sentences_render_again_without_executing(project, report):
     """In Markdown, and in a sentence with numbers, whose numbers are kept."""
     path = project.folder / "notebooks" / "03_training.ipynb"
@@ -173,14 +174,13 @@ def test_changed_sentences_render_again_without_executing(project, report):
         assert " ..." not in said
         assert "Eight nights over the book" in report.html
         assert re.search(r"In the beginning the loss is 110\.\d\d, and", report.html)
-    project.report()
-    assert "Eight nights" not in report.html
 
 
 def checkpoints(project):
     return {path: path.stat().st_mtime_ns for path in (project.folder / "runs").glob("*/m*/checkpoint")}
 
 
+@pytest.mark.changes_the_report
 def test_a_changed_setting_trains_what_it_changes_and_nothing_else(project, report):
     path, before = project.folder / "notebooks" / "03_training.ipynb", checkpoints(project)
     with changed(path, "epochs=5, learning_rate=rate", "epochs=2, learning_rate=2 * rate"):
@@ -189,9 +189,9 @@ def test_a_changed_setting_trains_what_it_changes_and_nothing_else(project, repo
         assert "03_training.ipynb ..." in said
         assert len(checkpoints(project).keys() - before.keys()) == 3
         assert before.items() <= checkpoints(project).items()
-    project.report()
 
 
+@pytest.mark.changes_the_report
 def test_an_experiment_in_one_notebook_leaves_the_network_of_the_others_alone(project, report):
     path = project.folder / "notebooks" / "03_training.ipynb"
     with changed(path, "m=100,", "m=20,"):
@@ -200,9 +200,9 @@ def test_an_experiment_in_one_notebook_leaves_the_network_of_the_others_alone(pr
         assert "04_sampling.ipynb ..." not in said
         assert "05_held_out.ipynb ..." not in said
         assert "recurrent network of 100 units" in " ".join(re.sub("<[^>]+>", "", report.html).split())
-    project.report()
 
 
+@pytest.mark.changes_the_report
 def test_after_a_sweep_the_sixth_notebook_shows_what_it_trained(project, report):
     """The rehearsal's sweep trains what its notebook trains, so that everything is found; the notebook is run again."""
     before = checkpoints(project)
@@ -226,6 +226,7 @@ def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp
         assert "Traceback" not in result.stderr
 
 
+@pytest.mark.changes_the_report
 def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
     path = project.folder / "notebooks" / "07_mine.ipynb"
     cells = [

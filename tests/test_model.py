@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn import gradcheck, model
+from rnn import model
+from rnn.measure import gradcheck
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

@@ -218,7 +218,7 @@ class Place:
         }
         for step in (None, *run.snapshots[:2]):
             calls[f"params {step}"] = functools.partial(lambda step: self.arrays(run.params(step)), step)
-            calls[f"states {step}"] = functools.partial(lambda step: self.arrays([run.states(step)]), step)
+            calls[f"states {step}"] = functools.partial(lambda step: self.arrays([run.state(step).h]), step)
         calls["train"] = lambda: self.seen(train(TEXT, SMALL, runs=self.runs, show=False))  # last: it may write
         return calls
 

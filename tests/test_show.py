@@ -77,6 +77,11 @@ def test_importing_show_changes_no_figures_style():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_the_network_is_read_in_one_sitting():
+    """Sweeps, measures and what shows them are rooms of their own."""
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in (ROOT / "rnn").glob("*.py")) <= 1_400
+
+
 def test_show_and_measure_know_nothing_of_each_other_and_the_model_imports_numpy_only():
     def imports(folder):
         sources = [path.read_text("utf-8") for path in sorted((ROOT / "rnn").glob(folder))]

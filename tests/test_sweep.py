@@ -177,7 +177,9 @@ from types import SimpleNamespace
 import psutil
 from rnn import runs
 workers, runs.RUNS = int(sys.argv.pop(1)), Path(sys.argv.pop(1))
-from rnn.sweep import choices, cluster
+from rnn.sweep import cluster
+sys.path.insert(0, str(Path(runs.__file__).parents[1] / "report"))
+import train
 
 def said(word, function, **ours):
     def call(*arguments, **settings):
@@ -189,7 +191,7 @@ cluster.LocalCluster = said("starting", cluster.LocalCluster, n_workers=workers)
 cluster._as_completed = said("training", cluster._as_completed)
 cluster.contextlib = SimpleNamespace(ExitStack=ExitStack, suppress=said("closing", suppress))  # said inside `_close`
 try:
-    choices.main()
+    train.main()
 finally:
     workers = [process for process in psutil.Process().children() if "spawn_main" in " ".join(process.cmdline())]
     print(len(workers), "workers are left", flush=True)

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from rnn import model, runs, training
 from rnn.corpus import ROOT, Corpus, encode, read_corpus
+from rnn.measure.statistics import smooth
 from rnn.model import OPTIMIZERS, Params
 from rnn.runs import Config, RunError, finished, read_run
-from rnn.training import advance, first_state, numpy_steps, plan, smooth, train
+from rnn.training import advance, first_state, numpy_steps, plan, train
 
 TEXT = read_corpus().part(0, 2_000)
 VERY_LONG = 600  # seconds after which what is waited for has not come
@@ -192,9 +193,9 @@ def test_snapshots_have_the_states_that_training_carried_on(tmp_path):
     run = train(TEXT, SMALL.replace(B=2), runs=tmp_path)
     params, memory, h = start(TEXT.K, SMALL.replace(B=2))
     advance(params, memory, h, TEXT.codes, 0, np.empty(100), SMALL.replace(B=2))
-    assert np.array_equal(run.states(100), h)
-    assert run.states(0).shape == run.states().shape == (2, 12)
-    assert not run.states(0).any()
+    assert np.array_equal(run.state(100).h, h)
+    assert run.state(0).h.shape == run.state().h.shape == (2, 12)
+    assert not run.state(0).h.any()
 
 
 def test_a_finished_run_is_read_and_not_trained_again(tmp_path, monkeypatch):
@@ -315,7 +316,7 @@ def test_a_run_that_goes_on_from_another_is_one_long_run(tmp_path):
 def test_a_run_can_go_on_with_another_batch_size_but_not_with_another_network(tmp_path):
     first = train(TEXT, SMALL.replace(B=4, epochs=1), runs=tmp_path)
     second = train(TEXT, SMALL.replace(epochs=1), start=first, runs=tmp_path)
-    assert second.states().shape == (1, 12)
+    assert second.state().h.shape == (1, 12)
     assert second.losses.mean() < first.losses.mean()
     for other in (SMALL.replace(m=13), SMALL.replace(dtype="float64")):
         with pytest.raises(RunError, match="cannot go on from one with m = 12 in float32"):
@@ -343,8 +344,8 @@ training.advance(params, memory, h, np.arange(9, dtype=np.uint8).repeat(9), 0, n
 """
 COMPILING = """
 import runpy, sys
-sys.argv = ["training", "float32"]
-runpy.run_module("rnn.training", run_name="__main__")
+sys.argv = ["compile.py", "float32"]
+runpy.run_path("report/compile.py", run_name="__main__")
 from rnn import kernel
 print(len(kernel._advance.stats.cache_misses))
 """
@@ -536,14 +537,15 @@ def in_a_process(runs, ready):
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.05)
     whole = train(TEXT, SMALL.replace(epochs=500), runs=tmp_path / "whole")
-    random, spawn = np.random.default_rng(0), multiprocessing.get_context("spawn")
+    random, context = np.random.default_rng(0), multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rnn.training"])
     for _ in range(12):
-        ready = spawn.Event()
-        process = spawn.Process(target=in_a_process, args=(tmp_path / "killed", ready))
+        ready = context.Event()
+        process = context.Process(target=in_a_process, args=(tmp_path / "killed", ready))
         process.start()
         assert ready.wait(VERY_LONG)
-        time.sleep(random.uniform(0, 1.5))  # while it starts, takes steps, writes
-        os.kill(process.pid, signal.SIGKILL)
+        time.sleep(random.uniform(0, 0.3))  # while it starts, takes steps, writes
+        process.kill()
         process.join()
     resumed = train(TEXT, SMALL.replace(epochs=500), runs=tmp_path / "killed")
     assert np.array_equal(resumed.losses, whole.losses)

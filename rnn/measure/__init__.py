@@ -15,5 +15,6 @@ units        what single units know
 calibration  whether a network knows what it does not know
 laws         Zipf's, Heaps' and Taylor's, of texts
 speed        what a step of training takes, in versions that compute the same
-bugs         wrong gradients, for the check of gradients to find
+gradcheck    numerical gradients, to hold against those of `model.backward`
+bugs         wrong gradients, for that check to find
 """

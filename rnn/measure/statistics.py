@@ -1,9 +1,10 @@
-"""Intervals: how sure a mean is, and how sure a difference."""
+"""Intervals: how sure a mean is, and how sure a difference. And the smoothed loss."""
 
 from dataclasses import dataclass
 from math import comb
 
 import numpy as np
+import pandas as pd
 from scipy.fft import dct
 from scipy.special import stdtrit
 
@@ -151,3 +152,8 @@ def mean_where(values, where):
         return Estimate(np.nan, np.nan)
     mean = sums.sum() / n.sum()
     return of_stretches(mean + (sums - mean * n) * len(n) / n.sum())
+
+
+def smooth(losses, alpha):
+    """Return the smoothed loss of every step, s_n = alpha s_{n-1} + (1 - alpha) L_n with s_0 = L_0."""
+    return pd.Series(losses).ewm(alpha=1 - alpha, adjust=False).mean().to_numpy()

@@ -52,6 +52,12 @@ def settings(config, network):
     return ", ".join(words) or "the assignment's"
 
 
+def describe(corpus):
+    """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
+    sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
+    return " ".join((sentence, *corpus.notes))
+
+
 def epochs(n):
     """Return a number of epochs in words: "half an epoch", "1 epoch", "7 epochs"."""
     return "half an epoch" if n == 0.5 else f"{n} epoch{'s' * (n > 1)}"

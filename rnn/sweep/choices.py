@@ -1,15 +1,8 @@
-"""The network of the report, and what is changed in it to see what each setting is worth.
+"""The network of the report, and what is changed in it to see what each setting is worth."""
 
-`make train` trains what the notebooks will ask for, `make sweep` the full grid of choices (SCHEDULER=tcp://host:port,
-CORPUS=path, QUICK=1).
-"""
-
-import sys
 from typing import NamedTuple
 
-from rnn.corpus import CorpusError, read_corpus, split
-from rnn.runs import RUNS, Config, RunError, finished
-from rnn.sweep import Job, sweep_all
+from rnn.runs import Config, finished
 
 WARMUP = 2_000  # steps
 ADAM = {"optimizer": "adam", "learning_rate": 0.001, "sigma": None}  # as the assignment has it since 2025
@@ -129,34 +122,3 @@ def grid(N, budget):
 def budget_on_disk(corpus):
     """Return the larger budget if all that it trains on `corpus` is on disk, else the smaller one."""
     return FULL if all(finished(corpus, config) for config in grid(len(corpus.codes), FULL)) else SHORT
-
-
-def everything(corpus, budget, quick=False):
-    """Return the `Job`s of all that the notebooks ask for, as they stand in the repository."""
-    text, by_heart = split(corpus).train, Config(epochs=200 if quick else 5_000)  # notebook 2
-    jobs = [
-        Job(corpus.part(0, n), by_heart.replace(remainder=remainder))
-        for n in (60, 80, 100, 120, 150)
-        for remainder in (False, True)
-    ]
-    network = NETWORK.replace(snapshot_every=500 if quick else NETWORK.snapshot_every)
-    longer = network.replace(epochs=NETWORK.epochs + 8)  # notebook 3, which goes on from there
-    jobs += [Job(text, longer)]
-    jobs += [Job(text, network.replace(epochs=5, learning_rate=rate), longer) for rate in (0.1, 0.01, 0.5)]
-    return jobs + [Job(text, config) for config in grid(len(text.codes), budget)]
-
-
-def main():
-    """Train what the notebooks ask for; with ALL, of the choices all that there is."""
-    arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    quick = "QUICK" in arguments
-    try:
-        corpus = read_corpus(arguments.get("CORPUS"), quick)
-        sweep_all(everything(corpus, FULL if "ALL" in arguments and not quick else SHORT, quick))
-    except (CorpusError, RunError, KeyboardInterrupt) as error:
-        sys.exit(str(error))
-    print(f"What the notebooks ask for is trained; it is in {RUNS}.")
-
-
-if __name__ == "__main__":
-    main()

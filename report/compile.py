@@ -1,0 +1,28 @@
+"""Let Numba compile what is named, once and not in every process.
+
+python report/compile.py float32 float64 reading    steps of training in a type, or "reading" a text and sampling
+"""
+
+import sys
+
+import numpy as np
+
+from rnn import kernel
+from rnn.runs import Config
+from rnn.training import advance, first_state
+
+
+def main():
+    """Read the command line."""
+    for what in sys.argv[1:]:
+        config, codes = Config(m=2, T=2, dtype="float32" if what == "reading" else what), np.zeros(9, np.uint8)
+        params, memory, h, *_ = first_state(2, config)
+        if what == "reading":
+            kernel.evaluate(params, h[0], codes)
+            kernel.sample(params, h[0], np.zeros(1), 1, 1)
+        else:
+            advance(params, memory, h, codes, 0, np.empty(1), config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Train what the notebooks will ask for: `make train`, and with ALL=1 `make sweep`, all that chapters 5 and 6 can show.
+
+python report/train.py [ALL=1] [CORPUS=path] [QUICK=1]        SCHEDULER=tcp://host:port stands in the environment
+"""
+
+import sys
+
+from rnn.corpus import CorpusError, read_corpus, split
+from rnn.runs import RUNS, Config, RunError
+from rnn.sweep import Job, choices, sweep_all
+from rnn.sweep.choices import NETWORK
+
+
+def everything(corpus, budget, quick=False):
+    """Return the `Job`s of all that the notebooks ask for, as they stand in the repository."""
+    text, by_heart = split(corpus).train, Config(epochs=200 if quick else 5_000)  # notebook 2
+    jobs = [
+        Job(corpus.part(0, n), by_heart.replace(remainder=remainder))
+        for n in (60, 80, 100, 120, 150)
+        for remainder in (False, True)
+    ]
+    network = NETWORK.replace(snapshot_every=500 if quick else NETWORK.snapshot_every)
+    longer = network.replace(epochs=NETWORK.epochs + 8)  # notebook 3, which goes on from there
+    jobs += [Job(text, longer)]
+    jobs += [Job(text, network.replace(epochs=5, learning_rate=rate), longer) for rate in (0.1, 0.01, 0.5)]
+    return jobs + [Job(text, config) for config in choices.grid(len(text.codes), budget)]
+
+
+def main():
+    """Read the command line."""
+    arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    quick = "QUICK" in arguments
+    try:
+        corpus = read_corpus(arguments.get("CORPUS"), quick)
+        sweep_all(everything(corpus, choices.FULL if "ALL" in arguments and not quick else choices.SHORT, quick))
+    except (CorpusError, RunError, KeyboardInterrupt) as error:
+        sys.exit(str(error))
+    print(f"What the notebooks ask for is trained; it is in {RUNS}.")
+
+
+if __name__ == "__main__":
+    main()
