@@ -1,3 +1,4 @@
+import importlib
 import re
 import runpy
 import subprocess
@@ -313,26 +314,28 @@ TABLE = "| a |\n|--:|\n| 1 |\n\n: caption {#tbl-a}\n\n"
 CAPTION = '<a id="fig-a"></a>**Figure 1.1.** A caption.\n\n'
 
 
-def rendered(markdown, to="html5", template="template.html"):
-    code = (
-        "import sys; sys.path.insert(0, 'report'); import render; "
-        "print(render.pandoc(*sys.argv[1:], '-Vtitle=a', '-Vmade-on=year: 2020'))"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, markdown, to, template], capture_output=True, text=True, cwd=ROOT
-    )
+@pytest.fixture
+def rendered(monkeypatch):
+    """What pandoc makes of Markdown, in this process, which imports report/render.py once."""
+    monkeypatch.syspath_prepend(ROOT / "report")
+    render = importlib.import_module("render")
+
+    def of(markdown, to="html5", template="template.html"):
+        return render.pandoc(markdown, to, template, "-Vtitle=a", "-Vmade-on=year: 2020")
+
+    return of
 
 
-def test_a_caption_may_stand_before_what_it_belongs_to_or_after_it():
-    before, after = (rendered(markdown).stdout for markdown in (CAPTION + TEXTS, TEXTS + CAPTION))
+def test_a_caption_may_stand_before_what_it_belongs_to_or_after_it(rendered):
+    before, after = (rendered(markdown) for markdown in (CAPTION + TEXTS, TEXTS + CAPTION))
     assert '<figcaption><span class="label">Figure 1.1.</span> A caption.</figcaption>' in before
     assert before == after
-    assert "caption: [\n#strong[Figure 1.1.] A caption." in rendered(TEXTS + CAPTION, "typst", "template.typ").stdout
+    assert "caption: [\n#strong[Figure 1.1.] A caption." in rendered(TEXTS + CAPTION, "typst", "template.typ")
 
 
-def test_in_the_paper_each_text_stands_beside_its_label():
+def test_in_the_paper_each_text_stands_beside_its_label(rendered):
     two = TEXTS.replace("::::\n\n", "\n[another]{.labels}\n\n```\ny\n```\n::::\n\n")
-    paper = rendered(two + CAPTION, "typst", "template.typ").stdout
+    paper = rendered(two + CAPTION, "typst", "template.typ")
     shown = re.findall(r"#labelled\[\s*(\w+)\s*\]\[\s*```\s*(\w+)\s*```\s*\]", paper)
     assert shown == [("label", "x"), ("another", "y")]
 
@@ -348,11 +351,11 @@ def test_in_the_paper_each_text_stands_beside_its_label():
         ("See [Figure 1.2](#fig-b).", "a reference leads nowhere: #fig-b"),
     ],
 )
-def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(markdown, fault):
-    result = rendered(markdown)
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"The notebooks cannot be rendered: {fault}")
-    assert len(result.stderr.splitlines()) == 1
+def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(rendered, markdown, fault):
+    with pytest.raises(SystemExit) as stopped:
+        rendered(markdown)
+    assert str(stopped.value).startswith(f"The notebooks cannot be rendered: {fault}")
+    assert len(str(stopped.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -538,7 +538,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch)
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.05)
     whole = train(TEXT, SMALL.replace(epochs=500), runs=tmp_path / "whole")
     random, context = np.random.default_rng(0), multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rnn.training"])
+    context.set_forkserver_preload(["tests.test_training"])
     for _ in range(12):
         ready = context.Event()
         process = context.Process(target=in_a_process, args=(tmp_path / "killed", ready))
