@@ -81,12 +81,17 @@ def cost_of_zero(params, codes, part, h=None, places=100, after=200, over=100):
     carried, read = network_losses(params, codes, part, h), after + over
     if len(carried) < read:
         return np.empty(0)
-    costs = []
-    for place in np.linspace(0, len(carried) - read, places).astype(int):
-        begin = part.start + place
-        anew = kernel.evaluate(params, np.zeros_like(params.b), codes[begin - 1 : begin + read])
-        costs.append((anew - carried[place : place + read])[after:].mean())
-    return np.array(costs) / np.log(2)
+    begin = np.linspace(0, len(carried) - read, places).astype(int)
+    x = codes[part.start - 1 + begin[:, None] + np.arange(read + 1)]
+    (W, U, V, b, c), states, anew = params, np.zeros((places, len(params.b)), params.W.dtype), []
+    with kernel.one_thread():
+        for t in range(read):
+            states = np.tanh(states @ W.T + U.T[x[:, t]] + b)
+            if t >= after:
+                p = model.softmax(states @ V.T + c)
+                anew.append(-np.log(p[np.arange(places), x[:, t + 1]]))
+    known = carried[begin[:, None] + np.arange(after, read)]
+    return (np.transpose(anew) - known).mean(axis=1) / np.log(2)
 
 
 def lost_from_zero(run, codes, part):
