@@ -1,7 +1,7 @@
 """What single units know: how well a unit's state alone tells something about the text, and what it is worth."""
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from rnn.corpus import decode
 from rnn.measure import places
@@ -50,7 +50,7 @@ def auc(h, label):
     It is the probability that the state at a random place with the label is above that at one without: a half is
     chance, 1 and 0 are perfect. Computed from ranks, as Mann and Whitney's U.
     """
-    ranks = (rankdata(h, axis=0) - (len(h) + 1) / 2).astype(np.float32)
+    ranks = (pd.DataFrame(h).rank().to_numpy() - (len(h) + 1) / 2).astype(np.float32)
     n = label.sum(axis=-1, keepdims=True)
     return 0.5 + label.astype(np.float32) @ ranks / n / (len(h) - n)
 

@@ -30,7 +30,9 @@ MINIFIED = scour.parse_args([*SHORT.split()])
 
 def figure(fig, name, alt):
     """Show a figure; `alt` says what is to be seen in it, in a sentence for readers who cannot see it."""
-    outlines, letters = (svg_of(fig, fonttype) for fonttype in ("path", "none"))
+    outlines = svg_of(fig, "path")
+    fig.set_layout_engine("none")  # all has its place now
+    letters = svg_of(fig, "none")
     if curves := packed_curves(fig):  # whose values the page tells
         letters = letters.replace(">", f'>\n<metadata class="curves">{html.escape(json.dumps(curves))}</metadata>', 1)
     letters = scour.scourString(letters, MINIFIED)
