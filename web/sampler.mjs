@@ -283,12 +283,10 @@ export function mountSampler(section, networks, { counts = null, wrote = () => {
     counted.textContent ||= "The browser counts …";
     const { characters, bits } = await counts.draw({ ...settings });
     if (mine !== latest) return;
-    const begin = Array.from(settings.prime, (character) => Object.assign(span(character), { className: "given" }));
-    counted.replaceChildren(...begin, ...characters.map((character, i) => {
-      const element = span(character);
-      tint(element, bits[i]);
-      return element;
-    }));
+    const all = Array.from(settings.prime).concat(characters).map(span);
+    const given = all.length - characters.length;
+    all.forEach((element, i) => (i < given ? element.classList.add("given") : tint(element, bits[i - given])));
+    counted.replaceChildren(...all);
     section.dataset.counted = mine;
   }
 
