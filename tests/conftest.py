@@ -113,7 +113,7 @@ HOSTILE_NAME = (
 @pytest.fixture(scope="session")
 def hostile_report(project, tmp_path_factory):
     """The rehearsal on a text that is made of markup, several scripts, and hundreds of Chinese characters."""
-    chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
+    chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
     path = tmp_path_factory.mktemp("texts") / f"{HOSTILE_NAME}.txt"
     path.write_text((HOSTILE * 10 + chinese + "\n" + "x" * 300 + "\n") * 2, "utf-8")
     return project.report(f"CORPUS={path}")
