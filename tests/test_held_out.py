@@ -141,6 +141,8 @@ def test_a_state_of_zero_costs_something_where_the_network_does_not_find_back():
     assert costs[[0, 1, 5, 6, 7]] == pytest.approx(lost, rel=0.05)
     assert costs[2] == pytest.approx(lost / 2, rel=0.05), "half of what counts there stands before the b"
     assert len(cost_of_zero(params, codes, slice(1_201, 1_500))) == 0
+    certain = cost_of_zero(params._replace(V=1_000 * V), codes, part, np.array([1.0]), places=8)
+    assert np.isfinite(certain).all(), "even where what came had a probability too small for a number"
 
 
 def test_the_share_of_places_at_which_a_run_is_lost_is_that_of_costs_above_one_bit(tmp_path):

@@ -88,8 +88,9 @@ def cost_of_zero(params, codes, part, h=None, places=100, after=200, over=100):
         for t in range(read):
             states = np.tanh(states @ W.T + U.T[x[:, t]] + b)
             if t >= after:
-                p = model.softmax(states @ V.T + c)
-                anew.append(-np.log(p[np.arange(places), x[:, t + 1]]))
+                o = states @ V.T + c
+                o -= o.max(axis=1, keepdims=True)  # a network that is lost can be as good as certain of something else
+                anew.append(np.log(np.exp(o).sum(axis=1)) - o[np.arange(places), x[:, t + 1]])
     known = carried[begin[:, None] + np.arange(after, read)]
     return (np.transpose(anew) - known).mean(axis=1) / np.log(2)
 
