@@ -2,11 +2,14 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 
 import nbformat
+import psutil
 import pytest
 import yaml
 from pypdf import PdfReader
@@ -87,6 +90,24 @@ def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_no
     assert "x / 0" in re.sub(r"\x1b\[[0-9;]*m", "", result.stderr)
     assert not (tmp_path / "out" / "01_small.ipynb").exists()
     assert (tmp_path / "out" / "01_small.failed.ipynb").exists()
+
+
+@pytest.mark.parametrize("end", ["interrupt", "kill"])
+def test_a_kernel_ends_with_what_executes_the_notebook(tmp_path, end):
+    source = notebook(tmp_path, "import os, time; print(os.getpid(), file=open('number', 'w')); time.sleep(9999)")
+    command = [sys.executable, ROOT / "report" / "execute.py", tmp_path / "out", source]
+    executing = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not (written := tmp_path / "number").exists() or not written.read_text():
+        assert executing.poll() is None
+        time.sleep(0.1)
+    kernel = psutil.Process(int(written.read_text()))
+    if end == "kill":
+        executing.kill()
+    else:
+        os.killpg(executing.pid, signal.SIGINT)  # as a terminal does
+    assert executing.wait() != 0
+    assert b"Traceback" not in executing.stderr.read()
+    kernel.wait()
 
 
 def test_outputs_stay_out_of_git_after_make_setup(project, tmp_path):
