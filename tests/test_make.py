@@ -96,7 +96,13 @@ def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_no
 def test_a_kernel_ends_with_what_executes_the_notebook(tmp_path, end):
     source = notebook(tmp_path, "import os, time; print(os.getpid(), file=open('number', 'w')); time.sleep(9999)")
     command = [sys.executable, ROOT / "report" / "execute.py", tmp_path / "out", source]
-    executing = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    executing = subprocess.Popen(
+        command,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background ignore
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     while not (written := tmp_path / "number").exists() or not written.read_text():
         assert executing.poll() is None
         time.sleep(0.1)
