@@ -41,7 +41,8 @@ STRIP := --keep-id --extra-keys metadata.language_info
 
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 LONGEST := $(foreach n,07 05 06,$(wildcard notebooks/$(n)_*.ipynb)) # are begun first
-MISSING := $(filter-out $(patsubst $(BUILD)/%,notebooks/%,$(wildcard $(NOTEBOOKS:notebooks/%=$(BUILD)/%))),$(NOTEBOOKS))
+IN_ORDER := $(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS))
+MISSING := $(foreach n,$(NOTEBOOKS),$(if $(wildcard $(n:notebooks/%=$(BUILD)/%)),,$(n))) # have no outputs
 READY := $(if $(filter .venv,$(ENV)),.venv/ready)
 
 # $(call stage,name,commands): run the commands, and keep what they took for the end of `make report`
@@ -99,7 +100,7 @@ $(COMPILED): build/compiled-%: rnn/kernel.py | $(READY)
 
 build/compiled-float64: | build/compiled-float32 # one at a time: they share a list of what is compiled
 
-$(TRAINED): $(BUILD)/text $(wildcard rnn/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
+$(TRAINED): $(BUILD)/text report/train.py $(wildcard rnn/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
 	$(call stage,Training,$(BIN)/python report/train.py $(SETTINGS))
 	@mkdir -p $(@D) && touch $@
 
@@ -129,7 +130,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 # Those notebooks that have changed, or have no outputs; all if something else has. execute.py keeps the outputs where only
 # sentences have changed. One thread each: there are as many at a time as cores
 $(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready $(if $(MISSING),missing) | $(READY) $(TRAINED) $(COMPILED)
-	@set -o pipefail; $(ONE_THREAD) $(BIN)/python report/execute.py $(BUILD) JOBS=$(CORES) $(SETTINGS) $(filter $(if $(filter-out $(NOTEBOOKS) missing,$?),%,$? $(MISSING)),$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS))) \
+	@set -o pipefail; $(ONE_THREAD) $(BIN)/python report/execute.py $(BUILD) JOBS=$(CORES) $(SETTINGS) $(filter $(if $(filter-out $(NOTEBOOKS) missing,$?),%,$? $(MISSING)),$(IN_ORDER)) \
 	| awk '{ print; fflush() } /^notebooks.* s$$/ { print >> "$(BUILD)/stages" }'
 	@touch $@
 

@@ -3,7 +3,7 @@
     python report/execute.py build notebooks/01_x.ipynb notebooks/02_y.ipynb [JOBS=2] [CORPUS=path] [QUICK=1]
 
 Where only sentences have changed since the last time, the outputs are kept and nothing is executed; new sentences of
-`%%prose` cells get the values that were kept. A notebook whose cell fails ends after the others that have begun.
+`%%prose` cells get the values that were kept. When a cell has failed no other notebook is begun.
 """
 
 import hashlib
@@ -52,6 +52,7 @@ class Kernel(CONTEXT.Process):
         os.environ |= self.environment
         sys.path.remove(str(ROOT / "report"))
         Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+        # without a parent ipykernel says how to end it by hand
         IPKernelApp.launch_instance([*self.arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
     def poll(self):
@@ -218,8 +219,10 @@ def main():
         try:
             if not failed:
                 execute(source, folder / source.name, parameters)
-        except SystemExit as failure:
+        except BaseException as failure:
             failed.append(source)
+            if not isinstance(failure, SystemExit):
+                raise
             print(failure, file=sys.stderr)
 
     with ThreadPoolExecutor(jobs) as pool:

@@ -1,10 +1,10 @@
-// The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE [WIDTH]. What is seen goes to standard output as JSON.
+// The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const [executablePath, page, only] = process.argv.slice(2); // a width, if the page is not looked at in all
+const [executablePath, page] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
@@ -26,7 +26,7 @@ async function open(width, colorScheme) {
   return tab;
 }
 
-await Promise.all([[1400, "light"], [1400, "dark"], [390, "light"]].filter(([width]) => width === +(only ?? width)).map(async ([width, scheme]) => {
+await Promise.all([[1400, "light"], [1400, "dark"], [390, "light"]].map(async ([width, scheme]) => {
   const tab = await open(width, scheme);
   await tab.evaluate(axe);
   const { violations } = await tab.evaluate(() => axe.run());

@@ -31,8 +31,7 @@ def seen_in_browser(report, script="browser.mjs", *more):
 @without_browser
 @pytest.mark.parametrize("which", ["report", "hostile_report"])
 def test_the_page_in_a_browser(request, which):
-    of_phones = ["390"] if which == "hostile_report" else []  # at other widths and in the dark nothing else is foreign
-    seen = seen_in_browser(request.getfixturevalue(which), "browser.mjs", *of_phones)
+    seen = seen_in_browser(request.getfixturevalue(which))
     assert seen["requests"] == []
     assert seen["complaints"] == []
     assert seen["violations"] == []
@@ -101,9 +100,8 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert seen["step"] >= 2000
     assert seen["loss"] < 0.9 * losses[0], "the loss falls"
     along = np.interp(min(seen["step"], steps[-1]), steps, losses)
-    assert seen["loss"] < 1.3 * along, "along the report's curve"  # rounding makes another run
-    assert seen["loss"] > 0.7 * along or seen["step"] > steps[-1]
-    assert seen["heldOut"] < seen["heldOutAtFirst"] or which == "hostile_report"  # which is soon learnt by heart
+    assert seen["loss"] == pytest.approx(along, rel=0.3), "along the report's curve"  # rounding makes another run
+    assert seen["heldOut"] < seen["heldOutAtFirst"]
     assert seen["first"] == seen["firstAgain"] == seen["restored"], "the same weights again"
     assert seen["rate"] > 0
     # milliseconds in which the page answers nothing; nearly all of those of training, were it not in a worker

@@ -1,6 +1,7 @@
 """What a network remembers: how far back the gradient reaches, and what the characters further back are worth."""
 
 import numpy as np
+from scipy.special import log_softmax
 
 from rnn.model import Params, softmax
 
@@ -15,12 +16,23 @@ def states(params, codes, h):
     return of_text
 
 
-def bits_after(params, h, x, y):
-    """Return the bits (places,) for the characters y (places,) that follow x (places, k), read from h (places, m)."""
-    W, U, V, b, c = params
+def states_after(params, h, x):
+    """Return the states (places, m) after x (places, k), read from h (places, m)."""
+    W, U, _, b, _ = params
     for code in x.T:
         h = np.tanh(h @ W.T + U.T[code] + b)
-    return -np.log2(softmax(h @ V.T + c)[np.arange(len(y)), y])
+    return h
+
+
+def bits_from(params, h, y):
+    """Return the bits (places,) for the characters y (places,) that follow the states h (places, m)."""
+    _, _, V, _, c = params
+    return -log_softmax(h @ V.T + c, axis=1)[np.arange(len(y)), y] / np.log(2)
+
+
+def bits_after(params, h, x, y):
+    """Return the bits (places,) for the characters y (places,) that follow x (places, k), read from h (places, m)."""
+    return bits_from(params, states_after(params, h, x), y)
 
 
 def windows(codes, places, length):
