@@ -40,9 +40,11 @@ SETTINGS := $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
 STRIP := --keep-id --extra-keys metadata.language_info
 
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
-LONGEST := $(foreach n,07 05 06,$(wildcard notebooks/$(n)_*.ipynb)) # are begun first
+# the longest are begun first
+LONGEST := $(foreach n,07 05 06,$(wildcard notebooks/$(n)_*.ipynb))
 IN_ORDER := $(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS))
-MISSING := $(foreach n,$(NOTEBOOKS),$(if $(wildcard $(n:notebooks/%=$(BUILD)/%)),,$(n))) # have no outputs
+# those without outputs; nothing at all, not even a space, where all have theirs
+MISSING := $(strip $(foreach n,$(NOTEBOOKS),$(if $(wildcard $(n:notebooks/%=$(BUILD)/%)),,$(n))))
 READY := $(if $(filter .venv,$(ENV)),.venv/ready)
 
 # $(call stage,name,commands): run the commands, and keep what they took for the end of `make report`
@@ -137,7 +139,7 @@ $(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py) report/execute.p
 .PHONY: missing
 missing:
 
-REPORT := report.yaml notebooks $(wildcard report/* web/*) $(KERNELS) # the folder too: a notebook may have gone
+REPORT := report.yaml notebooks $(wildcard report/*.* web/*.*) $(KERNELS) # the folder too: a notebook may have gone
 $(BUILD)/report.html: $(BUILD)/executed $(REPORT) build/fonts/ready | $(READY)
 	$(call stage,report.html and report.pdf,$(BIN)/python report/render.py $(BUILD) $(if $(QUICK),QUICK))
 
