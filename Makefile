@@ -102,7 +102,7 @@ $(COMPILED): build/compiled-%: rnn/kernel.py | $(READY)
 
 build/compiled-float64: | build/compiled-float32 # one at a time: they share a list of what is compiled
 
-$(TRAINED): $(BUILD)/text report/train.py $(wildcard rnn/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
+$(TRAINED): $(BUILD)/text report/train.py rnn/measure/choices.py $(wildcard rnn/measure/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
 	$(call stage,Training,$(BIN)/python report/train.py $(SETTINGS))
 	@mkdir -p $(@D) && touch $@
 

@@ -6,9 +6,10 @@ python report/train.py [ALL=1] [CORPUS=path] [QUICK=1]        SCHEDULER=tcp://ho
 import sys
 
 from rnn.corpus import CorpusError, read_corpus, split
+from rnn.measure import choices
+from rnn.measure.choices import NETWORK
+from rnn.measure.sweep import Job, sweep_all
 from rnn.runs import RUNS, Config, RunError
-from rnn.sweep import Job, choices, sweep_all
-from rnn.sweep.choices import NETWORK
 
 
 def everything(corpus, budget, quick=False):

@@ -1,7 +1,6 @@
 from rnn.corpus import read_corpus
-from rnn.runs import Config
-from rnn.sweep import choices
-from rnn.sweep.choices import (
+from rnn.measure import choices
+from rnn.measure.choices import (
     BASE,
     CHOICES,
     FULL,
@@ -19,6 +18,7 @@ from rnn.sweep.choices import (
     unchanged,
     units,
 )
+from rnn.runs import Config
 
 N = 1_000_000
 

@@ -184,7 +184,7 @@ def test_blas_has_one_thread_inside_the_kernel_alone(monkeypatch, engine):
 def test_importing_the_package_leaves_the_threads_of_the_process_alone():
     program = (
         "import scipy.linalg, threadpoolctl as t; t.threadpool_limits(2); before = t.threadpool_info(); "
-        "from rnn import show, sweep, training, kernel; from rnn.measure import held_out, samples; "
+        "from rnn import show, training, kernel; from rnn.measure import held_out, samples, sweep; "
         "assert {p['filepath']: p['num_threads'] for p in before}.items() "
         "<= {p['filepath']: p['num_threads'] for p in t.threadpool_info()}.items()"
     )

@@ -16,8 +16,8 @@ from distributed import Client
 from filelock import FileLock
 
 from rnn.corpus import ROOT, read_corpus
+from rnn.measure.sweep import Job, cluster, sweep
 from rnn.runs import Config, RunError, read_run, run_directory
-from rnn.sweep import Job, cluster, sweep
 from rnn.training import train
 from tests.test_training import VERY_LONG
 
@@ -116,6 +116,14 @@ def test_of_runs_that_are_one_anothers_beginning_the_longest_alone_is_trained(tm
         assert same(runs[config], train(TEXT, config, runs=tmp_path / "alone", show=False))
 
 
+def test_the_longest_run_begins_first(tmp_path):
+    """Or the last processes to be busy would wait for one that has just begun."""
+    configs = [TABLE[0].replace(epochs=epochs, seed=epochs) for epochs in (2, 7, 1, 4, 6, 3, 5, 8)]
+    runs = sweep(TEXT, configs, workers=1, runs=tmp_path).values()
+    begun = sorted(runs, key=lambda run: (run.directory / "snapshots" / "0").stat().st_mtime_ns)
+    assert [run.config.epochs for run in begun] == [8, 7, 6, 5, 4, 3, 2, 1]
+
+
 def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_path, scheduler, worker, monkeypatch):
     long = [TABLE[0].replace(epochs=400, seed=seed) for seed in range(2)]
     alone = [train(TEXT, config, runs=tmp_path / "alone", show=False) for config in long]
@@ -142,7 +150,9 @@ def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_p
 
 @pytest.mark.parametrize("theirs", ["a folder of the same name", "a name that cannot be a folder"])
 def test_runs_come_home_from_workers_that_have_another_folder(tmp_path, scheduler, worker, theirs):
-    worker(f"import pathlib; from rnn.sweep import cluster; cluster.RUNS = pathlib.Path({str(tmp_path / 'own')!r})")
+    worker(
+        f"import pathlib; from rnn.measure.sweep import cluster; cluster.RUNS = pathlib.Path({str(tmp_path / 'own')!r})"
+    )
     (tmp_path / "file").touch()
     seen = {"a folder of the same name": "elsewhere", "a name that cannot be a folder": "file/in/a/file"}[theirs]
     home = tmp_path / "home"
@@ -177,7 +187,7 @@ from types import SimpleNamespace
 import psutil
 from rnn import runs
 workers, runs.RUNS = int(sys.argv.pop(1)), Path(sys.argv.pop(1))
-from rnn.sweep import cluster
+from rnn.measure.sweep import cluster
 sys.path.insert(0, str(Path(runs.__file__).parents[1] / "report"))
 import train
 
@@ -267,13 +277,13 @@ def test_what_was_trained_before_an_interrupt_is_kept(tmp_path):
 
 @pytest.mark.parametrize("theirs", ["cluster.CODE = 'of another version'", "vars(cluster).pop('CODE', None)"])
 def test_a_worker_with_other_code_is_refused_and_nothing_of_it_comes_home(tmp_path, scheduler, worker, theirs):
-    worker(f"from rnn.sweep import cluster; {theirs}; {FAST_CHECKPOINTS}")
+    worker(f"from rnn.measure.sweep import cluster; {theirs}; {FAST_CHECKPOINTS}")
     with pytest.raises(RunError, match=r"The worker tcp://\S+ runs another rnn than this process"):
         sweep(TEXT, TABLE, scheduler=scheduler, runs=tmp_path)
     assert not list(tmp_path.rglob("*"))
 
 
-DIE = "import os; from rnn.sweep import cluster; cluster.train_there = lambda *_: os._exit(1)"
+DIE = "import os; from rnn.measure.sweep import cluster; cluster.train_there = lambda *_: os._exit(1)"
 
 
 def test_a_run_outlives_a_worker_that_dies_eight_times(tmp_path, scheduler, worker, monkeypatch):

@@ -359,7 +359,7 @@ def test_what_make_compiles_is_what_training_uses():
 
 
 def test_what_is_on_disk_is_read_without_dask_and_executing_begins_without_matplotlib():
-    light = "import rnn.sweep.choices, rnn.show.prose, sys; print({'distributed', 'matplotlib'} & set(sys.modules))"
+    light = "import rnn.measure.choices, rnn.show.prose, sys; print({'distributed', 'matplotlib'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", light], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout == "set()\n"
 

@@ -162,7 +162,7 @@ export function mountTrainer(section, packed, kernels, begin_) {
     order("begin", first);
   });
   own.addEventListener("input", () => ([opened, file.value] = [null, ""]));
-  fields.optimizer.addEventListener("change", () => { // each has its own usual rate, as in rnn/sweep/choices.py
+  fields.optimizer.addEventListener("change", () => { // each has its own usual rate, as in rnn/measure/choices.py
     const usual = { adagrad: "0.1", adam: "0.001" };
     if (Object.values(usual).includes(fields.rate.value)) fields.rate.value = usual[fields.optimizer.value];
   });

@@ -1,10 +1,12 @@
-"""What a network or a text is worth.
+"""What a network, a setting or a text is worth.
 
 held_out     the bits of networks on text held out
 adaptive     those of networks that go on learning in it
 ngrams       those of n-grams
 compressors  those of compressors
 mixtures     those of several predictors together
+choices      the settings that are compared
+sweep        the runs for that, trained by the dozen, on this machine or on a cluster
 statistics   intervals, of means and of differences
 words        the words of a text, the book's and English ones
 strings      what two texts have in common

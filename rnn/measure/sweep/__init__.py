@@ -1,4 +1,4 @@
-"""Runs by the dozen, trained on this machine's cores or on any cluster: `cluster` trains, `choices` says what."""
+"""Runs by the dozen, trained on this machine's cores or on any cluster by Dask, which `cluster` speaks to."""
 
 import dataclasses
 
@@ -58,7 +58,9 @@ def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
     if not missing:
         return
     try:
-        from rnn.sweep import cluster  # now, because Dask takes a second to import, and what is trained needs none
+        from rnn.measure.sweep import (
+            cluster,  # now, because Dask takes a second to import, and what is trained needs none
+        )
 
         cluster.train_all(sorted(missing.values(), key=lambda job: job.work, reverse=True), scheduler, workers, runs)
     except KeyboardInterrupt:
