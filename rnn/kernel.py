@@ -165,7 +165,7 @@ def forward(params, back, x, y, h, p, loss, rows, B):
 
 
 @compiled
-def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
+def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
     W, U, V, b, c = params
     squares, means, updates = memory
     (K, m), B = V.shape, len(h0)
@@ -178,8 +178,7 @@ def _advance(params, memory, h0, codes, losses, plan, T, clip, rule):
     for n in range(len(losses)):
         rows, rate = plan.lengths[n] * B, plan.rates[n]
         for r in range(rows):
-            at = plan.starts[n, r % B] + r // B
-            x[r], y[r] = codes[at], codes[at + 1]
+            x[r], y[r] = read[n, r % B, r // B], read[n, r % B, r // B + 1]
         if plan.fresh[n]:
             h0[:] = real(0)
         h[:B] = h0
@@ -277,12 +276,11 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
     if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
-    read = np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None]) if n * B * T < len(codes) else ...
-    _expect_codes(codes, len(params.c), read)
+    read = _codes(codes[np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None])], len(params.c), 3)
     remembered, clip = Memory(*inside[1:], memory.updates), dtype.type(clip)
     rule = list(OPTIMIZERS).index(optimizer)
     with one_thread():
-        _advance(inside[0], remembered, states, np.ascontiguousarray(codes), losses, plan, T, clip, rule)
+        _advance(inside[0], remembered, states, read, losses, plan, T, clip, rule)
     for of, changed in zip(ours, inside, strict=True):
         for theta, theirs in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
             theta[:] = theirs[tuple(map(slice, theta.shape))]
@@ -293,10 +291,10 @@ def evaluate(params, h, codes):
     """Return -log p(codes[n + 1]) in nats, (N - 1,) of them, given the state h (m,) and all codes (N,) up to n."""
     network = _network(params, like=params)
     _expect(h, params.W.dtype, len(params.b))
-    _expect_codes(codes, len(params.c))
+    codes = _codes(codes, len(params.c), 1)
     losses, h = np.empty(max(0, len(codes) - 1)), _padded(h, len(network.b))
     with one_thread():
-        _evaluate(network, h, np.ascontiguousarray(codes), losses)
+        _evaluate(network, h, codes, losses)
     return losses
 
 
@@ -318,10 +316,12 @@ def _expect(array, dtype, *shape):
         raise ValueError(f"expected {shape} of {np.dtype(dtype)}, got {array.shape} of {array.dtype}")
 
 
-def _expect_codes(codes, K, read=...):
-    right = codes.dtype.kind in "ui" and codes.ndim == 1
-    if not (right and codes[read].min(initial=0) >= 0 and codes[read].max(initial=0) < K):
+def _codes(codes, K, ndim):
+    """Return codes in the one type that the compiled code is compiled for."""
+    right = codes.dtype.kind in "ui" and codes.ndim == ndim
+    if not (right and codes.min(initial=0) >= 0 and codes.max(initial=0) < K):
         raise ValueError(f"expected codes from 0 to {K - 1}, got {codes}")
+    return np.ascontiguousarray(codes, np.intp)
 
 
 def _network(params, like):

@@ -135,7 +135,7 @@ def test_the_items_of_the_assignments_lead_to_headings_that_exist():
                 assert heading in headings, (item, target, heading)
     choices = set(re.findall("“(.+?)”", text))
     assert choices == {"state", "order", "batch size"}
-    assert all(f'"{name}"' in (ROOT / "rnn" / "sweep" / "choices.py").read_text("utf-8") for name in choices)
+    assert all(f'"{name}"' in (ROOT / "rnn" / "measure" / "choices.py").read_text("utf-8") for name in choices)
 
 
 def test_every_notebook_stands_on_the_start_page_and_in_readme():

@@ -338,9 +338,13 @@ def test_a_run_does_not_go_on_from_one_on_a_text_with_other_characters(tmp_path)
 
 COMPILED = """
 import numpy as np
-from rnn import training
-params, memory, h, *_ = training.first_state(9, training.Config(m=5))
-training.advance(params, memory, h, np.arange(9, dtype=np.uint8).repeat(9), 0, np.empty(2), training.Config(m=5))
+from rnn import kernel, training
+for few_or_many in (np.uint8, np.uint16, np.int64):
+    params, memory, h, *_ = training.first_state(9, training.Config(m=5))
+    codes = np.arange(9, dtype=few_or_many).repeat(9)
+    training.advance(params, memory, h, codes, 0, np.empty(2), training.Config(m=5))
+    kernel.evaluate(params, h[0], codes)
+print(len(kernel._advance.signatures), len(kernel._evaluate.signatures))
 """
 COMPILING = """
 import runpy, sys
@@ -353,9 +357,11 @@ print(len(kernel._advance.stats.cache_misses))
 
 def test_what_make_compiles_is_what_training_uses():
     """It is once, in one process; to Numba a type of `__main__` is another than one of the module's."""
-    for code in (COMPILED, COMPILING):
-        said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout == "0\n", "training has compiled it already"
+    compiled, compiling = (
+        subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) for code in (COMPILED, COMPILING)
+    )
+    assert compiled == "1 1\n", "for texts of any number of characters"
+    assert compiling == "0\n", "training has compiled it already"
 
 
 def test_what_is_on_disk_is_read_without_dask_and_executing_begins_without_matplotlib():
