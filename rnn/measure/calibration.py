@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from rnn.measure.memory import states
+from rnn.measure.memory import losses_at, states
 from rnn.measure.statistics import Estimate
 from rnn.model import softmax
 
@@ -33,13 +33,6 @@ def scores(params, h, codes):
     """Return the scores o (N - 1, K) of what follows each of the codes (N,), read from the state h, and what does."""
     of_text = states(params, codes[:-1], h)
     return of_text[1:] @ params.V.T + params.c, codes[1:]
-
-
-def losses_at(o, y, temperature):
-    """Return the bits (n,) for the characters y (n,), given scores o (n, K), at a temperature."""
-    z = o / temperature
-    z = z - z.max(axis=1, keepdims=True)
-    return (np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]) / np.log(2)
 
 
 def fitted_temperature(o, y):

@@ -1,7 +1,6 @@
 """What a network remembers: how far back the gradient reaches, and what the characters further back are worth."""
 
 import numpy as np
-from scipy.special import log_softmax
 
 from rnn.model import Params, softmax
 
@@ -24,10 +23,17 @@ def states_after(params, h, x):
     return h
 
 
+def losses_at(o, y, temperature=1):
+    """Return the bits (n,) for the characters y (n,), given scores o (n, K), at a temperature."""
+    z = o / temperature
+    z = z - z.max(axis=1, keepdims=True)
+    return (np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]) / np.log(2)
+
+
 def bits_from(params, h, y):
     """Return the bits (places,) for the characters y (places,) that follow the states h (places, m)."""
     _, _, V, _, c = params
-    return -log_softmax(h @ V.T + c, axis=1)[np.arange(len(y)), y] / np.log(2)
+    return losses_at(h @ V.T + c, y)
 
 
 def bits_after(params, h, x, y):
