@@ -16,8 +16,8 @@ from pathlib import Path
 import pypandoc
 import yaml
 
-from rnn.measure.statistics import Estimate
-from rnn.show import inline
+from rnn.measure.estimates import Estimate
+from rnn.show.characters import inline
 from rnn.show.prose import text, unbroken
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,27 +10,26 @@ import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a second to import
 
-import matplotlib
 import nbformat
 import pypandoc
 import typst
-from fontTools import subset
 from heading import read_heading, variables
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
 from rnn.show import web
-from rnn.show.outputs import RESULTS
+from rnn.show.prose import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
 KATEX = ROOT / "node_modules" / "katex" / "dist"
 SERIF = ROOT / "build" / "fonts"
-MONO = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+MONO = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf"  # not imported: it takes a second
 # not `smart`: what is a straight quote in a notebook stays one
 MARKDOWN = "markdown-smart-raw_tex-tex_math_single_backslash+lists_without_preceding_blankline"
 
@@ -87,6 +86,8 @@ def cut_down(path, characters):
 
 
 def _cut(path, characters):
+    from fontTools import subset  # takes half a second to import, and is seldom needed
+
     font = subset.load_font(str(path), subset.Options())
     cutter = subset.Subsetter(
         subset.Options(drop_tables=["FFTM"], layout_features=["kern", "liga", "mark", "mkmk", "ccmp", "lnum", "tnum"])
@@ -119,10 +120,11 @@ def fonts(page):
 
 def katex_css(page):
     """Return KaTeX's style with its typefaces in it, each cut down to the characters that the page has."""
+    characters = set(page)
 
     def with_data(match):
         name = re.search(r"url\(fonts/([\w-]+\.woff2)\)", match[0])[1]
-        source = f"src:{cut_down(KATEX / 'fonts' / name, set(page))}"
+        source = f"src:{cut_down(KATEX / 'fonts' / name, characters)}"
         return re.sub(r"src:[^;}]+", lambda _: source, match[0])
 
     return re.sub(r"@font-face\{[^}]+\}", with_data, (KATEX / "katex.min.css").read_text("utf-8"))

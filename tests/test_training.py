@@ -364,10 +364,20 @@ def test_what_make_compiles_is_what_training_uses():
     assert compiling == "0\n", "training has compiled it already"
 
 
-def test_what_is_on_disk_is_read_without_dask_and_executing_begins_without_matplotlib():
-    light = "import rnn.measure.choices, rnn.show.prose, sys; print({'distributed', 'matplotlib'} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", light], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout == "set()\n"
+HEAVY = "print({'distributed', 'matplotlib', 'numba', 'pandas', 'scipy'} & set(sys.modules))"
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        "import rnn.measure.choices",  # what is on disk is read without Dask
+        "import execute",
+        "import render; render.variables({'abstract': '{a}'}, {'a': [1.5, None]}, False, 'typst')",
+    ],
+)
+def test_nobody_waits_for_libraries_that_are_not_needed(light):
+    code = f"import sys; sys.path.insert(0, 'report'); {light}; {HEAVY}"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
 
 
 def test_a_run_does_not_go_on_from_one_that_is_not_finished(tmp_path):

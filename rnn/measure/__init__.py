@@ -7,6 +7,7 @@ compressors  those of compressors
 mixtures     those of several predictors together
 choices      the settings that are compared
 sweep        the runs for that, trained by the dozen, on this machine or on a cluster
+estimates    values with their intervals
 statistics   intervals, of means and of differences
 words        the words of a text, the book's and English ones
 strings      what two texts have in common

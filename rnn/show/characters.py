@@ -1,11 +1,18 @@
-"""Characters that cannot be shown as they are."""
+"""Characters that cannot be shown as they are, or that mean something in Markdown."""
 
+import re
+import string
 import unicodedata
 
 
 def named(text):
     """Return a text whose control characters, but for line breaks and tabs, have become their pictures or numbers."""
     return "".join(character if _is_shown(character) else _name(character) for character in text)
+
+
+def inline(text):
+    """Return a short text for the middle of a sentence of Markdown, every character of it literal."""
+    return re.sub(f"([{re.escape(string.punctuation)}])", r"\\\1", named(text.replace("\n", "↵")))
 
 
 def _is_shown(character):

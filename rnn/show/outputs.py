@@ -9,7 +9,6 @@ import inspect
 import io
 import json
 import re
-import string
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,13 +16,12 @@ from IPython.display import Code, display
 from scour import scour
 from tabulate import tabulate
 
-from rnn.show.characters import named
+from rnn.show.characters import inline, named
 from rnn.show.plots import INK
-from rnn.show.prose import missing, text
+from rnn.show.prose import RESULTS, missing, text
 from rnn.show.web import packed_curves
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-RESULTS = "application/vnd.rnn.results+json"
 SHORT = "--no-line-breaks --indent=none --enable-id-stripping --shorten-ids --strip-xml-prolog --quiet"
 MINIFIED = scour.parse_args([*SHORT.split()])
 
@@ -175,11 +173,6 @@ def scientific(x, digits=1):
     significand, exponent = f"{x:.{digits}e}".split("e")
     power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"{significand} × 10{power}".replace(" ", "\N{NO-BREAK SPACE}") if float(x) else "0"
-
-
-def inline(text):
-    """Return a short text for the middle of a sentence of Markdown, every character of it literal."""
-    return re.sub(f"([{re.escape(string.punctuation)}])", r"\\\1", named(text.replace("\n", "↵")))
 
 
 def _attribute(text):

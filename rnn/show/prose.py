@@ -8,9 +8,11 @@ is. The values are kept with the output, so that changed words need no new run.
 """
 
 import re
+from numbers import Number
 
 from rnn.corpus import Sentence
 
+RESULTS = "application/vnd.rnn.results+json"  # {name: a value that the abstract may show}
 KEPT = "application/vnd.rnn.prose+json"  # {what stands in braces: its value as text}
 _BRACES = re.compile(r"\{\{(.+?)\}\}(?!\})", re.DOTALL)
 
@@ -38,10 +40,9 @@ def text(value, spec=""):
 
 
 def missing(value):
-    """Whether a value is None or one of the kinds of NaN."""
-    import pandas as pd  # here, as IPython below: who reads prose without running it waits for neither
-
-    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+    """Whether a value is None, a number that is not one, or what pandas has in their place."""
+    of_pandas = type(value).__name__ in ("NAType", "NaTType")  # which takes a second to import
+    return value is None or of_pandas or (isinstance(value, Number) and value != value)
 
 
 def bundle(body, values):

@@ -1,0 +1,37 @@
+"""Values that know how sure they are, and say it when they are formatted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, order=True)
+class Estimate:
+    """A value and the half width of its 95 per cent confidence interval; `format(x, ".2f")` is 2.71 ± 0.06."""
+
+    value: float
+    half: float
+
+    def __format__(self, spec):
+        if not np.isfinite(self.value):
+            return "—"
+        value = format(self.value, spec)
+        return f"{value} ± {format(self.half, spec.lstrip('+'))}" if np.isfinite(self.half) else value
+
+
+@dataclass(frozen=True, order=True)
+class Shift:
+    """By how much values are larger than others, with the ends of the 95 per cent interval and the test's p-value."""
+
+    value: float
+    low: float
+    high: float
+    p: float = np.nan
+
+    def __format__(self, spec):
+        return f"{format(self.value, spec)} ({format(self.low, spec)} to {format(self.high, spec)})"
+
+    @property
+    def verdict(self):
+        """One word, for values of which less is better: worse, better or, where the interval has 0 in it, undecided."""
+        return "worse" if self.low > 0 else "better" if self.high < 0 else "undecided"
