@@ -116,10 +116,11 @@ def test_what_only_the_curious_want_is_folded_in_the_page(page):
 
 
 def test_references_are_links_with_numbers_that_lead_to_what_they_name(report, page):
+    numbers = captions()
     for link in page.iter("a"):
         target, text = link.get("href", "")[1:], "".join(link.itertext())
-        if target in captions():
-            assert text == captions()[target]
+        if target in numbers:
+            assert text == numbers[target]
     assert '<a href="#fig-loss">Figure 3.1</a>' in report.html
     assert re.search(r'<a href="#chapter-05_held_out">How good is it, really\?</a>', report.html)
     assert ".ipynb" not in re.sub(r"(?s)<details.*?</details>|<code>.*?</code>|<pre.*?</pre>", "", report.html)
