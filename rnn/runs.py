@@ -282,7 +282,7 @@ def save_state(path, state):
     params, (squares, means, updates), h, step, checksum, snapshots = state
     arrays = dict(zip(NAMES, map(np.ascontiguousarray, (*params, *squares, *means, updates, h)), strict=True))
     arrays |= {"run": _fingerprint(path), "step": np.array([step, checksum]), "snapshots": np.array(snapshots)}
-    write_atomically(path, gzip.compress(safetensors.numpy.save(arrays), 1, mtime=0))
+    write_atomically(path, gzip.compress(safetensors.numpy.save(arrays), 0, mtime=0))
 
 
 def load_state(path):

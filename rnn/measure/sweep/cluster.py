@@ -124,7 +124,8 @@ def _train_all(client, jobs, runs):
     ) as bar:
         for future, job in _as_completed(client, futures):
             try:
-                _bring_home(job, runs, future.result(timeout=GONE_SECONDS))
+                if future.status != "finished" or not job.finished(runs):  # where workers see the same folder, it is
+                    _bring_home(job, runs, future.result(timeout=GONE_SECONDS))
             except ConnectionRefusedError as refusal:
                 raise RunError(str(refusal)) from None
             except Exception as error:  # whatever stopped a run, or the workers that had it; the others go on
