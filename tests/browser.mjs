@@ -29,7 +29,7 @@ async function open(width, colorScheme) {
 await Promise.all([[1400, "light"], [1400, "dark"], [390, "light"]].map(async ([width, scheme]) => {
   const tab = await open(width, scheme);
   await tab.evaluate(axe);
-  const { violations } = await tab.evaluate(() => axe.run());
+  const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ["violations"] }));
   seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${scheme} ${id}: ${nodes[0].html.slice(0, 200)}`));
   if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
   seen.shift.push(await tab.evaluate(() => globalThis.shifted));
