@@ -179,9 +179,9 @@ def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
         rows, rate = plan.lengths[n] * B, plan.rates[n]
         for r in range(rows):
             x[r], y[r] = read[n, r % B, r // B], read[n, r % B, r // B + 1]
-        if plan.fresh[n]:
-            h0[:] = real(0)
-        h[:B] = h0
+        for s in range(B):  # `h[:B] = h0` would take Numba three seconds more to compile
+            for i in range(m):
+                h[s, i] = real(0) if plan.fresh[n] else h0[s, i]
         forward(params, back, x, y, h, p, loss, rows, B)
         losses[n] = loss[:rows].sum() / B
         if not np.isfinite(losses[n]):
@@ -207,7 +207,9 @@ def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
         np.dot(h[:rows].T, da[:rows], dW)
         np.dot(do[:rows].T, h[B : rows + B], dV)
 
-        h0[:] = h[rows : rows + B]
+        for s in range(B):
+            for i in range(m):
+                h0[s, i] = h[rows + s, i]
         updates[0] += 1
         n_update = updates[0]
         update(rule, W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1), rate, clip, n_update)
@@ -272,15 +274,13 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     kinds = (int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1)
     for array, kind in zip((*plan, h, losses, memory.updates), kinds, strict=True):
         _expect(array, *kind)
-    states = _padded(h, B, len(inside[0].b))
     ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
     if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
     read = _codes(codes[np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None])], len(params.c), 3)
-    remembered, clip = Memory(*inside[1:], memory.updates), dtype.type(clip)
-    rule = list(OPTIMIZERS).index(optimizer)
+    states, clip, rule = _padded(h, B, len(inside[0].b)), dtype.type(clip), list(OPTIMIZERS).index(optimizer)
     with one_thread():
-        _advance(inside[0], remembered, states, read, losses, plan, T, clip, rule)
+        _advance(inside[0], Memory(*inside[1:], memory.updates), states, read, losses, plan, T, clip, rule)
     for of, changed in zip(ours, inside, strict=True):
         for theta, theirs in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
             theta[:] = theirs[tuple(map(slice, theta.shape))]
@@ -291,10 +291,9 @@ def evaluate(params, h, codes):
     """Return -log p(codes[n + 1]) in nats, (N - 1,) of them, given the state h (m,) and all codes (N,) up to n."""
     network = _network(params, like=params)
     _expect(h, params.W.dtype, len(params.b))
-    codes = _codes(codes, len(params.c), 1)
     losses, h = np.empty(max(0, len(codes) - 1)), _padded(h, len(network.b))
     with one_thread():
-        _evaluate(network, h, codes, losses)
+        _evaluate(network, h, _codes(codes, len(params.c), 1), losses)
     return losses
 
 
