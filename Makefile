@@ -41,7 +41,7 @@ STRIP := --keep-id --extra-keys metadata.language_info
 
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 # the longest are begun first
-LONGEST := $(foreach n,07 05 06,$(wildcard notebooks/$(n)_*.ipynb))
+LONGEST := $(foreach n,07 05 06 08,$(wildcard notebooks/$(n)_*.ipynb))
 IN_ORDER := $(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS))
 # those without outputs; nothing at all, not even a space, where all have theirs
 MISSING := $(strip $(foreach n,$(NOTEBOOKS),$(if $(wildcard $(n:notebooks/%=$(BUILD)/%)),,$(n))))
