@@ -6,7 +6,6 @@ kernel     the mathematics, compiled: many steps of training, the loss of a text
 runs       what a training run is, and how it lies on disk
 training   runs are started, gone on with, watched
 sampling   temperature, nucleus, the next-character distribution
-sweep/     runs by the dozen, on this machine's cores or a cluster, and the choices that are compared
-measure/   what a network or a text is worth
+measure/   what a network, a setting or a text is worth; its sweep/ trains runs by the dozen
 show/      how notebooks show it
 """
