@@ -31,9 +31,9 @@ def sequence_products(h, p, V, dW, dV, dh, steps):
     """The scores, what reaches h from them, and the gradients of W and V: over the whole sequence at once."""
     for _ in range(steps):
         np.dot(h, V.T, p)
-        np.dot(p, V, dh)
-        np.dot(h.T, dh, dW)
-        np.dot(p.T, h, dV)
+        kernel.dot(p, V, dh)
+        kernel.dot_of_rows(h, dh, dW)
+        kernel.dot_of_rows(p, h, dV)
 
 
 @compiled

@@ -22,6 +22,9 @@ from threadpoolctl import ThreadpoolController
 
 from rnn.model import OPTIMIZERS, Memory, Params
 
+_blas = ThreadpoolController()
+# multiplications in a product, up to which BLAS has a kernel for small ones: OpenBLAS has it where there is AVX-512
+SMALL = 10**6 * any(of.get("architecture") in ("SkylakeX", "Cooperlake", "SapphireRapids") for of in _blas.info())
 # sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
 compiled = njit(fastmath=_relaxed, error_model="numpy", nogil=True, cache=True)
@@ -120,17 +123,39 @@ def transpose(A, out):
 
 
 @inlined
+def dot(A, R, out):
+    """out <- A R, by BLAS, and if it has a kernel for small products by that."""
+    rows = SMALL // R.size // 8 * 8 or len(A)
+    for s in range(0, len(A), rows):
+        np.dot(A[s : s + rows], R, out[s : s + rows])
+
+
+@inlined
+def dot_of_rows(A, D, out):
+    """out <- A^T D, the sum of the outer products of their rows."""
+    rows = SMALL // out.size if 64 * out.size <= SMALL else len(A)
+    np.dot(A[:rows].T, D[:rows], out)
+    for s in range(rows, len(A), rows):
+        more = np.dot(A[s : s + rows].T, D[s : s + rows])
+        for i in range(len(out)):
+            for k in range(out.shape[1]):
+                out[i, k] += more[i, k]
+
+
+@inlined
 def product(A, R, R_transposed, out):
-    """out <- A R. If A has many rows BLAS is faster, and fastest with the larger matrix on the left."""
+    """out <- A R: by BLAS as many rows as it takes for a small product, or many, the larger matrix on the left."""
     n = len(A)
-    if n > 16:
+    if n > 7 and 8 * R.size <= SMALL:
+        dot(A, R, out)
+    elif n > 16:
         transpose(np.dot(R_transposed, A.T), out)
-        return
-    out[:] = 0
-    for j in range(0, len(R), 128):  # a part that stays in the cache until all rows of A have had it
-        add_rows(A[:, j : j + 128], R[j : j + 128], out, 0, n // 4 * 4, 4)
-        add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 4 * 4, n // 2 * 2, 2)
-        add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 2 * 2, n, 1)
+    else:
+        out[:] = 0
+        for j in range(0, len(R), 128):  # a part that stays in the cache until all rows of A have had it
+            add_rows(A[:, j : j + 128], R[j : j + 128], out, 0, n // 4 * 4, 4)
+            add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 4 * 4, n // 2 * 2, 2)
+            add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 2 * 2, n, 1)
 
 
 @inlined
@@ -174,14 +199,13 @@ def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
     h, p, da = np.zeros((T * B + B, m), W.dtype), np.zeros((T * B, K), W.dtype), np.zeros((T * B, m), W.dtype)
     from_next, back = np.zeros((B, m), W.dtype), np.zeros_like(W)
     dW, dU, dV, db, dc = np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c)
-    touched = np.zeros(K, np.bool_)
+    touched, flat, carried = np.zeros(K, np.bool_), h.reshape(-1), h0.reshape(-1)
     for n in range(len(losses)):
         rows, rate = plan.lengths[n] * B, plan.rates[n]
         for r in range(rows):
             x[r], y[r] = read[n, r % B, r // B], read[n, r % B, r // B + 1]
-        for s in range(B):  # `h[:B] = h0` would take Numba three seconds more to compile
-            for i in range(m):
-                h[s, i] = real(0) if plan.fresh[n] else h0[s, i]
+        for i in range(B * m):  # `h[:B] = h0` would take Numba three seconds more to compile
+            flat[i] = real(0) if plan.fresh[n] else carried[i]
         forward(params, back, x, y, h, p, loss, rows, B)
         losses[n] = loss[:rows].sum() / B
         if not np.isfinite(losses[n]):
@@ -194,7 +218,7 @@ def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
             for k in range(K):
                 do[r, k] /= real(B)
                 dc[k] += do[r, k]
-        np.dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
+        dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
         for r in range(rows - B, -1, -B):
             for s in range(r, r + B):
                 touched[x[s]], column = True, dU[x[s]]
@@ -204,12 +228,11 @@ def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
                     db[i] += da[s, i]
                     column[i] += da[s, i]
             product(da[r : r + B], back, W, from_next)
-        np.dot(h[:rows].T, da[:rows], dW)
-        np.dot(do[:rows].T, h[B : rows + B], dV)
+        dot_of_rows(h[:rows], da[:rows], dW)
+        dot_of_rows(do[:rows], h[B : rows + B], dV)
 
-        for s in range(B):
-            for i in range(m):
-                h0[s, i] = h[rows + s, i]
+        for i in range(B * m):
+            carried[i] = flat[rows * m + i]
         updates[0] += 1
         n_update = updates[0]
         update(rule, W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1), rate, clip, n_update)
@@ -340,7 +363,7 @@ def _padded(array, *shape):
     return padded
 
 
-_blas, _lock, _inside = ThreadpoolController(), threading.Lock(), 0
+_lock, _inside = threading.Lock(), 0
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from rnn import kernel, model
 from rnn.corpus import Sentence
-from rnn.model import Params
 from rnn.runs import RUNS, Config, RunError, State, finished, load_state, opened_run_directory, read_losses, save_state
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
@@ -82,13 +81,13 @@ def advance(params, memory, h, codes, step, losses, config):
     if config.engine == "kernel":
         kernel.advance(params, memory, h, codes, losses, of_steps, config.clip, config.optimizer)
         return
-    for n, (loss, _) in enumerate(_numpy_steps(params, memory, h, codes, of_steps, config)):
+    for n, (loss, _) in enumerate(model_steps(params, memory, h, codes, of_steps, config)):
         losses[n] = loss
         if not np.isfinite(loss):
             return
 
 
-def _numpy_steps(params, memory, h, codes, of_steps, config):
+def model_steps(params, memory, h, codes, of_steps, config):
     """Yield the loss and the gradient of each step of a plan, taken with the functions of `model`."""
     for starts, length, fresh, rate in zip(*of_steps, strict=True):
         if fresh:
@@ -97,28 +96,6 @@ def _numpy_steps(params, memory, h, codes, of_steps, config):
         with kernel.one_thread():
             taken = model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
         yield taken
-
-
-class Step(NamedTuple):
-    """One step of training, as `numpy_steps` shows it; `params` and `h` change in place with the next one."""
-
-    number: int  # from 0
-    loss: float  # in nats per sequence, before the update
-    gradient: Params  # before it is clipped
-    params: Params  # after the update
-    h: np.ndarray  # (B, m), the states after the sequence
-
-
-def numpy_steps(corpus, config=Config(), n=None):
-    """Yield the first n steps of a run (all of them for None), each a `Step`, taken with the functions of `model`.
-
-    It is for looking closely and for trying what the compiled code does not have; nothing is written.
-    """
-    _check(corpus, config.replace(engine="numpy"))
-    params, memory, h, *_ = first_state(corpus.K, config)
-    of_steps = plan(config, len(corpus.codes), 0, config.steps(len(corpus.codes)) if n is None else n)
-    for number, taken in enumerate(_numpy_steps(params, memory, h, corpus.codes, of_steps, config)):
-        yield Step(number, *taken, params, h)
 
 
 def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
@@ -131,7 +108,7 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
     progress unless `show` is false. Raises RunError if the text is too short, if a loss is not finite or absurdly
     large, if files of the run are damaged, if `start` does not fit, or if another process trains the run.
     """
-    _check(corpus, config, start)
+    check(corpus, config, start)
     if run := finished(corpus, config, start, runs):
         return run
     with opened_run_directory(corpus, config, start, runs) as directory:
@@ -139,7 +116,8 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
     return finished(corpus, config, start, runs)
 
 
-def _check(corpus, config, start=None):
+def check(corpus, config, start=None):
+    """Raise RunError if a text is too short for a run, or if the run cannot go on from `start`."""
     if config.steps(len(corpus.codes)) < 1:
         needed = f"{config.B * config.T + 1:,} are needed for T = {config.T} and B = {config.B}"
         raise RunError(f"{len(corpus.codes)} characters are too few: {needed}.")

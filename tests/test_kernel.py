@@ -226,3 +226,19 @@ def test_a_score_that_is_not_a_number_is_seen(at):
     o = np.zeros(6, np.float32)
     o[at] = np.nan
     assert np.isnan(softmax(o))
+
+
+@pytest.mark.parametrize("small", [0, 20_000])
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 17, 200])
+def test_products_are_right_whether_blas_is_fast_at_small_ones_or_not(monkeypatch, small, n):
+    """What Numba compiles, as Python runs it: the size is that of this machine's BLAS in the compiled code."""
+    monkeypatch.setattr(kernel, "SMALL", small)
+    A, D, R = (np.random.default_rng(0).normal(size=shape) for shape in ((n, 16), (n, 16), (16, 16)))
+    monkeypatch.setattr(kernel, "dot", kernel.dot.py_func)
+    for product in (lambda out: kernel.product.py_func(A, R, R.T.copy(), out), lambda out: kernel.dot(A, R, out)):
+        out = np.full_like(A, np.nan)
+        product(out)
+        np.testing.assert_allclose(out, A @ R, rtol=0, atol=1e-12)
+    out = np.full_like(R, np.nan)
+    kernel.dot_of_rows.py_func(A, D, out)
+    np.testing.assert_allclose(out, A.T @ D, rtol=0, atol=1e-12)

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from rnn import model, runs, training
 from rnn.corpus import ROOT, Corpus, encode, read_corpus
 from rnn.measure.statistics import smooth
+from rnn.measure.steps import numpy_steps
 from rnn.model import OPTIMIZERS, Params
 from rnn.runs import Config, RunError, finished, read_run
-from rnn.training import advance, first_state, numpy_steps, plan, train
+from rnn.training import advance, first_state, plan, train
 
 TEXT = read_corpus().part(0, 2_000)
 VERY_LONG = 600  # seconds after which what is waited for has not come
