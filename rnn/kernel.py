@@ -125,7 +125,7 @@ def transpose(A, out):
 @inlined
 def dot(A, R, out):
     """out <- A R, by BLAS, and if it has a kernel for small products by that."""
-    rows = SMALL // R.size // 8 * 8 or len(A)
+    rows = SMALL // R.size // 8 * 8 or len(A)  # it takes eight at a time
     for s in range(0, len(A), rows):
         np.dot(A[s : s + rows], R, out[s : s + rows])
 
@@ -133,7 +133,7 @@ def dot(A, R, out):
 @inlined
 def dot_of_rows(A, D, out):
     """out <- A^T D, the sum of the outer products of their rows."""
-    rows = SMALL // out.size if 64 * out.size <= SMALL else len(A)
+    rows = SMALL // out.size if 64 * out.size <= SMALL else len(A)  # of fewer, the adding up would cost more
     np.dot(A[:rows].T, D[:rows], out)
     for s in range(rows, len(A), rows):
         more = np.dot(A[s : s + rows].T, D[s : s + rows])

@@ -6,8 +6,8 @@ ngrams       those of n-grams
 compressors  those of compressors
 mixtures     those of several predictors together
 choices      the settings that are compared
-steps        single steps of training, from inside
 sweep        the runs for that, trained by the dozen, on this machine or on a cluster
+steps        single steps of training, from inside
 estimates    values with their intervals
 statistics   intervals, of means and of differences
 words        the words of a text, the book's and English ones

@@ -58,9 +58,8 @@ def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
     if not missing:
         return
     try:
-        from rnn.measure.sweep import (
-            cluster,  # now, because Dask takes a second to import, and what is trained needs none
-        )
+        # now, because Dask takes a second to import, and what is trained needs none
+        from rnn.measure.sweep import cluster
 
         cluster.train_all(sorted(missing.values(), key=lambda job: job.work, reverse=True), scheduler, workers, runs)
     except KeyboardInterrupt:

@@ -20,12 +20,13 @@ from distributed.security import Security
 from distributed.utils import LoopRunner
 from tqdm import tqdm
 
+from rnn.corpus import ROOT
 from rnn.measure.sweep import Job
 from rnn.runs import RUNS, LockedError, RunError, opened_run_directory, write_atomically
 from rnn.training import interrupts_remembered, train
 
 # what this process runs, and a worker must too: the SHA-256 of the network's modules as they are when it begins
-MODULES = [path for folder in Path(__file__).parents[0:3:2] for path in sorted(folder.glob("*.py"))]
+MODULES = [path for folder in (ROOT / "rnn", Path(__file__).parent) for path in sorted(folder.glob("*.py"))]
 CODE = hashlib.sha256(b"".join(path.read_bytes() for path in MODULES)).hexdigest()
 SETTINGS = {  # of Dask: no profile, which takes 4 % of the time; and no warning of what a run goes on from, 20 MB
     "distributed.worker.profile.enabled": False,
