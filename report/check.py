@@ -77,7 +77,9 @@ def faults_of(path):
         if len(lines) > LINES:
             faults.append(f"{place}: {len(lines)} lines of code, more than {LINES}.")
         faults += [
-            f"{place}: a line of {len(line)} characters, more than {WIDTH}." for line in lines if len(line) > WIDTH
+            f"{place}: a line of {len(line)} characters, more than {WIDTH}."
+            for line in cell.source.split("\n")
+            if len(line) > WIDTH
         ]
         try:
             tree = ast.parse(re.sub(r"(?m)^[%!].*$", "", cell.source))
