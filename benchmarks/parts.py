@@ -18,19 +18,21 @@ compiled = njit(fastmath=True, error_model="numpy")
 
 @compiled
 def recurrent_products(W, back, h, out, steps):
-    """W h forward and W^T dL/da back, one after the other for each character of the B sequences."""
+    """W h forward for each character of the B sequences, then W^T dL/da back."""
     B = len(out)
     for _ in range(steps):
         for r in range(0, len(h), B):
             kernel.product(h[r : r + B], W, back, out)
+        for r in range(0, len(h), B):
             kernel.product(h[r : r + B], back, W, out)
 
 
 @compiled
-def sequence_products(h, p, V, dW, dV, dh, steps):
+def sequence_products(h, p, V, up, dW, dV, dh, steps):
     """The scores, what reaches h from them, and the gradients of W and V: over the whole sequence at once."""
     for _ in range(steps):
-        np.dot(h, V.T, p)
+        kernel.transpose(V, up)
+        kernel.dot(h, up, p)
         kernel.dot(p, V, dh)
         kernel.dot_of_rows(h, dh, dW)
         kernel.dot_of_rows(p, h, dV)
@@ -85,7 +87,7 @@ def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
     M = m + -m % 8  # rows are whole vectors, as the kernel has them
     changed = M * M + K * M * (1 if optimizer == "adagrad" else 2)  # AdaGrad leaves most of U alone
     W, V, h, p, out, dW, dV, dh, *of_update = (
-        rng.normal(0, 0.1, shape).astype(np.float32)
+        kernel._padded(rng.normal(0, 0.1, shape).astype(np.float32), *shape)
         for shape in ((M, M), (K, M), (rows, M), (rows, K), (B, M), (M, M), (K, M), (rows, M), *[(changed,)] * 4)
     )
     of_update[1] **= 2
@@ -101,7 +103,12 @@ def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
             4 * rows * m * m,
             8 * T * m * m,
         ),
-        "products over the sequence": (sequence_products, (h, p, V, dW, dV, dh), 2 * rows * m * (3 * K + m), 0),
+        "products over the sequence": (
+            sequence_products,
+            (h, p, V, V.T.copy(), dW, dV, dh),
+            2 * rows * m * (3 * K + m),
+            0,
+        ),
         f"{optimizer}": (updates, (rule, *of_update, np.float32(1e-6), np.float32(5)), 20 * changed, traffic),
         "tanh and softmax": (functions, (h, p), rows * (35 * m + 45 * K), 0),
     }

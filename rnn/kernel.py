@@ -13,7 +13,9 @@ B sequences of T characters lie in T B rows: row t B + s is character t of seque
 """
 
 import contextlib
+import math
 import threading
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, so that the limit below reaches it
@@ -31,6 +33,15 @@ compiled = njit(fastmath=_relaxed, error_model="numpy", nogil=True, cache=True)
 # inlined, because a helper that stays a function of its own may be compiled in two ways, with two roundings: one in the
 # process that compiles, another in those that load the cache
 inlined = njit(fastmath=_relaxed, error_model="numpy", forceinline=True)
+
+
+class Plan(NamedTuple):
+    """What n steps do, apart from the arithmetic."""
+
+    starts: np.ndarray  # (n, B), where in the text each sequence of a step begins
+    lengths: np.ndarray  # (n,), of the sequences: T, and less in the last step of an epoch with a remainder
+    fresh: np.ndarray  # (n,), whether the step begins at states of zero
+    rates: np.ndarray  # (n,), the learning rates
 
 
 @inlined
@@ -103,23 +114,31 @@ def adam(theta, squares, means, gradient, rate, clip, n):
 
 
 @inlined
+def sgd(theta, gradient, rate, clip):
+    """One step of stochastic gradient descent, in place, along the clipped gradient."""
+    for i in range(len(theta)):
+        theta[i] -= rate * min(max(gradient[i], -clip), clip)
+
+
+@inlined
 def update(rule, theta, squares, means, gradient, rate, clip, n):
     """Step number n, in place, of the optimiser that is number `rule` of `model.OPTIMIZERS`."""
     if rule == 0:
         adagrad(theta, squares, gradient, rate, clip)
     elif rule == 1:
         adam(theta, squares, means, gradient, rate, clip, n)
+    elif rule == 2:
+        sgd(theta, gradient, rate, clip)
     else:
         raise ValueError("kernel.update has no branch for this optimiser: add one, or take engine='numpy'")
 
 
 @inlined
 def transpose(A, out):
-    """out <- A^T, eight rows of A at a time, which become neighbours."""
-    for i in range(0, len(A), 8):
-        for j in range(A.shape[1]):
-            for k in range(i, i + 8):
-                out[j, k] = A[k, j]
+    """out <- A^T."""
+    for j in range(A.shape[1]):
+        for k in range(len(A)):
+            out[j, k] = A[k, j]
 
 
 @inlined
@@ -170,10 +189,12 @@ def add_rows(A, R, out, begin, end, together):
 
 
 @inlined
-def forward(params, back, x, y, h, p, loss, rows, B):
-    """Fill `back` with W as in `model.py`; from B states in h, fill the next `rows` of h, p and the loss in nats."""
+def forward(params, transposed, x, y, h, p, loss, rows, B):
+    """From B states in h, fill the next `rows` of h, p and the loss in nats, and W and V of `transposed`."""
     W, U, V, b, c = params
+    back, up = transposed
     transpose(W, back)
+    transpose(V, up)
     for r in range(0, rows, B):
         product(h[r : r + B], W, back, h[r + B : r + 2 * B])
         for s in range(r, r + B):
@@ -181,35 +202,44 @@ def forward(params, back, x, y, h, p, loss, rows, B):
             for i in range(len(b)):
                 h[s + B, i] += column[i] + b[i]
             tanh(h[s + B])
-    np.dot(h[B : rows + B], V.T, p[:rows])
+    dot(h[B : rows + B], up, p[:rows])
+    scores = np.empty(len(c) + -len(c) % 32, p.dtype)  # whole vectors here too: what is left over takes long
     for r in range(rows):
         for k in range(len(c)):
-            p[r, k] += c[k]
-        score = p[r, y[r]]
-        loss[r] = softmax(p[r]) - score
+            scores[k] = p[r, k] + c[k]
+        for k in range(len(c), len(scores)):
+            scores[k] = -np.inf
+        score = scores[y[r]]
+        loss[r] = softmax(scores) - score
+        for k in range(len(c)):
+            p[r, k] = scores[k]
 
 
 @compiled
-def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
+def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
     W, U, V, b, c = params
     squares, means, updates = memory
     (K, m), B = V.shape, len(h0)
     real = W.dtype.type
-    x, y, loss = np.zeros(T * B, np.intp), np.zeros(T * B, np.intp), np.zeros(T * B)
+    x, y = np.zeros(T * B, np.intp), np.zeros(T * B, np.intp)
     h, p, da = np.zeros((T * B + B, m), W.dtype), np.zeros((T * B, K), W.dtype), np.zeros((T * B, m), W.dtype)
-    from_next, back = np.zeros((B, m), W.dtype), np.zeros_like(W)
+    from_next, back, up = np.zeros((B, m), W.dtype), np.zeros_like(W), np.zeros((m, K), W.dtype)
     dW, dU, dV, db, dc = np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c)
     touched, flat, carried = np.zeros(K, np.bool_), h.reshape(-1), h0.reshape(-1)
     for n in range(len(losses)):
-        rows, rate = plan.lengths[n] * B, plan.rates[n]
+        rows, rate, loss = plan.lengths[n] * B, plan.rates[n], each[n % len(each)]
         for r in range(rows):
             x[r], y[r] = read[n, r % B, r // B], read[n, r % B, r // B + 1]
         for i in range(B * m):  # `h[:B] = h0` would take Numba three seconds more to compile
             flat[i] = real(0) if plan.fresh[n] else carried[i]
-        forward(params, back, x, y, h, p, loss, rows, B)
+        forward(params, (back, up), x, y, h, p, loss, rows, B)
         losses[n] = loss[:rows].sum() / B
-        if not np.isfinite(losses[n]):
+        if rule >= 0 and not np.isfinite(losses[n]):
             break
+        for i in range(B * m):
+            carried[i] = flat[rows * m + i]
+        if rule < 0:  # nothing is learned
+            continue
 
         from_next[:], db[:], dc[:] = real(0), real(0), real(0)
         do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place, and divided by B: the loss is a mean
@@ -231,31 +261,21 @@ def _advance(params, memory, h0, read, losses, plan, T, clip, rule):
         dot_of_rows(h[:rows], da[:rows], dW)
         dot_of_rows(do[:rows], h[B : rows + B], dV)
 
-        for i in range(B * m):
-            carried[i] = flat[rows * m + i]
         updates[0] += 1
         n_update = updates[0]
-        update(rule, W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1), rate, clip, n_update)
-        update(rule, V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), dV.reshape(-1), rate, clip, n_update)
+        for theta, its_squares, its_means, gradient in (
+            (W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1)),
+            (V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), dV.reshape(-1)),
+            (b, squares.b, means.b, db),
+            (c, squares.c, means.c, dc),
+        ):
+            update(rule, theta, its_squares, its_means, gradient, rate, clip, n_update)
         for k in range(K):
-            if touched[k] or rule != 0:  # AdaGrad alone does nothing where the gradient is zero
+            if touched[k] or rule == 1:  # Adam alone does something where the gradient is zero
                 update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, n_update)
-        update(rule, b, squares.b, means.b, db, rate, clip, n_update)
-        update(rule, c, squares.c, means.c, dc, rate, clip, n_update)
         for r in range(rows):
             dU[x[r]] = real(0)
             touched[x[r]] = False
-
-
-@compiled
-def _evaluate(params, h, codes, losses):
-    (K, m), T = params.V.shape, 64
-    states, p, back = np.zeros((T + 1, m), h.dtype), np.zeros((T, K), h.dtype), np.zeros((m, m), h.dtype)
-    for start in range(0, len(losses), T):
-        rows = min(T, len(losses) - start)
-        states[0] = h
-        forward(params, back, codes[start:], codes[start + 1 :], states, p, losses[start:], rows, 1)
-        h[:] = states[rows]
 
 
 @compiled
@@ -284,26 +304,24 @@ def _sample(params, h, uniforms, temperature, top_p, codes):
         h[:] = a
 
 
-def advance(params, memory, h, codes, losses, plan, clip, optimizer):
+def advance(params, memory, h, codes, losses, plan, clip, optimizer, each=None):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
-    `plan` is a `training.Plan` of as many steps on the text `codes` (N,). `params`, `memory` and the carried states
-    `h` (B, m) change in place. Ends at the first loss that is not finite. Raises ValueError for what would lead out of
-    an array.
+    `plan` is a `Plan` of as many steps on the text `codes` (N,). `params`, `memory` and the carried states `h` (B, m)
+    change in place. In `each` (n, T B) the loss of each character is written, character t of sequence s at
+    t B + s. Ends at the first loss that is not finite. Raises ValueError for what would lead out of an array.
     """
     (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
-    ours = params, memory.squares, memory.means
+    ours, each = (params, memory.squares, memory.means), np.empty((1, T * B)) if each is None else each
     inside = [_network(of, like=params) for of in ours]
     kinds = (int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1)
     for array, kind in zip((*plan, h, losses, memory.updates), kinds, strict=True):
         _expect(array, *kind)
-    ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
-    if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
-        raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
-    read = _codes(codes[np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None])], len(params.c), 3)
+    _expect(each, float, len(each), T * B)
     states, clip, rule = _padded(h, B, len(inside[0].b)), dtype.type(clip), list(OPTIMIZERS).index(optimizer)
+    read = _read(codes, plan, T, len(params.c))
     with one_thread():
-        _advance(inside[0], Memory(*inside[1:], memory.updates), states, read, losses, plan, T, clip, rule)
+        _advance(inside[0], Memory(*inside[1:], memory.updates), states, read, losses, each, plan, T, clip, rule)
     for of, changed in zip(ours, inside, strict=True):
         for theta, theirs in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
             theta[:] = theirs[tuple(map(slice, theta.shape))]
@@ -311,13 +329,18 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
 
 
 def evaluate(params, h, codes):
-    """Return -log p(codes[n + 1]) in nats, (N - 1,) of them, given the state h (m,) and all codes (N,) up to n."""
-    network = _network(params, like=params)
-    _expect(h, params.W.dtype, len(params.b))
-    losses, h = np.empty(max(0, len(codes) - 1)), _padded(h, len(network.b))
+    """Return -log p(codes[..., n + 1]) in nats, (..., N - 1), from states h (..., m) and the codes (..., N) up to n."""
+    network, *others, N = _network(params, like=params), *codes.shape
+    _expect(h, params.W.dtype, *others, len(params.b))
+    T, B, dtype = 64, math.prod(others), params.W.dtype
+    first = np.arange(0, N - 1, T)
+    plan = Plan(first[:, None] + N * np.arange(B), np.minimum(T, N - 1 - first), first < 0, np.zeros(len(first), dtype))
+    losses, each = np.empty(len(first)), np.empty((len(first), T * B))
+    read, states = _read(codes.reshape(-1), plan, T, len(params.c)), _padded(h.reshape(B, -1), B, len(network.b))
+    nothing = Memory(network, network, np.zeros(1, int))
     with one_thread():
-        _evaluate(network, h, _codes(codes, len(params.c), 1), losses)
-    return losses
+        _advance(network, nothing, states, read, losses, each, plan, T, dtype.type(0), -1)
+    return each.reshape(-1, B)[: max(0, N - 1)].T.reshape(*others, -1)
 
 
 def sample(params, h, uniforms, temperature, top_p):
@@ -338,12 +361,16 @@ def _expect(array, dtype, *shape):
         raise ValueError(f"expected {shape} of {np.dtype(dtype)}, got {array.shape} of {array.dtype}")
 
 
-def _codes(codes, K, ndim):
-    """Return codes in the one type that the compiled code is compiled for."""
-    right = codes.dtype.kind in "ui" and codes.ndim == ndim
-    if not (right and codes.min(initial=0) >= 0 and codes.max(initial=0) < K):
+def _read(codes, plan, T, K):
+    """Return the codes (n, B, T + 1) that the steps of a plan read, in the one type that the compiled code takes."""
+    ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
+    if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
+        raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
+    read = codes[np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None])]
+    right = codes.ndim == 1 and codes.dtype.kind in "ui"
+    if not (right and read.min(initial=0) >= 0 and read.max(initial=0) < K):
         raise ValueError(f"expected codes from 0 to {K - 1}, got {codes}")
-    return np.ascontiguousarray(codes, np.intp)
+    return read.astype(np.intp)
 
 
 def _network(params, like):
@@ -357,8 +384,10 @@ def _network(params, like):
 
 
 def _padded(array, *shape):
-    """Return a contiguous copy that may be larger, with zeros where it is."""
-    padded = np.zeros(shape, array.dtype)
+    """Return a contiguous copy that may be larger, with zeros where it is; it begins where a line of the cache does."""
+    size, room = math.prod(shape), np.zeros(math.prod(shape) + 64, array.dtype)
+    begin = -room.ctypes.data % 64 // array.itemsize
+    padded = room[begin : begin + size].reshape(shape)
     padded[tuple(map(slice, array.shape))] = array
     return padded
 

@@ -114,8 +114,13 @@ def adam(theta, squares, means, g, learning_rate, n):
     theta -= learning_rate * (means / (1 - 0.9**n)) / (np.sqrt(squares / (1 - 0.999**n)) + 1e-8)
 
 
+def sgd(theta, squares, means, g, learning_rate, n):
+    """One step of stochastic gradient descent, in place."""
+    theta -= learning_rate * g
+
+
 # a new one stands at the end: `kernel.update` knows them by their place
-OPTIMIZERS = {"adagrad": adagrad, "adam": adam}
+OPTIMIZERS = {"adagrad": adagrad, "adam": adam, "sgd": sgd}
 
 
 def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad"):

@@ -297,41 +297,14 @@ def load_state(path):
     if not ours:
         raise _unusable(path, f"is of another run or step, or {_directory_of(path) / 'run.json'} is damaged")
     step, checksum = arrays["step"].tolist()
-    return State(*_trained(arrays), step, checksum, tuple(arrays["snapshots"].tolist()))
+    return State(*trained(arrays), step, checksum, tuple(arrays["snapshots"].tolist()))
 
 
-def _trained(arrays):
+def trained(arrays):
     """Return the `Params`, the `Memory` and the states h among the arrays of a file."""
     *thetas, updates, h = (arrays[name].copy() for name in NAMES)
     params, squares, means = (Params(*thetas[n : n + 5]) for n in (0, 5, 10))
     return params, Memory(squares, means, updates), h
-
-
-class Saved(NamedTuple):
-    """A network that a reader has trained in the report's page and saved there."""
-
-    state: State
-    config: Config
-    vocabulary: str
-
-
-def read_saved(path):
-    """Return the `Saved` network in a file of the report's page; raise RunError if it is damaged or something else."""
-    try:
-        data = gzip.decompress(Path(path).read_bytes())
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        about = json.loads(header["__metadata__"]["about"])
-        settings, vocabulary = about["settings"], about["vocabulary"]
-        rate, clip = settings.pop("rate"), settings.pop("clip")
-        config = Config(**settings, learning_rate=rate, clip=math.inf if clip is None else clip)
-        state = State(*_trained(safetensors.numpy.load(data)), about["step"])
-        m, K = config.m, len(vocabulary)
-        for of in (state.params, state.memory.squares, state.memory.means):
-            if [theta.shape for theta in of] != [(m, m), (m, K), (K, m), (m,), (K,)]:
-                raise ValueError("its arrays have other sizes than it says")
-    except Exception as error:  # whatever a damaged file makes of gzip, JSON and safetensors
-        raise RunError(f"{path} is no network that the report's page has saved, or is damaged ({error}).") from None
-    return Saved(state, config, vocabulary)
 
 
 def _directory_of(path):

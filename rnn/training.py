@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 import zlib
-from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from rnn import kernel, model
 from rnn.corpus import Sentence
+from rnn.kernel import Plan
 from rnn.runs import RUNS, Config, RunError, State, finished, load_state, opened_run_directory, read_losses, save_state
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
@@ -24,15 +24,6 @@ ABSURD = 1_000  # times the loss of a network that knows nothing: what diverges 
 
 class Interrupted(Sentence, KeyboardInterrupt):
     """Training that was stopped by the user; the message says how it goes on."""
-
-
-class Plan(NamedTuple):
-    """What n steps do, apart from the arithmetic."""
-
-    starts: np.ndarray  # (n, B), where in the text each sequence of a step begins
-    lengths: np.ndarray  # (n,), of the sequences: T, and less in the last step of an epoch with a remainder
-    fresh: np.ndarray  # (n,), whether the step begins at states of zero
-    rates: np.ndarray  # (n,), the learning rates
 
 
 def plan(config, N, step, n):

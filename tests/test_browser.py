@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from rnn.corpus import encode
-from rnn.runs import Config, RunError, read_saved
+from rnn.runs import Config, RunError
 from rnn.sampling import sample
+from rnn.show.saved import read_saved
 from tests.conftest import ROOT
 
 ON_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"

@@ -121,6 +121,26 @@ def test_a_text_of_other_codes_is_not_evaluated(wrong):
         kernel.evaluate(params, np.zeros(m), wrong)
 
 
+def test_sequences_are_evaluated_together_as_each_alone():
+    params, rng = first_state(K, CONFIG).params, np.random.default_rng(0)
+    h, codes = rng.uniform(-1, 1, (3, m)), rng.integers(K, size=(3, 150))
+    together = kernel.evaluate(params, h, codes)
+    assert together.shape == (3, 149)
+    np.testing.assert_allclose(
+        together, [kernel.evaluate(params, *of) for of in zip(h, codes, strict=True)], rtol=1e-12
+    )
+    assert kernel.evaluate(params, h, codes[:, :1]).shape == (3, 0)
+
+
+def test_the_losses_of_single_characters_are_those_of_the_steps():
+    given = arguments(each=np.zeros((10, CONFIG.T)))
+    kernel.advance(**given)
+    np.testing.assert_allclose(given["each"].sum(axis=1), given["losses"], rtol=1e-12)
+    plain = arguments()
+    kernel.advance(**plain)
+    assert bytes_of(plain) == bytes_of(given)
+
+
 @pytest.mark.parametrize("h", [np.zeros(m + 1), np.zeros((1, m)), np.zeros(m, np.float32), np.zeros(m, int)])
 def test_states_of_another_network_are_refused(h):
     params = first_state(K, CONFIG).params
@@ -166,7 +186,7 @@ def test_blas_has_one_thread_inside_the_kernel_alone(monkeypatch, engine):
 
         return call
 
-    for module, name in ((kernel, "_advance"), (kernel, "_evaluate"), (kernel, "_sample"), (model, "train_step")):
+    for module, name in ((kernel, "_advance"), (kernel, "_sample"), (model, "train_step")):
         monkeypatch.setattr(module, name, spy(getattr(module, name)))
     config = CONFIG.replace(engine=engine)
     params, memory, h, *_ = first_state(K, config)

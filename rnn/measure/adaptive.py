@@ -3,6 +3,7 @@
 import numpy as np
 
 from rnn import kernel, model
+from rnn.kernel import Plan
 from rnn.measure.held_out import CONTEXT
 from rnn.model import Params
 
@@ -17,21 +18,14 @@ def adaptive_losses(params, codes, part, rate, h=None, every=EVERY):
     their summed loss in nats (Krause et al., 2018). The state is carried through; it begins as `h` (m,), or zero, and
     the network reads the `CONTEXT` characters before the part first, learning nothing. `params` do not change.
     """
-    params = Params(*(theta.copy() for theta in params))
-    h = [np.zeros_like(params.b) if h is None else h]
-    losses = np.empty(part.stop - part.start)
-    with kernel.one_thread():
-        if part.start > 1:
-            h, _ = model.forward(params, codes[max(0, part.start - CONTEXT) : part.start - 1], h[-1])
-        for n in range(0, len(losses), every):
-            read = codes[part.start - 1 + n : min(part.start + n + every, part.stop)]
-            x, y = read[:-1], read[1:]
-            h, p = model.forward(params, x, h[-1])
-            losses[n : n + every] = -np.log(p[np.arange(len(y)), y])
-            gradient, _ = model.backward(params, x, y, h, p)
-            for theta, d_theta in zip(params, gradient, strict=True):
-                theta -= rate * d_theta
-    return losses
+    params, first = Params(*(theta.copy() for theta in params)), np.arange(0, part.stop - part.start, every)
+    h = np.zeros_like(params.b) if h is None else h
+    h = model.forward(params, codes[max(0, part.start - CONTEXT) : part.start - 1], h)[0][-1:]
+    lengths, rates = np.minimum(every, part.stop - part.start - first), np.full(len(first), rate, params.W.dtype)
+    plan = Plan(part.start - 1 + first[:, None], lengths, np.zeros(len(first), bool), rates)
+    losses, of_characters = np.empty(len(first)), np.full((len(first), lengths.max(initial=1)), np.inf)
+    kernel.advance(params, model.init_memory(params), h, codes, losses, plan, np.inf, "sgd", of_characters)
+    return of_characters.reshape(-1)[: part.stop - part.start]
 
 
 def best_rate(params, codes, part, h=None, rates=RATES):

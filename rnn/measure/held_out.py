@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from rnn import kernel, model
-from rnn.measure.memory import bits_from, states_after
 from rnn.model import Params
 
 CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
@@ -84,13 +83,8 @@ def cost_of_zero(params, codes, part, h=None, places=100, after=200, over=100):
         return np.empty(0)
     begin = np.linspace(0, len(carried) - read, places).astype(int)
     x = codes[part.start - 1 + begin[:, None] + np.arange(read + 1)]
-    with kernel.one_thread():
-        h, bits = states_after(params, np.zeros((places, len(params.b)), params.W.dtype), x[:, :after]), []
-        for t in range(after, read):
-            h = states_after(params, h, x[:, t : t + 1])
-            bits.append(bits_from(params, h, x[:, t + 1]))
-    known = carried[begin[:, None] + np.arange(after, read)] / np.log(2)
-    return (np.transpose(bits) - known).mean(axis=1)
+    begun = kernel.evaluate(params, np.zeros((places, len(params.b)), params.W.dtype), x)[:, after:]
+    return (begun - carried[begin[:, None] + np.arange(after, read)]).mean(axis=1) / np.log(2)
 
 
 def lost_from_zero(run, codes, part):
