@@ -133,9 +133,9 @@ def test_sequences_are_evaluated_together_as_each_alone():
 
 
 def test_the_losses_of_single_characters_are_those_of_the_steps():
-    given = arguments(each=np.zeros((10, CONFIG.T)))
+    given = arguments(each=np.zeros((10, CONFIG.T * CONFIG.B)))
     kernel.advance(**given)
-    np.testing.assert_allclose(given["each"].sum(axis=1), given["losses"], rtol=1e-12)
+    np.testing.assert_allclose(given["each"].sum(axis=1) / CONFIG.B, given["losses"], rtol=1e-12)
     plain = arguments()
     kernel.advance(**plain)
     assert bytes_of(plain) == bytes_of(given)
