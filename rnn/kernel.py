@@ -1,11 +1,11 @@
 """The mathematics of `model.py`, compiled: many steps of training, the loss of a text, and sampling.
 
 Numba makes machine code of these loops. Five things make them fast: products over a whole sequence go to the BLAS
-library; those with W, each of which waits for the one before, are sums of rows, for BLAS is slow when there are few;
-every loop of our own runs along a row, which feeds the processor's vector units, and a row of units is filled up with
-zeros to whole vectors; tanh and exp are written as arithmetic, because a call into a library cannot be vectorised; and
-AdaGrad updates only those columns of U that the sequences touched. In here W and U lie transposed, (m, m) and (K, m),
-so that what one unit or one character adds to all units is a row.
+library; those with W, each of which waits for the one before, do too where BLAS is fast, and are sums of rows for the
+few sequences with which it is slow; every loop of our own runs along a row, which feeds the processor's vector units,
+and a row of units is filled up with zeros to whole vectors; tanh and exp are written as arithmetic, because a call into
+a library cannot be vectorised; and AdaGrad updates only those columns of U that the sequences touched. In here W and U
+lie transposed, (m, m) and (K, m), so that what one unit or one character adds to all units is a row.
 
 B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
 
@@ -163,9 +163,11 @@ def dot_of_rows(A, D, out):
 
 @inlined
 def product(A, R, R_transposed, out):
-    """out <- A R: by BLAS as many rows as it takes for a small product, or many, the larger matrix on the left."""
+    """out <- A R: by BLAS one row, as many as it takes for a small product, or many, the larger matrix on the left."""
     n = len(A)
-    if n > 7 and 8 * R.size <= SMALL:
+    if n == 1:
+        np.dot(A[0], R, out[0])
+    elif n > 7 and 8 * R.size <= SMALL:
         dot(A, R, out)
     elif n > 16:
         transpose(np.dot(R_transposed, A.T), out)
@@ -193,7 +195,8 @@ def forward(params, transposed, x, y, h, p, loss, rows, B):
     """From B states in h, fill the next `rows` of h, p and the loss in nats, and W and V of `transposed`."""
     W, U, V, b, c = params
     back, up = transposed
-    transpose(W, back)
+    if B > 1:
+        transpose(W, back)
     transpose(V, up)
     for r in range(0, rows, B):
         product(h[r : r + B], W, back, h[r + B : r + 2 * B])
@@ -257,22 +260,23 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
                 for i in range(m):
                     db[i] += da[s, i]
                     column[i] += da[s, i]
-            product(da[r : r + B], back, W, from_next)
+            if B == 1:
+                np.dot(W, da[r], from_next[0])
+            else:
+                product(da[r : r + B], back, W, from_next)
         dot_of_rows(h[:rows], da[:rows], dW)
         dot_of_rows(do[:rows], h[B : rows + B], dV)
-
         updates[0] += 1
-        n_update = updates[0]
         for theta, its_squares, its_means, gradient in (
             (W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1)),
             (V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), dV.reshape(-1)),
             (b, squares.b, means.b, db),
             (c, squares.c, means.c, dc),
         ):
-            update(rule, theta, its_squares, its_means, gradient, rate, clip, n_update)
+            update(rule, theta, its_squares, its_means, gradient, rate, clip, updates[0])
         for k in range(K):
             if touched[k] or rule == 1:  # Adam alone does something where the gradient is zero
-                update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, n_update)
+                update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, updates[0])
         for r in range(rows):
             dU[x[r]] = real(0)
             touched[x[r]] = False
@@ -314,10 +318,9 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer, each=None):
     (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
     ours, each = (params, memory.squares, memory.means), np.empty((1, T * B)) if each is None else each
     inside = [_network(of, like=params) for of in ours]
-    kinds = (int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1)
-    for array, kind in zip((*plan, h, losses, memory.updates), kinds, strict=True):
+    right = ((int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1))
+    for array, kind in zip((*plan, h, losses, memory.updates, each), (*right, (float, len(each), T * B)), strict=True):
         _expect(array, *kind)
-    _expect(each, float, len(each), T * B)
     states, clip, rule = _padded(h, B, len(inside[0].b)), dtype.type(clip), list(OPTIMIZERS).index(optimizer)
     read = _read(codes, plan, T, len(params.c))
     with one_thread():
@@ -337,9 +340,9 @@ def evaluate(params, h, codes):
     plan = Plan(first[:, None] + N * np.arange(B), np.minimum(T, N - 1 - first), first < 0, np.zeros(len(first), dtype))
     losses, each = np.empty(len(first)), np.empty((len(first), T * B))
     read, states = _read(codes.reshape(-1), plan, T, len(params.c)), _padded(h.reshape(B, -1), B, len(network.b))
-    nothing = Memory(network, network, np.zeros(1, int))
+    memory = Memory(network, network, np.zeros(1, int))
     with one_thread():
-        _advance(network, nothing, states, read, losses, each, plan, T, dtype.type(0), -1)
+        _advance(network, memory, states, read, losses, each, plan, T, dtype.type(0), -1)
     return each.reshape(-1, B)[: max(0, N - 1)].T.reshape(*others, -1)
 
 

@@ -136,16 +136,16 @@ def test_the_process_that_compiles_takes_the_same_steps_as_those_that_load_the_c
 
 
 def test_in_float32_the_loss_curve_follows_that_of_float64():
-    """At first step by step; later, where rounding has grown as every small difference does, on average over seeds.
+    """At first step by step; later, where rounding has grown as every small difference does, far closer than seeds.
 
-    Then float32 is no worse and no better than float64 as far as the spread over the seeds can tell.
+    With warm-up: without it AdaGrad's first ten steps can make of a rounding another network.
     """
     corpus, steps = read_corpus(), 6_000
     ends = {"float32": [], "float64": []}
     for seed in range(8):
         beginnings = []
         for dtype, end in ends.items():
-            config = Config(m=32, dtype=dtype, seed=seed)
+            config = Config(m=32, dtype=dtype, seed=seed, warmup=2_000)
             losses = np.empty(steps)
             advance(*start(corpus.K, config), corpus.codes, 0, losses, config)
             beginnings.append(losses[:5])
@@ -153,7 +153,7 @@ def test_in_float32_the_loss_curve_follows_that_of_float64():
         np.testing.assert_allclose(*beginnings, rtol=1e-3)
     difference = np.subtract(ends["float32"], ends["float64"])
     assert abs(difference.mean()) < 3.5 * difference.std(ddof=1) / np.sqrt(8)
-    assert difference.std() < 2 * np.std(ends["float64"])
+    assert difference.std() < np.std(ends["float64"]) / 4
 
 
 def test_steps_taken_in_pieces_are_the_same_bits():

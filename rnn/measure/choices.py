@@ -44,6 +44,7 @@ SEARCHED = tuple(
     ADAM | {"epochs": epochs, "B": B, "T": T, "learning_rate": rate} | others
     for epochs, B, T, rate, others in (
         (7, 4, 25, 0.004, {"decay": True}),
+        (14, 4, 25, 0.004, {"decay": True}),
         (28, 4, 25, 0.004, {"decay": True}),
         (28, 4, 50, 0.004, {"decay": True}),
         (56, 16, 50, 0.004, {"decay": True}),
@@ -63,7 +64,7 @@ class Budget(NamedTuple):
     searched: tuple[int, ...]  # seeds of each of `SEARCHED`, from the first on
 
 
-FULL = Budget(epochs=7, seeds=8, long=SEEDS, searched=(4, 4, 4, 1, 1, 1, 1))  # what `make sweep` trains
+FULL = Budget(epochs=7, seeds=8, long=SEEDS, searched=(4, 4, 4, 4, 1, 1, 1, 1))  # what `make sweep` trains
 SHORT = Budget(epochs=0.5, seeds=3, long=1, searched=(1, 1))  # what the notebooks train where they do not find that
 
 
