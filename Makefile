@@ -94,13 +94,14 @@ data/moby-dick.txt: | node_modules/ready
 	@echo "$@ has come, and has the SHA-256 that it should have"
 
 # Numba's code: what training waits for, and beside it what only the notebooks need
-COMPILED := build/compiled-float32 build/compiled-float64 build/compiled-reading
+COMPILED := build/compiled-float32 build/compiled-float64 build/compiled-sampling
 $(COMPILED): build/compiled-%: rnn/kernel.py | $(READY)
 	@mkdir -p build && echo "Compiling the kernel for $* ..."
 	$(call stage,Compiling for $*,$(BIN)/python report/compile.py $*)
 	@touch $@
 
-build/compiled-float64: | build/compiled-float32 # one at a time: they share a list of what is compiled
+# float32 and float64 are in one list of what is compiled, which is written at the end: this one ends long after the other
+build/compiled-float64: | build/compiled-sampling
 
 $(TRAINED): $(BUILD)/text report/train.py rnn/measure/choices.py $(wildcard rnn/measure/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
 	$(call stage,Training,$(BIN)/python report/train.py $(SETTINGS))

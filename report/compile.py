@@ -1,6 +1,6 @@
 """Let Numba compile what is named, once and not in every process.
 
-python report/compile.py float32 float64 reading    steps of training in a type, or "reading" a text and sampling
+python report/compile.py float32 float64 sampling    steps of training and evaluating in a type, or "sampling"
 """
 
 import sys
@@ -15,10 +15,9 @@ from rnn.training import advance, first_state
 def main():
     """Read the command line."""
     for what in sys.argv[1:]:
-        config, codes = Config(m=2, T=2, dtype="float32" if what == "reading" else what), np.zeros(9, np.uint8)
+        config, codes = Config(m=2, T=2, dtype="float32" if what == "sampling" else what), np.zeros(9, np.uint8)
         params, memory, h, *_ = first_state(2, config)
-        if what == "reading":
-            kernel.evaluate(params, h[0], codes)
+        if what == "sampling":
             kernel.sample(params, h[0], np.zeros(1), 1, 1)
         else:
             advance(params, memory, h, codes, 0, np.empty(1), config)
