@@ -84,7 +84,7 @@ def _microseconds(work, arrays, steps, repeats=7):
 def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
     """Return {kind of work: (microseconds a step, its floor)}, medians, in float32."""
     rng, rows, rule = np.random.default_rng(0), T * B, list(OPTIMIZERS).index(optimizer)
-    M = m + -m % 8  # rows are whole vectors, as the kernel has them
+    M = m + -m % (8 if B < 8 else 4)  # as the kernel has them
     changed = M * M + K * M * (1 if optimizer == "adagrad" else 2)  # AdaGrad leaves most of U alone
     W, V, h, p, out, dW, dV, dh, *of_update = (
         kernel._padded(rng.normal(0, 0.1, shape).astype(np.float32), *shape)

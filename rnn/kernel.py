@@ -193,8 +193,7 @@ def add_rows(A, R, out, begin, end, together):
 @inlined
 def forward(params, transposed, x, y, h, p, loss, rows, B):
     """From B states in h, fill the next `rows` of h, p and the loss in nats, and W and V of `transposed`."""
-    W, U, V, b, c = params
-    back, up = transposed
+    (W, U, V, b, c), (back, up) = params, transposed
     if B > 1:
         transpose(W, back)
     transpose(V, up)
@@ -204,7 +203,7 @@ def forward(params, transposed, x, y, h, p, loss, rows, B):
             column = U[x[s]]
             for i in range(len(b)):
                 h[s + B, i] += column[i] + b[i]
-            tanh(h[s + B])
+        tanh(h[r + B : r + 2 * B].reshape(-1))
     dot(h[B : rows + B], up, p[:rows])
     scores = np.empty(len(c) + -len(c) % 32, p.dtype)  # whole vectors here too: what is left over takes long
     for r in range(rows):
@@ -317,7 +316,8 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer, each=None):
     """
     (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
     ours, each = (params, memory.squares, memory.means), np.empty((1, T * B)) if each is None else each
-    inside = [_network(of, like=params) for of in ours]
+    # our own loops are fastest with whole vectors; BLAS, which has eight sequences and more, with few zeros
+    inside = [_network(of, params, 8 if B < 8 else 4) for of in ours]
     right = ((int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1))
     for array, kind in zip((*plan, h, losses, memory.updates, each), (*right, (float, len(each), T * B)), strict=True):
         _expect(array, *kind)
@@ -376,12 +376,12 @@ def _read(codes, plan, T, K):
     return read.astype(np.intp)
 
 
-def _network(params, like):
-    """Return copies of parameters as the compiled code has them: W and U transposed, rows of whole vectors."""
+def _network(params, like, multiple=8):
+    """Return copies of parameters as the compiled code has them: W and U transposed, a multiple of units in a row."""
     (K, m), dtype = like.V.shape, like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
         _expect(theta, dtype, *shape)
-    M = m + -m % 8
+    M = m + -m % multiple
     W, U, V, b, c = params
     return Params(_padded(W.T, M, M), _padded(U.T, K, M), _padded(V, K, M), _padded(b, M), _padded(c, K))
 
