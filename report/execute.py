@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 
 sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a second to import
@@ -86,7 +87,12 @@ class Provisioner(LocalProvisioner):
 
 
 class KernelManager(AsyncKernelManager):
-    """A manager of such kernels."""
+    """A manager of such kernels, which speaks with them through files: a port that is free may soon be another's."""
+
+    def __init__(self, **kwargs):
+        """Make a folder for the files; the names of such files must be short."""
+        self.files = TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
+        super().__init__(transport="ipc", ip=f"{self.files.name}/k", **kwargs)
 
     async def _async_pre_start_kernel(self, **kw):
         self.provisioner = Provisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
