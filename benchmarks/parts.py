@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from rnn import kernel
-from rnn.model import OPTIMIZERS
+from rnn.model import OPTIMIZERS, init_params
 
 # not `kernel.compiled`: Numba caches by file, and would not see that kernel.py has changed
 compiled = njit(fastmath=True, error_model="numpy")
@@ -24,7 +24,10 @@ def recurrent_products(W, back, h, out, steps):
         for r in range(0, len(h), B):
             kernel.product(h[r : r + B], W, back, out)
         for r in range(0, len(h), B):
-            kernel.product(h[r : r + B], back, W, out)
+            if B == 1:
+                np.dot(W, h[r], out[0])
+            else:
+                kernel.product(h[r : r + B], back, W, out)
 
 
 @compiled
@@ -84,7 +87,8 @@ def _microseconds(work, arrays, steps, repeats=7):
 def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
     """Return {kind of work: (microseconds a step, its floor)}, medians, in float32."""
     rng, rows, rule = np.random.default_rng(0), T * B, list(OPTIMIZERS).index(optimizer)
-    M = m + -m % (8 if B < 8 else 4)  # as the kernel has them
+    params = init_params(K, m, rng)
+    M = len(kernel._network(params, params, B).b)  # the kernel fills rows up with zeros
     changed = M * M + K * M * (1 if optimizer == "adagrad" else 2)  # AdaGrad leaves most of U alone
     W, V, h, p, out, dW, dV, dh, *of_update = (
         kernel._padded(rng.normal(0, 0.1, shape).astype(np.float32), *shape)

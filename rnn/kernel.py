@@ -311,13 +311,12 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer, each=None):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
     `plan` is a `Plan` of as many steps on the text `codes` (N,). `params`, `memory` and the carried states `h` (B, m)
-    change in place. In `each` (n, T B) the loss of each character is written, character t of sequence s at
-    t B + s. Ends at the first loss that is not finite. Raises ValueError for what would lead out of an array.
+    change in place. In `each` (n, T B) the loss of each character is written, as it lies in the rows. Ends at the first
+    loss that is not finite. Raises ValueError for what would lead out of an array.
     """
     (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
     ours, each = (params, memory.squares, memory.means), np.empty((1, T * B)) if each is None else each
-    # our own loops are fastest with whole vectors; BLAS, which has eight sequences and more, with few zeros
-    inside = [_network(of, params, 8 if B < 8 else 4) for of in ours]
+    inside = [_network(of, params, B) for of in ours]
     right = ((int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1))
     for array, kind in zip((*plan, h, losses, memory.updates, each), (*right, (float, len(each), T * B)), strict=True):
         _expect(array, *kind)
@@ -376,12 +375,13 @@ def _read(codes, plan, T, K):
     return read.astype(np.intp)
 
 
-def _network(params, like, multiple=8):
-    """Return copies of parameters as the compiled code has them: W and U transposed, a multiple of units in a row."""
+def _network(params, like, B=1):
+    """Return copies of parameters as the compiled code has them: W and U transposed, rows filled up with zeros."""
     (K, m), dtype = like.V.shape, like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
         _expect(theta, dtype, *shape)
-    M = m + -m % multiple
+    # to whole vectors for our own loops, to fewer where BLAS has all products and is slowed down by zeros
+    M = m + -m % (4 if B > 7 and 8 * m * m <= SMALL else 8)
     W, U, V, b, c = params
     return Params(_padded(W.T, M, M), _padded(U.T, K, M), _padded(V, K, M), _padded(b, M), _padded(c, K))
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from autograd import grad
 
 from rnn.corpus import read_corpus
 from rnn.measure import gradcheck
 from rnn.measure.bugs import BUGS, drop_h0_term_of_W
+from rnn.measure.by_autograd import mean_loss
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,11 @@ def test_the_numerical_gradients_leave_the_parameters_as_they_were(problems):
 
 def test_relative_error_is_zero_where_both_are_zero():
     np.testing.assert_array_equal(gradcheck.relative_error(np.array([0.0, 1.0]), np.array([0.0, -1.0])), [0, 1])
+
+
+def test_autograd_finds_the_gradient_of_the_mean_loss():
+    corpus = read_corpus()
+    problem = gradcheck.make_problem(corpus.codes, corpus.K, np.random.default_rng(0), m=10, sigma=None, h0_sigma=0.5)
+    theirs = grad(mean_loss)((*problem.params, problem.h0), problem.x, problem.y)
+    for ours, of_autograd in zip(gradcheck.analytic_gradients(problem).values(), theirs, strict=True):
+        np.testing.assert_allclose(ours / len(problem.x), of_autograd, rtol=1e-9, atol=1e-12)

@@ -132,6 +132,14 @@ def test_sequences_are_evaluated_together_as_each_alone():
     assert kernel.evaluate(params, h, codes[:, :1]).shape == (3, 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_begin_where_a_line_of_the_cache_does(dtype):
+    for size in range(1, 30):
+        padded = kernel._padded(np.ones((size, size), dtype), size, 32)
+        assert padded.ctypes.data % 64 == 0
+        assert padded.sum() == size * size
+
+
 def test_the_losses_of_single_characters_are_those_of_the_steps():
     given = arguments(each=np.zeros((10, CONFIG.T * CONFIG.B)))
     kernel.advance(**given)

@@ -20,5 +20,6 @@ calibration  whether a network knows what it does not know
 laws         Zipf's, Heaps' and Taylor's, of texts
 speed        what a step of training takes, in versions that compute the same
 gradcheck    numerical gradients, to hold against those of `model.backward`
+by_autograd  the mean loss, for Autograd to do the same
 bugs         wrong gradients, for that check to find
 """
