@@ -18,7 +18,7 @@ import nbformat
 
 from rnn.show import prose
 
-LINES, WIDTH, FUNCTIONS, SUBJECT, WORDS = 15, 100, 3, 0.6, 6
+LINES, WIDTH, FUNCTIONS, SUBJECT, WORDS = 15, 100, 1, 0.6, 6
 SHOWN = {"show", "plots", "widget", "plt", "fig", "ax"}
 TO_SHOW = {"fig", "ax", "formats"}
 
