@@ -6,17 +6,26 @@ Where only sentences have changed since the last time, the outputs are kept and 
 `%%prose` cells get the values that were kept. When a cell has failed no other notebook is begun.
 """
 
+import contextlib
 import hashlib
 import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, forkserver, get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a second to import
+ROOT = Path(__file__).resolve().parent.parent
+# Kernels are forked from a process that has imported what notebooks use: that takes longer than most notebooks. The
+# libraries of macOS are not made for it.
+CONTEXT = get_context("forkserver" if sys.platform == "linux" else "spawn")
+if __name__ == "__main__" and sys.platform == "linux":
+    CONTEXT.set_forkserver_preload(["report.preload"])
+    with contextlib.chdir(ROOT):
+        forkserver.ensure_running()  # it imports while this process does
+sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes two seconds to import
 
 import nbformat
 from jupyter_client import AsyncKernelManager
@@ -26,12 +35,6 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 
 from rnn.show import prose
-
-ROOT = Path(__file__).resolve().parent.parent
-# Kernels are forked from a process that has imported what notebooks use: that takes longer than most notebooks. The
-# libraries of macOS are not made for it.
-CONTEXT = get_context("forkserver" if sys.platform == "linux" else "spawn")
-CONTEXT.set_forkserver_preload(["ipykernel.kernelapp", "nbclient", "rnn.show.plots", "rnn.training"])
 
 
 class Kernel(CONTEXT.Process):

@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -133,15 +131,18 @@ def test_a_state_of_zero_costs_something_where_the_network_does_not_find_back():
     params = Params(W, U, V, np.array([-0.1]), np.zeros(2))
     codes, part = np.zeros(1_500, int), slice(500, 1_500)
     codes[950] = 1
-    costs = cost_of_zero(
-        params, codes, part, np.array([1.0]), places=8
-    )  # from the 501st on, the 601st, ... the 1,201st
+
+    def costs_of(params, part):
+        carried = network_losses(params, codes, part, np.array([1.0])) / np.log(2)
+        return cost_of_zero(params, codes, part, carried, places=8)
+
+    costs = costs_of(params, part)  # from the 501st on, the 601st, ... the 1,201st
     assert np.flatnonzero(np.abs(costs) < 0.01).tolist() == [3, 4]
     lost = np.log2((1 + np.exp(4 * 0.947)) / (1 + np.exp(-4 * 0.947)))
     assert costs[[0, 1, 5, 6, 7]] == pytest.approx(lost, rel=0.05)
     assert costs[2] == pytest.approx(lost / 2, rel=0.05), "half of what counts there stands before the b"
-    assert len(cost_of_zero(params, codes, slice(1_201, 1_500))) == 0
-    certain = cost_of_zero(params._replace(V=1_000 * V), codes, part, np.array([1.0]), places=8)
+    assert len(costs_of(params, slice(1_201, 1_500))) == 0
+    certain = costs_of(params._replace(V=1_000 * V), part)
     assert np.isfinite(certain).all(), "even where what came had a probability too small for a number"
 
 
@@ -151,10 +152,11 @@ def test_the_share_of_places_at_which_a_run_is_lost_is_that_of_costs_above_one_b
     state = run.state()
     wild = state._replace(params=state.params._replace(W=5 * state.params.W, V=9 * state.params.V))
     part = slice(1_000, 3_000)
-    share = (cost_of_zero(wild.params, text.codes, part, wild.h[-1]) > 1).mean()
-    assert 0 < lost_from_zero(SimpleNamespace(state=lambda: wild), text.codes, part) == share < 1
-    assert lost_from_zero(run, text.codes, part) == 0
-    assert np.isnan(lost_from_zero(run, text.codes, slice(2_900, 3_000)))
+    carried = network_losses(wild.params, text.codes, part, wild.h[-1]) / np.log(2)
+    share = (cost_of_zero(wild.params, text.codes, part, carried) > 1).mean()
+    assert 0 < lost_from_zero(wild.params, text.codes, part, carried) == share < 1
+    assert lost_from_zero(state.params, text.codes, part, bits(run, text.codes, part)) == 0
+    assert np.isnan(lost_from_zero(wild.params, text.codes, slice(2_900, 3_000), carried[-100:]))
 
 
 def test_averaged_weights_are_the_means_of_the_last_third_of_the_snapshots(tmp_path):

@@ -71,28 +71,27 @@ def saturation(run, codes, part):
     return float((np.abs(h[1:]) > 0.99).mean())
 
 
-def cost_of_zero(params, codes, part, h=None, places=100, after=200, over=100):
+def cost_of_zero(params, codes, part, carried, places=100, after=200, over=100):
     """Return the bits per character (places,) that a state of zero still costs `after` characters later.
 
     At each of the places, at equal distances in codes[part], the network begins anew with a state of zero, and reads
-    `after` characters. What counts is the mean loss over the next `over`, minus the loss on them of the network whose
-    state was carried through the whole part, as in `network_losses`. Empty for a part that is shorter than that.
+    `after` characters. What counts is the mean of the bits over the next `over`, minus those of the network whose state
+    was carried through the whole part, `carried` (n,), as `bits` returns them. Empty for a part shorter than that.
     """
-    carried, read = network_losses(params, codes, part, h), after + over
+    read = after + over
     if len(carried) < read:
         return np.empty(0)
     begin = np.linspace(0, len(carried) - read, places).astype(int)
     x = codes[part.start - 1 + begin[:, None] + np.arange(read + 1)]
     begun = kernel.evaluate(params, np.zeros((places, len(params.b)), params.W.dtype), x)[:, after:]
-    return (begun - carried[begin[:, None] + np.arange(after, read)]).mean(axis=1) / np.log(2)
+    return (begun / np.log(2) - carried[begin[:, None] + np.arange(after, read)]).mean(axis=1)
 
 
-def lost_from_zero(run, codes, part):
-    """Return the share of a hundred places from which the network of a `Run` is lost if it begins at a state of zero.
+def lost_from_zero(params, codes, part, carried):
+    """Return the share of a hundred places from which a network is lost if it begins at a state of zero.
 
     It is lost where `cost_of_zero` is more than 1 bit per character: it has not found back to the states in which it
     knows how to read, 200 characters later. NaN for a part that is too short.
     """
-    state = run.state()
-    costs = cost_of_zero(state.params, codes, part, state.h[-1])
+    costs = cost_of_zero(params, codes, part, carried)
     return float((costs > 1).mean()) if len(costs) else np.nan

@@ -1,5 +1,7 @@
 """What a network remembers: how far back the gradient reaches, and what the characters further back are worth."""
 
+import itertools
+
 import numpy as np
 
 from rnn.model import Params, softmax
@@ -8,10 +10,9 @@ from rnn.model import Params, softmax
 def states(params, codes, h):
     """Return h_0 .. h_N (N + 1, m), the states before and after each of the codes (N,), h_0 being h (m,)."""
     W, U, _, b, _ = params
-    of_text = np.empty((len(codes) + 1, len(b)), W.dtype)
-    of_text[0] = h
-    for t, code in enumerate(codes):
-        of_text[t + 1] = np.tanh(W @ of_text[t] + U[:, code] + b)
+    of_text = np.vstack((np.asarray(h, W.dtype), U.T[codes] + b))
+    for before, a in itertools.pairwise(of_text):
+        np.tanh(W.dot(before) + a, out=a)
     return of_text
 
 
@@ -95,12 +96,13 @@ def clock(h, longest):
 
     A network that counts characters in a circle, whatever they are, has a large share at the length of the circle.
     """
-    h, t = h.astype(float), np.arange(len(h))
+    h = h.astype(float)
     h -= h.mean(axis=0)
     variance, shares = (h**2).sum(), np.zeros(longest)
     for n in range(2, longest + 1):
-        means = np.array([h[t % n == phase].mean(axis=0) for phase in range(n)])
-        shares[n - 1] = (means[t % n] ** 2).sum() / variance if variance > 1e-9 * h.size else 0
+        of_phases = [h[phase::n] for phase in range(n)]
+        of_means = sum(len(of) * (of.mean(axis=0) ** 2).sum() for of in of_phases)
+        shares[n - 1] = of_means / variance if variance > 1e-9 * h.size else 0
     return shares
 
 

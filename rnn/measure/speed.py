@@ -161,7 +161,7 @@ class Versions:
     def _run_of(self, source):
         """Return the function that a source defines; it is compiled when it is first called."""
         inside = self.compiled and not self.quick  # in a rehearsal the loops are Python's
-        helpers = {name: getattr(kernel, name) for name in ("tanh", "softmax", "product")}
+        helpers = {name: getattr(kernel, name) for name in ("tanh", "softmax")}
         if not inside:
             helpers = {name: function.py_func for name, function in helpers.items()}
         namespace = {"np": np, "Params": Params, **helpers, "update": compiled_update if inside else update}
