@@ -53,12 +53,13 @@ class Project(NamedTuple):
         result = self.make("report", "QUICK=1", *arguments)
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
         page = self.folder / result.stdout.split("The report is in ")[1].split()[0]
-        return Report(page.parent, result.stdout)
+        return Report(page.parent, result.stdout, arguments)
 
 
 class Report(NamedTuple):
     folder: Path
     said: str
+    arguments: tuple  # of make
 
     @property
     def html(self):
@@ -112,7 +113,7 @@ HOSTILE_NAME = (
 @pytest.fixture(scope="session")
 def hostile_report(project, tmp_path_factory):
     """The rehearsal on a text that is made of markup, several scripts, and hundreds of Chinese characters."""
-    chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
+    chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 350)))
     path = tmp_path_factory.mktemp("texts") / f"{HOSTILE_NAME}.txt"
-    path.write_text((HOSTILE * 10 + chinese + "\n" + "x" * 300 + "\n") * 5, "utf-8")
+    path.write_text((HOSTILE * 4 + chinese + "\n" + "x" * 300 + "\n") * 5, "utf-8")
     return project.report(f"CORPUS={path}")

@@ -74,13 +74,15 @@ def saturation(run, codes, part):
 def cost_of_zero(params, codes, part, carried, places=100, after=200, over=100):
     """Return the bits per character (places,) that a state of zero still costs `after` characters later.
 
-    At each of the places, at equal distances in codes[part], the network begins anew with a state of zero, and reads
-    `after` characters. What counts is the mean of the bits over the next `over`, minus those of the network whose state
-    was carried through the whole part, `carried` (n,), as `bits` returns them. Empty for a part shorter than that.
+    At each of the places, at equal distances in codes[part] but no nearer than `over`, so that they may be fewer, the
+    network begins anew with a state of zero, and reads `after` characters. What counts is the mean of the bits over the
+    next `over`, minus those of the network whose state was carried through the whole part, `carried` (n,), as `bits`
+    returns them. Empty for a part that is shorter than that.
     """
     read = after + over
     if len(carried) < read:
         return np.empty(0)
+    places = min(places, (len(carried) - read) // over + 1)
     begin = np.linspace(0, len(carried) - read, places).astype(int)
     x = codes[part.start - 1 + begin[:, None] + np.arange(read + 1)]
     begun = kernel.evaluate(params, np.zeros((places, len(params.b)), params.W.dtype), x)[:, after:]
@@ -88,7 +90,7 @@ def cost_of_zero(params, codes, part, carried, places=100, after=200, over=100):
 
 
 def lost_from_zero(params, codes, part, carried):
-    """Return the share of a hundred places from which a network is lost if it begins at a state of zero.
+    """Return the share of up to a hundred places from which a network is lost if it begins at a state of zero.
 
     It is lost where `cost_of_zero` is more than 1 bit per character: it has not found back to the states in which it
     knows how to read, 200 characters later. NaN for a part that is too short.
