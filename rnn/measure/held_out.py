@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from rnn import kernel, model
+from rnn import kernel
+from rnn.measure import memory
 from rnn.model import Params
 
 CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
@@ -67,7 +68,7 @@ def averaged_bits(run, codes, part):
 def saturation(run, codes, part):
     """Return the share of the states' components beyond ±0.99 while the network reads the part's first characters."""
     state = run.state()
-    h, _ = model.forward(state.params, codes[part][:2_000], state.h[-1])
+    h = memory.states(state.params, codes[part][:2_000], state.h[-1])
     return float((np.abs(h[1:]) > 0.99).mean())
 
 
