@@ -22,7 +22,10 @@ def recurrent_products(W, back, h, out, steps):
     B = len(out)
     for _ in range(steps):
         for r in range(0, len(h), B):
-            kernel.product(h[r : r + B], W, back, out)
+            if B == 1:
+                np.dot(h[r], W, out[0])
+            else:
+                kernel.product(h[r : r + B], W, back, out)
         for r in range(0, len(h), B):
             if B == 1:
                 np.dot(W, h[r], out[0])

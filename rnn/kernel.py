@@ -163,11 +163,9 @@ def dot_of_rows(A, D, out):
 
 @inlined
 def product(A, R, R_transposed, out):
-    """out <- A R: by BLAS one row, as many as it takes for a small product, or many, the larger matrix on the left."""
+    """out <- A R: by BLAS as many rows as it takes for a small product, or many, the larger matrix on the left."""
     n = len(A)
-    if n == 1:
-        np.dot(A[0], R, out[0])
-    elif n > 7 and 8 * R.size <= SMALL:
+    if n > 7 and 8 * R.size <= SMALL:
         dot(A, R, out)
     elif n > 16:
         transpose(np.dot(R_transposed, A.T), out)
@@ -191,19 +189,22 @@ def add_rows(A, R, out, begin, end, together):
 
 
 @inlined
-def forward(params, transposed, x, y, h, p, loss, rows, B):
-    """From B states in h, fill the next `rows` of h, p and the loss in nats, and W and V of `transposed`."""
+def forward(params, transposed, x, y, h, flat, p, loss, rows, B):
+    """From B states in h (and `flat`) fill the next `rows`, those of p and the loss (in nats), and `transposed`."""
     (W, U, V, b, c), (back, up) = params, transposed
     if B > 1:
         transpose(W, back)
     transpose(V, up)
     for r in range(0, rows, B):
-        product(h[r : r + B], W, back, h[r + B : r + 2 * B])
+        if B == 1:
+            np.dot(h[r], W, h[r + 1])
+        else:
+            product(h[r : r + B], W, back, h[r + B : r + 2 * B])
         for s in range(r, r + B):
-            column = U[x[s]]
+            code = x[s]
             for i in range(len(b)):
-                h[s + B, i] += column[i] + b[i]
-        tanh(h[r + B : r + 2 * B].reshape(-1))
+                h[s + B, i] += U[code, i] + b[i]
+        tanh(flat[(r + B) * len(b) : (r + 2 * B) * len(b)])
     dot(h[B : rows + B], up, p[:rows])
     scores = np.empty(len(c) + -len(c) % 32, p.dtype)  # whole vectors here too: what is left over takes long
     for r in range(rows):
@@ -234,7 +235,7 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
             x[r], y[r] = read[n, r % B, r // B], read[n, r % B, r // B + 1]
         for i in range(B * m):  # `h[:B] = h0` would take Numba three seconds more to compile
             flat[i] = real(0) if plan.fresh[n] else carried[i]
-        forward(params, (back, up), x, y, h, p, loss, rows, B)
+        forward(params, (back, up), x, y, h, flat, p, loss, rows, B)
         losses[n] = loss[:rows].sum() / B
         if rule >= 0 and not np.isfinite(losses[n]):
             break
@@ -253,12 +254,12 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
         dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
         for r in range(rows - B, -1, -B):
             for s in range(r, r + B):
-                touched[x[s]], column = True, dU[x[s]]
+                touched[x[s]], code = True, x[s]
                 for i in range(m):
                     da[s, i] = (da[s, i] + from_next[s - r, i]) * (real(1) - h[s + B, i] * h[s + B, i])
                 for i in range(m):
                     db[i] += da[s, i]
-                    column[i] += da[s, i]
+                    dU[code, i] += da[s, i]
             if B == 1:
                 np.dot(W, da[r], from_next[0])
             else:
@@ -277,8 +278,7 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
             if touched[k] or rule == 1:  # Adam alone does something where the gradient is zero
                 update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, updates[0])
         for r in range(rows):
-            dU[x[r]] = real(0)
-            touched[x[r]] = False
+            dU[x[r]], touched[x[r]] = real(0), False
 
 
 @compiled

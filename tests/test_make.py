@@ -222,7 +222,7 @@ def test_a_changed_setting_trains_what_it_changes_and_nothing_else(project, repo
         said = project.report().said
         assert "01_gradient_check.ipynb ..." not in said
         assert "03_training.ipynb ..." in said
-        assert len(checkpoints(project).keys() - before.keys()) == 3
+        assert len(checkpoints(project).keys() - before.keys()) == 1
         assert before.items() <= checkpoints(project).items()
         assert "Eight nights" not in report.html, "what another test had changed is back"
 

@@ -160,7 +160,7 @@ def extension(losses, per_epoch, first):
     trunk = means[1]
     fig, ax = plt.subplots()
     ax.plot(1 + np.arange(len(trunk)), trunk, color=GREY, marker="o", markersize=3, label=labels[1])
-    for label, of_epochs, color, marker in zip(labels[2:], means[2:], (GREEN, BLUE, ORANGE), "^sD", strict=False):
+    for label, of_epochs, color, marker in zip(labels[2:], means[2:], (ORANGE, BLUE, GREEN), "^sD", strict=False):
         epochs = np.arange(len(trunk), len(of_epochs) + 1)
         ax.plot(epochs, of_epochs[len(trunk) - 1 :], color=color, marker=marker, markersize=3, label=label)
     mark_epochs(ax, [first + 0.5])

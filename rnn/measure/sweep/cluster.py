@@ -28,8 +28,10 @@ from rnn.training import interrupts_remembered, train
 # what this process runs, and a worker must too: the SHA-256 of the network's modules as they are when it begins
 MODULES = [path for folder in (ROOT / "rnn", Path(__file__).parent) for path in sorted(folder.glob("*.py"))]
 CODE = hashlib.sha256(b"".join(path.read_bytes() for path in MODULES)).hexdigest()
-SETTINGS = {  # of Dask: no profile, which takes 4 % of the time; and no warning of what a run goes on from, 20 MB
+SETTINGS = {  # of Dask: no profile, which takes 4 % of the time; no run that waits for one worker while another has
+    # none; and no warning of what a run goes on from, 20 MB
     "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.worker-saturation": 1.0,
     "distributed.admin.large-graph-warning-threshold": "1 GB",
 }
 CONNECT_SECONDS = 10  # how long a scheduler may take to answer
