@@ -3,7 +3,9 @@
 python report/train.py [ALL=1] [CORPUS=path] [QUICK=1]        SCHEDULER=tcp://host:port stands in the environment
 """
 
+import subprocess
 import sys
+from pathlib import Path
 
 from rnn.corpus import CorpusError, read_corpus, split
 from rnn.measure import choices
@@ -26,13 +28,20 @@ def everything(corpus, budget, quick=False):
     return jobs + [Job(text, config) for config in choices.grid(len(text.codes), budget)]
 
 
+def read_beforehand():
+    """Beside the last runs, read from disk what notebooks import: that would take as long as some notebooks do."""
+    preload = [sys.executable, Path(__file__).with_name("preload.py")]
+    subprocess.Popen(preload, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def main():
     """Read the command line."""
     arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
     quick = "QUICK" in arguments
     try:
         corpus = read_corpus(arguments.get("CORPUS"), quick)
-        sweep_all(everything(corpus, choices.FULL if "ALL" in arguments and not quick else choices.SHORT, quick))
+        budget = choices.FULL if "ALL" in arguments and not quick else choices.SHORT
+        sweep_all(everything(corpus, budget, quick), near_end=None if quick else read_beforehand)
     except (CorpusError, RunError, KeyboardInterrupt) as error:
         sys.exit(str(error))
     print(f"What the notebooks ask for is trained; it is in {RUNS}.")

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from rnn.corpus import ROOT, read_corpus
 from rnn.measure.sweep import Job, cluster, sweep
-from rnn.runs import Config, RunError, read_run, run_directory
+from rnn.runs import Config, RunError, finished, read_run, run_directory
 from rnn.training import train
 from tests.test_training import VERY_LONG
 
@@ -116,12 +116,15 @@ def test_of_runs_that_are_one_anothers_beginning_the_longest_alone_is_trained(tm
         assert same(runs[config], train(TEXT, config, runs=tmp_path / "alone", show=False))
 
 
-def test_the_longest_run_begins_first(tmp_path):
+def test_the_longest_run_begins_first_and_the_last_eight_are_told(tmp_path):
     """Or the last processes to be busy would wait for one that has just begun."""
-    configs = [TABLE[0].replace(epochs=epochs, seed=epochs) for epochs in (2, 7, 1, 4, 6, 3, 5, 8)]
-    runs = sweep(TEXT, configs, workers=1, runs=tmp_path).values()
+    configs, told = [TABLE[0].replace(epochs=epochs, seed=epochs) for epochs in (2, 7, 1, 4, 6, 3, 5, 9, 8)], []
+    near_end = lambda: told.append([config for config in configs if finished(TEXT, config, runs=tmp_path)])  # noqa: E731
+    runs = sweep(TEXT, configs, workers=1, runs=tmp_path, near_end=near_end).values()
+    assert len(told) == 1
+    assert configs[7] in told[0], "when one was done"
     begun = sorted(runs, key=lambda run: (run.directory / "snapshots" / "0").stat().st_mtime_ns)
-    assert [run.config.epochs for run in begun] == [8, 7, 6, 5, 4, 3, 2, 1]
+    assert [run.config.epochs for run in begun] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
 
 
 def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_path, scheduler, worker, monkeypatch):

@@ -40,15 +40,16 @@ def sweep(corpus, configs, after=None, **settings):
     return {job.config: job.finished(settings.get("runs", RUNS)) for job in jobs}
 
 
-def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
+def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS, near_end=None):
     """Train those of the `jobs` that are not on disk yet, the longest first.
 
     A run is one task of Dask, on one thread, so that its bits do not depend on how many there are at a time. The tasks
     go to the cluster with the address `scheduler`, or $SCHEDULER, or Dask's own setting; without one, to `workers`
     processes on this machine, one for each core for None. A worker that dies has its run gone on with from the
     checkpoint that it left in `runs`, if the next worker sees that folder, and from the beginning otherwise. Finished
-    runs come home to `runs`. Raises RunError if no scheduler answers, if a worker has other code than this process, if
-    there is no worker for a minute, and, after all others have finished, if runs failed.
+    runs come home to `runs`. When eight are left, `near_end` is called. Raises RunError if no scheduler answers, if a
+    worker has other code than this process, if there is no worker for a minute, and, after all others have finished, if
+    runs failed.
     """
     missing = {}  # the longest of those that share a folder, where the others are its beginning
     for job in jobs:
@@ -61,6 +62,7 @@ def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
         # now, because Dask takes a second to import, and what is trained needs none
         from rnn.measure.sweep import cluster
 
-        cluster.train_all(sorted(missing.values(), key=lambda job: job.work, reverse=True), scheduler, workers, runs)
+        longest_first = sorted(missing.values(), key=lambda job: job.work, reverse=True)
+        cluster.train_all(longest_first, scheduler, workers, runs, near_end)
     except KeyboardInterrupt:
         raise Interrupted("Stopped. What was trained is kept: the same call goes on from there.") from None

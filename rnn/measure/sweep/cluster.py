@@ -37,6 +37,7 @@ SETTINGS = {  # of Dask: no profile, which takes 4 % of the time; no run that wa
 CONNECT_SECONDS = 10  # how long a scheduler may take to answer
 GONE_SECONDS = 60  # how long a sweep waits for a first worker, or for another after the last one has gone
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+LEFT = 8  # of the runs, when a sweep is near its end
 DEATHS = 10  # how often Dask may give up a run because workers died of it, four at a time, before the sweep does
 
 
@@ -88,13 +89,13 @@ def _uninterrupted():
         raise KeyboardInterrupt
 
 
-def train_all(jobs, scheduler, workers, runs):
+def train_all(jobs, scheduler, workers, runs, near_end):
     """Train the jobs, the longest first; see `rnn.measure.sweep.sweep_all`."""
     with dask.config.set(SETTINGS), _client(scheduler, workers) as client:
-        _train_all(client, jobs, runs)
+        _train_all(client, jobs, runs, near_end)
 
 
-def _train_all(client, jobs, runs):
+def _train_all(client, jobs, runs, near_end):
     print(f"{len(jobs)} runs to train. Dask's dashboard is at {client.dashboard_link}", file=sys.stderr, flush=True)
     waiting, failed, deaths, futures = list(jobs), [], Counter(), {}
     # tasks too: what a dead worker held is made again
@@ -140,6 +141,8 @@ def _train_all(client, jobs, runs):
             submit_what_can_begin()
             bar.set_description_str(f"{len(jobs) - len(waiting) - len(futures)} of {len(jobs)} runs", refresh=False)
             bar.update(job.work)
+            if near_end and len(waiting) + len(futures) == LEFT:
+                near_end()
     if failed:
         n = len(failed) + len(waiting)
         raise RunError(f"{n} of {len(jobs)} runs failed. The first: {failed[0]}")
