@@ -47,7 +47,7 @@ def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS, near_end=None):
     go to the cluster with the address `scheduler`, or $SCHEDULER, or Dask's own setting; without one, to `workers`
     processes on this machine, one for each core for None. A worker that dies has its run gone on with from the
     checkpoint that it left in `runs`, if the next worker sees that folder, and from the beginning otherwise. Finished
-    runs come home to `runs`. When eight are left, `near_end` is called. Raises RunError if no scheduler answers, if a
+    runs come home to `runs`. When twenty are left, `near_end` is called. Raises RunError if no scheduler answers, if a
     worker has other code than this process, if there is no worker for a minute, and, after all others have finished, if
     runs failed.
     """

@@ -37,7 +37,7 @@ SETTINGS = {  # of Dask: no profile, which takes 4 % of the time; no run that wa
 CONNECT_SECONDS = 10  # how long a scheduler may take to answer
 GONE_SECONDS = 60  # how long a sweep waits for a first worker, or for another after the last one has gone
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-LEFT = 8  # of the runs, when a sweep is near its end
+LEFT = 20  # of the runs, when a sweep is near its end
 DEATHS = 10  # how often Dask may give up a run because workers died of it, four at a time, before the sweep does
 
 
