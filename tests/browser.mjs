@@ -1,10 +1,11 @@
-// The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
+// The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE [WIDTH]. What is seen goes to standard
+// output as JSON. At a WIDTH alone axe looks at the page, else at two widths, and in the dark.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const [executablePath, page] = process.argv.slice(2);
+const [executablePath, page, only] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
@@ -26,7 +27,8 @@ async function open(width, colorScheme) {
   return tab;
 }
 
-await Promise.all([[1400, "light"], [1400, "dark"], [390, "light"]].map(async ([width, scheme]) => {
+const screens = only ? [[+only, "light"]] : [[1400, "light"], [1400, "dark"], [390, "light"]];
+await Promise.all(screens.map(async ([width, scheme]) => {
   const tab = await open(width, scheme);
   await tab.evaluate(axe);
   const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ["violations"] }));
