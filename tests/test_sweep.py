@@ -120,7 +120,10 @@ def test_the_longest_run_begins_first_and_the_end_is_told(tmp_path, monkeypatch)
     """Or the last processes to be busy would wait for one that has just begun."""
     configs, told = [TABLE[0].replace(epochs=epochs, seed=epochs) for epochs in (2, 7, 1, 4, 6, 3, 5, 9, 8)], []
     monkeypatch.setattr(cluster, "LEFT", 8)
-    near_end = lambda: told.append([config for config in configs if finished(TEXT, config, runs=tmp_path)])  # noqa: E731
+
+    def near_end():
+        told.append([config for config in configs if finished(TEXT, config, runs=tmp_path)])
+
     runs = sweep(TEXT, configs, workers=1, runs=tmp_path, near_end=near_end).values()
     assert len(told) == 1
     assert configs[7] in told[0], "when one was done"
