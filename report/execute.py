@@ -25,7 +25,7 @@ if __name__ == "__main__" and sys.platform == "linux":
     CONTEXT.set_forkserver_preload(["report.preload"])
     with contextlib.chdir(ROOT):
         forkserver.ensure_running()  # it imports while this process does
-sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes two seconds to import
+sys.modules["rfc3987_syntax"] = None  # as in preload.py
 
 import nbformat
 from jupyter_client import AsyncKernelManager

@@ -12,5 +12,5 @@ for module in ("ipykernel.kernelapp", "nbclient", "pandas", "rnn.show.plots", "r
     importlib.import_module(module)
 if __name__ == "__main__":
     for program in ("pypandoc", "typst"):
-        for path in Path(importlib.util.find_spec(program).origin).parent.rglob("*"):
-            _ = path.is_file() and path.read_bytes()
+        for path in filter(Path.is_file, Path(importlib.util.find_spec(program).origin).parent.rglob("*")):
+            path.read_bytes()
