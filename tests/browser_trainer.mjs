@@ -50,12 +50,23 @@ await tab.waitForTimeout(300);
 const scroll = () => tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
 const longest = () => tab.evaluate(() => [globalThis.longest, (globalThis.longest = 0)][0]);
 await longest();
+// the page itself stops, however long a slow machine takes to look: what comes later is no longer along the report's curve
+const stopped = tab.evaluate(() => new Promise((resolve) => {
+  const section = document.querySelector(".trainer");
+  const observer = new MutationObserver(() => {
+    if (+section.dataset.step < 2000) return;
+    observer.disconnect();
+    const rate = +section.querySelector("[data-number=rate]").textContent.replaceAll(",", "");
+    section.querySelector("[name=train]").click();
+    resolve(rate);
+  });
+  observer.observe(section, { attributeFilter: ["data-step"] });
+}));
 await field("train").click();
 const began = performance.now();
 while ((await number("step")) < 2000) await scroll();
 seen.trained = performance.now() - began;
-seen.rate = await number("rate");
-await field("train").click();
+seen.rate = await stopped;
 seen.heldOut = await heldOut();
 [seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await longest()];
 seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);

@@ -104,8 +104,7 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert seen["step"] >= 2000
     assert seen["loss"] < 0.9 * losses[0], "the loss falls"
     along = np.interp(min(seen["step"], steps[-1]), steps, losses)
-    assert seen["loss"] < 1.3 * along, "along the report's curve"  # rounding makes another run
-    assert seen["loss"] > 0.7 * along or seen["step"] > steps[-1], "a slow machine may go on past its end"
+    assert seen["loss"] == pytest.approx(along, rel=0.3), "along the report's curve"  # rounding makes another run
     assert seen["heldOut"] < seen["heldOutAtFirst"]
     assert seen["first"] == seen["firstAgain"] == seen["restored"], "the same weights again"
     assert seen["rate"] > 0
