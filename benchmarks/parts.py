@@ -18,7 +18,7 @@ compiled = njit(fastmath=True, error_model="numpy")
 
 @compiled
 def recurrent_products(W, back, h, out, steps):
-    """W h forward for each character of the B sequences, then W^T dL/da back."""
+    """W h forward for each character of the B sequences, then W^T dL/da back, but for the first."""
     B = len(out)
     for _ in range(steps):
         for r in range(0, len(h), B):
@@ -26,7 +26,7 @@ def recurrent_products(W, back, h, out, steps):
                 np.dot(h[r], W, out[0])
             else:
                 kernel.product(h[r : r + B], W, back, out)
-        for r in range(0, len(h), B):
+        for r in range(B, len(h), B):
             if B == 1:
                 np.dot(W, h[r], out[0])
             else:
@@ -107,8 +107,8 @@ def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
         "W with the states, forward and back": (
             recurrent_products,
             (W, W.T.copy(), h, out),
-            4 * rows * m * m,
-            8 * T * m * m,
+            2 * (2 * rows - B) * m * m,
+            4 * (2 * T - 1) * m * m,
         ),
         "products over the sequence": (
             sequence_products,

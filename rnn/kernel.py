@@ -231,8 +231,9 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
     touched, flat, carried = np.zeros(K, np.bool_), h.reshape(-1), h0.reshape(-1)
     for n in range(len(losses)):
         rows, rate, loss = plan.lengths[n] * B, plan.rates[n], each[n % len(each)]
-        for r in range(rows):
-            x[r], y[r] = read[n, r % B, r // B], read[n, r % B, r // B + 1]
+        for s in range(B):
+            for t in range(plan.lengths[n]):
+                x[t * B + s], y[t * B + s] = read[n, s, t], read[n, s, t + 1]
         for i in range(B * m):  # `h[:B] = h0` would take Numba three seconds more to compile
             flat[i] = real(0) if plan.fresh[n] else carried[i]
         forward(params, (back, up), x, y, h, flat, p, loss, rows, B)
@@ -260,9 +261,9 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
                 for i in range(m):
                     db[i] += da[s, i]
                     dU[code, i] += da[s, i]
-            if B == 1:
+            if r > 0 and B == 1:
                 np.dot(W, da[r], from_next[0])
-            else:
+            elif r > 0:
                 product(da[r : r + B], back, W, from_next)
         dot_of_rows(h[:rows], da[:rows], dW)
         dot_of_rows(do[:rows], h[B : rows + B], dV)
@@ -277,8 +278,8 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
         for k in range(K):
             if touched[k] or rule == 1:  # Adam alone does something where the gradient is zero
                 update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, updates[0])
-        for r in range(rows):
-            dU[x[r]], touched[x[r]] = real(0), False
+            if touched[k]:
+                dU[k], touched[k] = real(0), False
 
 
 @compiled
