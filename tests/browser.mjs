@@ -24,6 +24,7 @@ async function open(width, colorScheme) {
   });
   await tab.goto(pathToFileURL(page).href);
   await tab.waitForSelector(".sampler[data-draws]");
+  await tab.evaluate(() => document.fonts.ready);
   return tab;
 }
 
@@ -187,6 +188,14 @@ touched.setDefaultTimeout(0); // a slow machine may take its time
 await touched.goto(pathToFileURL(page).href);
 await touched.waitForSelector(".sampler[data-draws]");
 await touched.locator(".sampler .drawn span").nth(60).tap();
+seen.unreachable = await touched.evaluate(() => {
+  const wide = [...document.querySelectorAll(".katex-display")].filter((formula) => formula.scrollWidth > formula.clientWidth + 1);
+  const unreachable = () => wide.filter((formula) => formula.tabIndex < 0).length;
+  for (const formula of wide) formula.removeAttribute("tabindex"); // as if it had been laid out in other letters
+  const before = unreachable();
+  document.fonts.dispatchEvent(new Event("loadingdone"));
+  return [before, unreachable()];
+});
 seen.readingByTouch = await touched.locator(".sampler .reading").textContent();
 process.stdout.write(JSON.stringify(seen));
 await browser.close();

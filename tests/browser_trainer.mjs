@@ -50,15 +50,17 @@ await tab.waitForTimeout(300);
 const scroll = () => tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
 const longest = () => tab.evaluate(() => [globalThis.longest, (globalThis.longest = 0)][0]);
 await longest();
-// the page itself stops, however long a slow machine takes to look: what comes later is no longer along the report's curve
+// what the page tells on the way; it stops by itself, however long a slow machine takes to look
 const stopped = tab.evaluate(() => new Promise((resolve) => {
   const section = document.querySelector(".trainer");
+  const [told, number] = [[], (name) => +section.querySelector(`[data-number=${name}]`).textContent.replaceAll(",", "")];
   const observer = new MutationObserver(() => {
+    told.push([+section.dataset.step, number("loss")]);
     if (+section.dataset.step < 2000) return;
     observer.disconnect();
-    const rate = +section.querySelector("[data-number=rate]").textContent.replaceAll(",", "");
+    const rate = number("rate");
     section.querySelector("[name=train]").click();
-    resolve(rate);
+    resolve({ told, rate });
   });
   observer.observe(section, { attributeFilter: ["data-step"] });
 }));
@@ -66,7 +68,7 @@ await field("train").click();
 const began = performance.now();
 while ((await number("step")) < 2000) await scroll();
 seen.trained = performance.now() - began;
-seen.rate = await stopped;
+Object.assign(seen, await stopped);
 seen.heldOut = await heldOut();
 [seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await longest()];
 seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);

@@ -40,6 +40,8 @@ def test_the_page_in_a_browser(request, which, screens):
     assert seen["complaints"] == []
     assert seen["violations"] == []
     assert seen["wider"] == [], "a page wider than the screen"
+    assert seen["unreachable"][0] > 3
+    assert seen["unreachable"][1] == 0, "a formula that is too wide in its own letters can be reached with the keyboard"
     assert max(seen["shift"]) < 0.1
     assert seen["title"] != "hacked"
     for name, changed in seen["moved"].items():
@@ -103,8 +105,10 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert float(seen["first"]) == pytest.approx(losses[0], abs=0.01), "the first loss is the report's"
     assert seen["step"] >= 2000
     assert seen["loss"] < 0.9 * losses[0], "the loss falls"
-    along = np.interp(min(seen["step"], steps[-1]), steps, losses)
-    assert seen["loss"] == pytest.approx(along, rel=0.3), "along the report's curve"  # rounding makes another run
+    early = [told for told in seen["told"] if told[0] < 1500]  # later a text is known by heart, and small losses differ
+    for step, loss in max(early, seen["told"][:2], key=len):
+        along = np.interp(step, steps, losses)
+        assert loss == pytest.approx(along, rel=0.3), "along the report's curve"  # rounding makes another run
     assert seen["heldOut"] < seen["heldOutAtFirst"]
     assert seen["first"] == seen["firstAgain"] == seen["restored"], "the same weights again"
     assert seen["rate"] > 0
