@@ -224,16 +224,13 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
     squares, means, updates = memory
     (K, m), B = V.shape, len(h0)
     real = W.dtype.type
-    x, y = np.zeros(T * B, np.intp), np.zeros(T * B, np.intp)
     h, p, da = np.zeros((T * B + B, m), W.dtype), np.zeros((T * B, K), W.dtype), np.zeros((T * B, m), W.dtype)
     from_next, back, up = np.zeros((B, m), W.dtype), np.zeros_like(W), np.zeros((m, K), W.dtype)
     dW, dU, dV, db, dc = np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c)
     touched, flat, carried = np.zeros(K, np.bool_), h.reshape(-1), h0.reshape(-1)
     for n in range(len(losses)):
         rows, rate, loss = plan.lengths[n] * B, plan.rates[n], each[n % len(each)]
-        for s in range(B):
-            for t in range(plan.lengths[n]):
-                x[t * B + s], y[t * B + s] = read[n, s, t], read[n, s, t + 1]
+        x, y = read[n, :rows], read[n, B : B + rows]
         for i in range(B * m):  # `h[:B] = h0` would take Numba three seconds more to compile
             flat[i] = real(0) if plan.fresh[n] else carried[i]
         forward(params, (back, up), x, y, h, flat, p, loss, rows, B)
@@ -365,15 +362,15 @@ def _expect(array, dtype, *shape):
 
 
 def _read(codes, plan, T, K):
-    """Return the codes (n, B, T + 1) that the steps of a plan read, in the one type that the compiled code takes."""
+    """Return the codes (n, (T + 1) B) that the steps of a plan read, in the one type that the compiled code takes."""
     ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
     if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
-    read = codes[np.minimum(plan.starts[..., None] + np.arange(T + 1), ends[..., None])]
+    read = codes[np.minimum(plan.starts[:, None] + np.arange(T + 1)[:, None], ends[:, None])]
     right = codes.ndim == 1 and codes.dtype.kind in "ui"
     if not (right and read.min(initial=0) >= 0 and read.max(initial=0) < K):
         raise ValueError(f"expected codes from 0 to {K - 1}, got {codes}")
-    return read.astype(np.intp)
+    return read.astype(np.intp).reshape(-1, (T + 1) * ends.shape[1])
 
 
 def _network(params, like, B=1):
