@@ -25,7 +25,7 @@ def worst(problem, numerical, backward):
 def test_complex_step_errors_are_below_1e_13_for_all_parameters_and_h0(problems):
     problem = problems["random h0"]
     errors = worst(problem, gradcheck.complex_step_gradients(problem), gradcheck.model.backward)
-    assert set(errors) == {"W", "U", "V", "b", "c", "h_0"}
+    assert set(errors) == {"W", "U", "V", "b", "c", "h₀"}
     assert max(errors.values()) < 1e-13
 
 

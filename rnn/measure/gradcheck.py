@@ -35,7 +35,7 @@ def analytic_gradients(problem, backward=model.backward):
     params, x, y, h0 = problem
     h, p = model.forward(params, x, h0)
     gradient, dh0 = backward(params, x, y, h, p)
-    return gradient._asdict() | {"h_0": dh0}
+    return gradient._asdict() | {"h₀": dh0}
 
 
 def centred_gradients(problem, step=1e-4):
@@ -57,7 +57,7 @@ def _numerical(problem, derivative):
     # every number of every array is moved by itself; derivative(L) gets L as a function of how far
     params, x, y, h0 = problem
     gradients = {}
-    for name, theta in (params._asdict() | {"h_0": h0}).items():
+    for name, theta in (params._asdict() | {"h₀": h0}).items():
         gradients[name] = np.zeros(theta.shape)
         for index in np.ndindex(theta.shape):
             kept = theta[index]
