@@ -92,14 +92,14 @@ def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_no
     assert (tmp_path / "out" / "01_small.failed.ipynb").exists()
 
 
-def test_a_kernel_is_forked_with_its_imports_and_has_no_port_that_another_program_may_take(tmp_path):
+def test_a_kernel_is_forked_with_its_imports_and_numba_and_has_no_port_that_another_program_may_take(tmp_path):
     """Two reports at a time chose the same one, and a kernel died."""
-    imported = "print('report.preload' in sys.modules)"
+    imported = "from rnn import kernel; print('report.preload' in sys.modules, bool(kernel._advance.signatures))"
     asked = "import json, ipykernel, sys; print(json.loads(ipykernel.get_connection_info())['transport']); " + imported
     target = tmp_path / "out" / "01_small.ipynb"
     assert executed(notebook(tmp_path, asked), target).returncode == 0
     assert [cell.outputs[0].text for cell in nbformat.read(target, 4).cells if cell.get("outputs")] == [
-        f"ipc\n{sys.platform == 'linux'}\n"
+        f"ipc\n{sys.platform == 'linux'} {sys.platform == 'linux'}\n"
     ]
 
 
