@@ -1,4 +1,4 @@
-"""What a notebook's kernel finds imported: execute.py forks kernels from a process that has imported this.
+"""What a notebook's kernel finds imported and begun: execute.py forks kernels from a process that has imported this.
 
 Run as a program it also reads what renders the report: from a disk that takes longer than the rendering.
 """

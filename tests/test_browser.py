@@ -105,7 +105,8 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert float(seen["first"]) == pytest.approx(losses[0], abs=0.01), "the first loss is the report's"
     assert seen["step"] >= 2000
     assert seen["loss"] < 0.9 * losses[0], "the loss falls"
-    early = [told for told in seen["told"] if told[0] < 1500]  # later a text is known by heart, and small losses differ
+    by_heart = 1500 if which == "hostile_report" else np.inf  # steps; small losses differ more
+    early = [told for told in seen["told"] if told[0] < by_heart]
     for step, loss in max(early, seen["told"][:2], key=len):
         along = np.interp(step, steps, losses)
         assert loss == pytest.approx(along, rel=0.3), "along the report's curve"  # rounding makes another run
