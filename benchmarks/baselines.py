@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from report.show.web import pack
 from rnn import model
+from rnn.engine.training import advance, plan
 from rnn.model import Params
-from rnn.show.web import pack
-from rnn.training import advance, plan
 
 
 def fresh(params, dtype):

@@ -19,10 +19,10 @@ import numpy as np
 import parts
 from tabulate import tabulate
 
+from report.show import plots
 from rnn import model
 from rnn.corpus import read_corpus
-from rnn.runs import Config
-from rnn.show import plots
+from rnn.engine.runs import Config
 
 REPEATS = 7
 SECONDS = 0.25  # a measurement is as many steps as take about this long

@@ -9,7 +9,7 @@ import time
 import numpy as np
 from numba import njit
 
-from rnn import kernel
+from rnn.engine import kernel
 from rnn.model import OPTIMIZERS, init_params
 
 # not `kernel.compiled`: Numba caches by file, and would not see that kernel.py has changed

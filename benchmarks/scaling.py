@@ -12,8 +12,8 @@ import time
 import numpy as np
 
 from rnn.corpus import read_corpus
-from rnn.measure.sweep import sweep
-from rnn.runs import Config
+from rnn.engine.runs import Config
+from rnn.engine.sweep import sweep
 
 RUNS = [Config(epochs=3, seed=seed) for seed in range(8)]
 

@@ -34,7 +34,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 
-from rnn.show import prose
+from report.show import prose
 
 
 class Kernel(CONTEXT.Process):

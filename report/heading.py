@@ -16,9 +16,9 @@ from pathlib import Path
 import pypandoc
 import yaml
 
-from rnn.measure.estimates import Estimate
-from rnn.show.characters import inline
-from rnn.show.prose import text, unbroken
+from report.measure.estimates import Estimate
+from report.show.characters import inline
+from report.show.prose import text, unbroken
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = re.compile(r"\{([A-Za-z_]\w*)(:[^{}]*)?\}")  # of a result, with a format; other braces are braces

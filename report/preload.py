@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes two seconds to import
-for module in ("ipykernel.kernelapp", "nbclient", "pandas", "rnn.show.plots", "rnn.training"):
+for module in ("ipykernel.kernelapp", "nbclient", "pandas", "report.show.plots", "rnn.engine.training"):
     importlib.import_module(module)
 
 
@@ -17,10 +17,10 @@ def begin():
     import numpy as np
     from matplotlib.figure import Figure
 
-    from rnn import kernel
-    from rnn.runs import Config
-    from rnn.show.outputs import svg_of
-    from rnn.training import first_state
+    from report.show.outputs import svg_of
+    from rnn.engine import kernel
+    from rnn.engine.runs import Config
+    from rnn.engine.training import first_state
 
     state, fig = first_state(2, Config(m=2)), Figure(layout="constrained")
     kernel.evaluate(state.params, state.h[0], np.zeros(2, np.uint8))

@@ -22,8 +22,8 @@ from heading import read_heading, variables
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
-from rnn.show import web
-from rnn.show.prose import RESULTS
+from report.show import web
+from report.show.prose import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"

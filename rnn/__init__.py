@@ -1,11 +1,9 @@
-"""A vanilla character-level recurrent network, small enough to read in one sitting.
+"""The mathematics of a vanilla character-level recurrent network, and nothing else: NumPy alone.
 
 corpus     a text, its vocabulary, its characters as integer codes, and its parts
-model      the mathematics, to read: parameters, forward, loss, backward, optimisers, a step of training
-kernel     the mathematics, compiled: many steps of training, the loss of a text, and sampling
-runs       what a training run is, and how it lies on disk
-training   runs are started, gone on with, watched
-sampling   temperature, nucleus, the next-character distribution
-measure/   what a network, a setting or a text is worth; its sweep/ trains runs by the dozen
-show/      how notebooks show it
+model      parameters, forward, loss, backward, optimisers, a step of training
+gradcheck  numerical gradients, and how far a gradient is from them
+mistakes   known mistakes in `backward`, for a check of gradients to find
+sampling   temperature, nucleus, the distribution of the next character, and texts drawn from it
+engine/    the same mathematics compiled, on disk, resumable, and many runs at once
 """

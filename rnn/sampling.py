@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from rnn import kernel, model
+from rnn import model
 from rnn.corpus import decode, encode
+from rnn.engine import kernel
 
 GREEDY = 1e-9  # a temperature at which the most probable character is all there is
 

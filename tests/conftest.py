@@ -76,7 +76,8 @@ def project(tmp_path_factory):
             shutil.copy2(ROOT / name, folder / name)
     shutil.copy2(ROOT / "data" / "moby-dick.txt", folder / "data")
     # the kernel as it was compiled for these files; Numba knows by their times that they are the same
-    shutil.copytree(ROOT / "rnn" / "__pycache__", folder / "rnn" / "__pycache__")
+    compiled = Path("rnn") / "engine" / "__pycache__"
+    shutil.copytree(ROOT / compiled, folder / compiled)
     (folder / "build").mkdir()
     for compiled in (ROOT / "build").glob("compiled-*"):
         shutil.copy2(compiled, folder / "build")

@@ -2,7 +2,7 @@ import sys
 
 import numpy as np
 
-from rnn.runs import Config
+from rnn.engine.runs import Config
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))

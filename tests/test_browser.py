@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from report.show.saved import read_saved
 from rnn.corpus import encode
-from rnn.runs import Config, RunError
+from rnn.engine.runs import Config, RunError
 from rnn.sampling import sample
-from rnn.show.saved import read_saved
 from tests.conftest import ROOT
 
 ON_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"

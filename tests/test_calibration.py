@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from report.measure import calibration, held_out, laws, memory, ngrams
 from rnn import model
-from rnn.measure import calibration, held_out, laws, memory, ngrams
 from rnn.model import softmax
 
 RNG = np.random.default_rng(0)

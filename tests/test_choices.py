@@ -1,10 +1,9 @@
-from rnn.corpus import read_corpus
-from rnn.measure import choices
-from rnn.measure.choices import (
+from report.measure import choices
+from report.measure.choices import (
     BASE,
+    BASELINE,
     CHOICES,
     FULL,
-    NETWORK,
     NEWEST,
     SEARCHED,
     SEEDS,
@@ -18,14 +17,15 @@ from rnn.measure.choices import (
     unchanged,
     units,
 )
-from rnn.runs import Config
+from rnn.corpus import read_corpus
+from rnn.engine.runs import Config
 
 N = 1_000_000
 
 
 def test_a_choice_changes_the_assignments_settings_and_asks_something():
-    changed = [NETWORK.replace(**changes) for choice in CHOICES for changes in choice.settings.values()]
-    assert len({NETWORK, *changed}) == 1 + len(changed)
+    changed = [BASELINE.replace(**changes) for choice in CHOICES for changes in choice.settings.values()]
+    assert len({BASELINE, *changed}) == 1 + len(changed)
     assert all(choice.question.endswith("?") for choice in CHOICES)
 
 
@@ -36,41 +36,41 @@ def test_warm_up_and_the_newest_configuration_are_the_assignments_but_for_what_t
 
 def test_the_choices_are_asked_twice_with_the_same_changes():
     for budget in (SHORT, FULL):
-        once, again = (table(N, budget, base) for base in (NETWORK, WARM))
+        once, again = (table(N, budget, base) for base in (BASELINE, WARM))
         assert list(once) == list(again) == [(choice.name, label) for choice in CHOICES for label in choice.settings]
         for setting, configs in once.items():
             assert [config.seed for config in configs] == list(range(budget.seeds))
             assert [config.epochs for config in configs] == [budget.epochs] * budget.seeds
             assert again[setting] == [config.replace(warmup=WARM.warmup) for config in configs]
-        for base in (NETWORK, WARM):
+        for base in (BASELINE, WARM):
             assert unchanged(budget, base) == [base.replace(epochs=budget.epochs, seed=seed) for seed in range(BASE)]
 
 
 def test_the_first_seeds_that_choices_are_compared_with_are_the_beginning_of_the_networks():
     for seed, config in enumerate(unchanged(SHORT)[:SEEDS]):
-        assert config.replace(epochs=NETWORK.epochs) == seeds()[seed]
+        assert config.replace(epochs=BASELINE.epochs) == seeds()[seed]
         assert config.is_shared
 
 
 def test_the_grid_has_the_seeds_every_choice_and_the_searched_each_once():
-    assert seeds()[0] == NETWORK == Config()
+    assert seeds()[0] == BASELINE == Config()
     assert len(set(seeds())) == SEEDS
     for budget in (SHORT, FULL):
         configs, asked = grid(N, budget), [*unchanged(budget), *unchanged(budget, WARM)]
-        asked += [config for base in (NETWORK, WARM) for of in table(N, budget, base).values() for config in of]
+        asked += [config for base in (BASELINE, WARM) for of in table(N, budget, base).values() for config in of]
         long = {*seeds(WARM, budget.long), *seeds(NEWEST, budget.long)}
-        long |= {config for base in (NETWORK, WARM) for of in units(base).values() for config in of}
+        long |= {config for base in (BASELINE, WARM) for of in units(base).values() for config in of}
         assert len(configs) == len(set(configs))
         assert set(seeds()) | set(searched(N, budget)) | set(asked) | long == set(configs)
 
 
 def test_all_that_is_searched_has_a_hundred_units_and_one_candidate_has_read_as_much_as_the_network():
     found = searched(N, FULL)
-    assert {config.replace(seed=0) for config in found} == {NETWORK.replace(**changes) for changes in SEARCHED}
+    assert {config.replace(seed=0) for config in found} == {BASELINE.replace(**changes) for changes in SEARCHED}
     assert len(found) == len(set(found)) == sum(FULL.searched)
     assert set(searched(N, SHORT)) < set(found)
-    assert all(config.m == NETWORK.m for config in found)
-    assert found[0].epochs == NETWORK.epochs
+    assert all(config.m == BASELINE.m for config in found)
+    assert found[0].epochs == BASELINE.epochs
     assert any(config.warmup for config in found)
     assert any(not config.decay for config in found)
 
@@ -85,5 +85,5 @@ def test_the_full_budget_is_shown_when_all_of_it_is_on_disk(monkeypatch):
     on_disk = set(grid(1_000, FULL))
     monkeypatch.setattr(choices, "finished", lambda corpus, config: config in on_disk)
     assert budget_on_disk(text) is FULL
-    on_disk.remove(NETWORK.replace(T=50, seed=7))
+    on_disk.remove(BASELINE.replace(T=50, seed=7))
     assert budget_on_disk(text) is SHORT

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from report.show import describe
 from rnn import corpus
 from rnn.corpus import ROOT, CorpusError, decode, encode, read_corpus
-from rnn.show import describe
 
 LONG = "All work and no play makes Jack a dull boy. "
 
@@ -46,7 +46,7 @@ def test_a_bad_text_gets_one_clear_sentence(tmp_path, case):
     with pytest.raises(CorpusError, match=sentence):
         read_corpus(path)
     assert path.read_bytes() == data
-    run = subprocess.run([sys.executable, ROOT / "report" / "text.py", path], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, ROOT / "tools" / "text.py", path], capture_output=True, text=True)
     assert run.returncode == 1
     assert sentence in run.stderr
     assert run.stderr.count("\n") == 1
@@ -210,7 +210,7 @@ def test_reading_takes_no_more_memory_than_the_pieces(tmp_path, monkeypatch):
 
 def test_joined_lines_make_a_paragraph_one_line_and_leave_verse_and_blank_lines(tmp_path):
     path = written(tmp_path, "One\ntwo.\n\nThree—\n\n    verse\n    verse\n\n\nfour\nfive\n" + 30 * LONG)
-    script = [sys.executable, ROOT / "report" / "text.py", path, tmp_path / "joined.txt"]
+    script = [sys.executable, ROOT / "tools" / "text.py", path, tmp_path / "joined.txt"]
     subprocess.run(script, check=True, capture_output=True)
     joined = (tmp_path / "joined.txt").read_text("utf-8")
     assert joined.startswith("One two.\n\nThree—\n\n    verse\n    verse\n\n\nfour five ")

@@ -85,13 +85,13 @@ def test_the_cell_for_colab_does_nothing_elsewhere(monkeypatch, on_colab):
 
 
 def test_the_public_address_stands_in_one_place_and_make_address_writes_it(tmp_path):
-    for name in ("pyproject.toml", "README.md", "report/address.py", *(path.relative_to(ROOT) for path in NOTEBOOKS)):
+    for name in ("pyproject.toml", "README.md", "tools/address.py", *(path.relative_to(ROOT) for path in NOTEBOOKS)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     settings = tmp_path / "pyproject.toml"
     old = re.search(r"https://github\.com/([\w.-]+)/([\w.-]+)", settings.read_text("utf-8"))
     settings.write_text(settings.read_text("utf-8").replace(old[0], "https://github.com/a-class/of-rnns"), "utf-8")
-    script = [sys.executable, tmp_path / "report" / "address.py"]
+    script = [sys.executable, tmp_path / "tools" / "address.py"]
     refused = subprocess.run([*script, "--check"], capture_output=True, text=True)
     assert refused.returncode == 1
     assert "README.md" in refused.stderr
@@ -135,7 +135,7 @@ def test_the_items_of_the_assignments_lead_to_headings_that_exist():
                 assert heading in headings, (item, target, heading)
     choices = set(re.findall("“(.+?)”", text))
     assert choices == {"state", "order", "batch size"}
-    assert all(f'"{name}"' in (ROOT / "rnn" / "measure" / "choices.py").read_text("utf-8") for name in choices)
+    assert all(f'"{name}"' in (ROOT / "report" / "measure" / "choices.py").read_text("utf-8") for name in choices)
 
 
 def test_every_notebook_stands_on_the_start_page_and_in_readme():

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from autograd import grad
 
+from report.measure.by_autograd import mean_loss
+from rnn import gradcheck
 from rnn.corpus import read_corpus
-from rnn.measure import gradcheck
-from rnn.measure.bugs import BUGS, drop_h0_term_of_W
-from rnn.measure.by_autograd import mean_loss
+from rnn.mistakes import BUGS, drop_h0_term_of_W
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 
-from rnn import model
-from rnn.corpus import CorpusError, read_corpus, split
-from rnn.measure.held_out import (
+from report.measure.held_out import (
     averaged,
     averaged_bits,
     bits,
@@ -14,10 +12,12 @@ from rnn.measure.held_out import (
     network_losses,
     saturation,
 )
-from rnn.measure.ngrams import count_ngrams, kneser_ney, ngram_losses, witten_bell
+from report.measure.ngrams import count_ngrams, kneser_ney, ngram_losses, witten_bell
+from rnn import model
+from rnn.corpus import CorpusError, read_corpus, split
+from rnn.engine.runs import Config
+from rnn.engine.training import train
 from rnn.model import Params
-from rnn.runs import Config
-from rnn.training import train
 
 CORPUS = read_corpus()
 

@@ -8,10 +8,11 @@ import pytest
 from numba import njit
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from rnn import kernel, model, training
+from rnn import model
 from rnn.corpus import ROOT, read_corpus
-from rnn.runs import WORDS, Config
-from rnn.training import first_state, plan, train
+from rnn.engine import kernel, training
+from rnn.engine.runs import WORDS, Config
+from rnn.engine.training import first_state, plan, train
 
 K, m, N = 7, 5, 60
 CONFIG = Config(m=m, T=4, B=2, dtype="float64")
@@ -212,7 +213,7 @@ def test_blas_has_one_thread_inside_the_kernel_alone(monkeypatch, engine):
 def test_importing_the_package_leaves_the_threads_of_the_process_alone():
     program = (
         "import scipy.linalg, threadpoolctl as t; t.threadpool_limits(2); before = t.threadpool_info(); "
-        "from rnn import show, training, kernel; from rnn.measure import held_out, samples, sweep; "
+        "from report import show; from rnn.engine import training, kernel, sweep; from report.measure import held_out; "
         "assert {p['filepath']: p['num_threads'] for p in before}.items() "
         "<= {p['filepath']: p['num_threads'] for p in t.threadpool_info()}.items()"
     )

@@ -178,8 +178,8 @@ def test_changed_words_of_prose_are_filled_with_the_values_of_before(tmp_path):
     """Even where an expression prints: the sentence is not the first output then."""
     target = tmp_path / "out" / "01_small.ipynb"
     prose = "%%prose\n{} {{{{ [print('noise'), 41 + 1][1] }}}}."
-    executed(notebook(tmp_path, "# A title", "%load_ext rnn.show", prose.format("Before")), target, "QUICK=1")
-    said = executed(notebook(tmp_path, "# A title", "%load_ext rnn.show", prose.format("After")), target, "QUICK=1")
+    executed(notebook(tmp_path, "# A title", "%load_ext report.show", prose.format("Before")), target, "QUICK=1")
+    said = executed(notebook(tmp_path, "# A title", "%load_ext report.show", prose.format("After")), target, "QUICK=1")
     assert "only sentences have changed" in said.stdout
     (data,) = (output.data for output in nbformat.read(target, 4).cells[-1].outputs if "data" in output)
     assert data["text/markdown"] == data["text/plain"] == "After 42."
@@ -237,7 +237,7 @@ def test_an_experiment_in_one_notebook_leaves_the_network_of_the_others_alone(pr
         said = project.report().said
         assert "03_training.ipynb ..." in said
         assert "04_sampling.ipynb ..." not in said
-        assert "05_held_out.ipynb ..." not in said
+        assert "06_held_out.ipynb ..." not in said
         assert "recurrent network of 100 units" in " ".join(re.sub("<[^>]+>", "", report.html).split())
 
 
@@ -249,7 +249,7 @@ def test_after_a_sweep_the_sixth_notebook_shows_what_it_trained(project, report)
     result = project.make("sweep", "QUICK=1")
     assert result.returncode == 0, result.stderr
     assert "What the notebooks ask for is trained" in result.stdout
-    assert "06_choices.ipynb ..." in project.report().said
+    assert "07_choices.ipynb ..." in project.report().said
     assert checkpoints(project) == before
 
 

@@ -5,9 +5,8 @@ import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
-from rnn.corpus import decode, read_corpus
-from rnn.measure.compressors import COMPRESSORS, compressed_nats
-from rnn.measure.statistics import (
+from report.measure.compressors import COMPRESSORS, compressed_nats
+from report.measure.statistics import (
     Estimate,
     Shift,
     holm,
@@ -20,6 +19,7 @@ from rnn.measure.statistics import (
     smallest_p,
     stretches,
 )
+from rnn.corpus import decode, read_corpus
 
 CORPUS = read_corpus()
 

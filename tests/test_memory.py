@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from report.measure import memory
+from report.measure.statistics import Estimate
 from rnn import model
-from rnn.measure import memory
-from rnn.measure.statistics import Estimate
 
 RNG = np.random.default_rng(0)
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from report.measure.adaptive import adaptive_losses, best_rate
+from report.measure.held_out import network_losses
+from report.measure.mixtures import best_weight, mixture
+from report.measure.ngrams import count_ngrams, kneser_ney, ngram_losses
 from rnn import model
 from rnn.corpus import read_corpus
-from rnn.measure.adaptive import adaptive_losses, best_rate
-from rnn.measure.held_out import network_losses
-from rnn.measure.mixtures import best_weight, mixture
-from rnn.measure.ngrams import count_ngrams, kneser_ney, ngram_losses
 from rnn.model import Params
 
 CORPUS = read_corpus()

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn import model
-from rnn.measure import gradcheck
+from rnn import gradcheck, model
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

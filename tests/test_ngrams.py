@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn.measure.ngrams import count_ngrams, discounts, kneser_ney, ngram_probabilities, witten_bell
+from report.measure.ngrams import count_ngrams, discounts, kneser_ney, ngram_probabilities, witten_bell
 
 SMOOTHINGS = pytest.mark.parametrize("smoothing", [witten_bell, kneser_ney])
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from report.measure import ngrams
+from report.show.web import pack, spread
 from rnn import model
 from rnn.corpus import read_corpus
-from rnn.measure import ngrams
 from rnn.model import Params
 from rnn.sampling import next_distribution, read
-from rnn.show.web import pack, spread
 from tests.conftest import ROOT
 
 CORPUS = read_corpus()

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnn import kernel
+from report.measure.held_out import network_losses
+from report.measure.statistics import smooth
+from report.show import web, widget
+from report.show.web import pack
 from rnn.corpus import read_corpus, split
-from rnn.measure.held_out import network_losses
-from rnn.measure.statistics import smooth
+from rnn.engine import kernel
+from rnn.engine.runs import Config
+from rnn.engine.training import ABSURD, advance, first_state, train
 from rnn.model import Params
-from rnn.runs import Config
 from rnn.sampling import read
-from rnn.show import web, widget
-from rnn.show.web import pack
-from rnn.training import ABSURD, advance, first_state, train
 from tests.conftest import ROOT
 
 NODE = Path(sys.prefix) / "bin" / "node"

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from report.measure import places
+from report.measure.statistics import mean_where, of_stretches
 from rnn.corpus import encode
-from rnn.measure import places
-from rnn.measure.statistics import mean_where, of_stretches
 
 
 def of(text):

@@ -122,7 +122,7 @@ def test_references_are_links_with_numbers_that_lead_to_what_they_name(report, p
         if target in numbers:
             assert text == numbers[target]
     assert '<a href="#fig-loss">Figure 3.1</a>' in report.html
-    assert re.search(r'<a href="#chapter-05_held_out">How good is it, really\?</a>', report.html)
+    assert re.search(r'<a href="#chapter-06_held_out">How good is it, really\?</a>', report.html)
     assert ".ipynb" not in re.sub(r"(?s)<details.*?</details>|<code>.*?</code>|<pre.*?</pre>", "", report.html)
 
 

@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from rnn import training
 from rnn.corpus import ROOT, read_corpus
-from rnn.runs import RULES, WORDS, Config, ConfigError, RunError, finished, made_from, read_run, run_directory
-from rnn.training import train
+from rnn.engine import training
+from rnn.engine.runs import RULES, WORDS, Config, ConfigError, RunError, finished, made_from, read_run, run_directory
+from rnn.engine.training import train
 
 TEXT = read_corpus().part(0, 600)
 SMALL = Config(m=5, T=10, epochs=3, snapshot_every=20)
@@ -321,8 +321,8 @@ shell.run_cell('''
 import os, signal
 from pathlib import Path
 from rnn.corpus import read_corpus
-from rnn.runs import Config, read_run
-from rnn.training import train
+from rnn.engine.runs import Config, read_run
+from rnn.engine.training import train
 text, runs = read_corpus().part(0, 2_000), Path({runs!r})
 interrupt = lambda *_: os.kill(os.getpid(), signal.SIGINT)
 ''')

@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from report.measure import samples, words
+from report.measure.statistics import Estimate, of_stretches, proportion, series_interval, smallest_difference
 from rnn.corpus import encode, read_corpus
-from rnn.measure import samples, words
-from rnn.measure.statistics import Estimate, of_stretches, proportion, series_interval, smallest_difference
-from rnn.runs import Config
+from rnn.engine.runs import Config
+from rnn.engine.training import train
 from rnn.sampling import sample_text
-from rnn.training import train
 
 TEXT = read_corpus().part(0, 40_000)
 

@@ -4,12 +4,12 @@ import nbformat
 import numpy as np
 import pytest
 
+from report.measure import speed
 from rnn.corpus import read_corpus
-from rnn.measure import speed
 from tests.conftest import ROOT, make
 
 CORPUS = read_corpus(quick=True)
-CELLS = [cell.source for cell in nbformat.read(ROOT / "notebooks" / "08_speed.ipynb", 4).cells]
+CELLS = [cell.source for cell in nbformat.read(ROOT / "notebooks" / "09_speed.ipynb", 4).cells]
 PIECES = [source.partition("\n")[0::2] for source in CELLS if source.startswith("%%piece")]
 
 
@@ -87,7 +87,7 @@ def test_other_libraries_stand_there_when_they_have_been_measured(tmp_path, monk
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "bench.json").write_text(json.dumps({"torch_eager": 1244.0, "kernel_float32": 59.0}))
     assert speed.benched() == {"PyTorch": 1244.0}
-    assert "rm -f build/08_*.ipynb" in make("-n", "bench", "QUICK=1").stdout, "the notebook is executed again then"
+    assert "rm -f build/09_*.ipynb" in make("-n", "bench", "QUICK=1").stdout, "the notebook is executed again then"
 
 
 def test_the_machine_has_a_name():

@@ -16,9 +16,10 @@ from distributed import Client
 from filelock import FileLock
 
 from rnn.corpus import ROOT, read_corpus
-from rnn.measure.sweep import Job, cluster, sweep
-from rnn.runs import Config, RunError, finished, read_run, run_directory
-from rnn.training import train
+from rnn.engine import cluster
+from rnn.engine.runs import Config, RunError, finished, read_run, run_directory
+from rnn.engine.sweep import Job, sweep
+from rnn.engine.training import train
 from tests.test_training import VERY_LONG
 
 TEXT = read_corpus().part(0, 2_000)
@@ -157,9 +158,7 @@ def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_on_another(tmp_p
 
 @pytest.mark.parametrize("theirs", ["a folder of the same name", "a name that cannot be a folder"])
 def test_runs_come_home_from_workers_that_have_another_folder(tmp_path, scheduler, worker, theirs):
-    worker(
-        f"import pathlib; from rnn.measure.sweep import cluster; cluster.RUNS = pathlib.Path({str(tmp_path / 'own')!r})"
-    )
+    worker(f"import pathlib; from rnn.engine import cluster; cluster.RUNS = pathlib.Path({str(tmp_path / 'own')!r})")
     (tmp_path / "file").touch()
     seen = {"a folder of the same name": "elsewhere", "a name that cannot be a folder": "file/in/a/file"}[theirs]
     home = tmp_path / "home"
@@ -192,10 +191,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 import psutil
-from rnn import runs
+from rnn.engine import runs
 workers, runs.RUNS = int(sys.argv.pop(1)), Path(sys.argv.pop(1))
-from rnn.measure.sweep import cluster
-sys.path.insert(0, str(Path(runs.__file__).parents[1] / "report"))
+from rnn.engine import cluster
+sys.path.insert(0, str(Path(runs.__file__).parents[2] / "tools"))
 import train
 
 def said(word, function, **ours):
@@ -284,13 +283,13 @@ def test_what_was_trained_before_an_interrupt_is_kept(tmp_path):
 
 @pytest.mark.parametrize("theirs", ["cluster.CODE = 'of another version'", "vars(cluster).pop('CODE', None)"])
 def test_a_worker_with_other_code_is_refused_and_nothing_of_it_comes_home(tmp_path, scheduler, worker, theirs):
-    worker(f"from rnn.measure.sweep import cluster; {theirs}; {FAST_CHECKPOINTS}")
+    worker(f"from rnn.engine import cluster; {theirs}; {FAST_CHECKPOINTS}")
     with pytest.raises(RunError, match=r"The worker tcp://\S+ runs another rnn than this process"):
         sweep(TEXT, TABLE, scheduler=scheduler, runs=tmp_path)
     assert not list(tmp_path.rglob("*"))
 
 
-DIE = "import os; from rnn.measure.sweep import cluster; cluster.train_there = lambda *_: os._exit(1)"
+DIE = "import os; from rnn.engine import cluster; cluster.train_there = lambda *_: os._exit(1)"
 
 
 def test_a_run_outlives_a_worker_that_dies_more_often_than_dask_allows(tmp_path, scheduler, worker, monkeypatch):

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn import model, runs, training
+from report.measure.statistics import smooth
+from rnn import model
 from rnn.corpus import ROOT, Corpus, encode, read_corpus
-from rnn.measure.statistics import smooth
-from rnn.measure.steps import numpy_steps
+from rnn.engine import runs, training
+from rnn.engine.runs import Config, RunError, finished, read_run
+from rnn.engine.steps import numpy_steps
+from rnn.engine.training import advance, first_state, plan, train
 from rnn.model import OPTIMIZERS, Params
-from rnn.runs import Config, RunError, finished, read_run
-from rnn.training import advance, first_state, plan, train
 
 TEXT = read_corpus().part(0, 2_000)
 VERY_LONG = 600  # seconds after which what is waited for has not come
@@ -339,7 +340,7 @@ def test_a_run_does_not_go_on_from_one_on_a_text_with_other_characters(tmp_path)
 
 COMPILED = """
 import numpy as np
-from rnn import kernel, training
+from rnn.engine import kernel, training
 for few_or_many in (np.uint8, np.uint16, np.int64):
     params, memory, h, *_ = training.first_state(9, training.Config(m=5))
     codes = np.arange(9, dtype=few_or_many).repeat(9)
@@ -350,8 +351,8 @@ print(len(kernel._advance.signatures))
 COMPILING = """
 import runpy, sys
 sys.argv = ["compile.py", "float32"]
-runpy.run_path("report/compile.py", run_name="__main__")
-from rnn import kernel
+runpy.run_path("tools/compile.py", run_name="__main__")
+from rnn.engine import kernel
 print(len(kernel._advance.stats.cache_misses))
 """
 
@@ -371,7 +372,7 @@ HEAVY = "print({'distributed', 'matplotlib', 'numba', 'pandas', 'scipy'} & set(s
 @pytest.mark.parametrize(
     "light",
     [
-        "import rnn.measure.choices",  # what is on disk is read without Dask
+        "import report.measure.choices",  # what is on disk is read without Dask
         "import execute",
         "import render; render.variables({'abstract': '{a}'}, {'a': [1.5, None]}, False, 'typst')",
     ],

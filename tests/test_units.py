@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from rnn import kernel, model
+from report.measure import memory, places, units
+from rnn import model
 from rnn.corpus import encode
-from rnn.measure import memory, places, units
+from rnn.engine import kernel
 
 RNG = np.random.default_rng(0)
 TEXT = "".join(f"{'a' * n} “{'b' * (n % 7 + 1)} {'Cc' * (n % 3)}” d\n" for n in range(1, 40))

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import traitlets
 
+from report.show import web, widget
 from rnn.corpus import read_corpus, split
-from rnn.runs import Config
-from rnn.show import web, widget
-from rnn.training import train
+from rnn.engine.runs import Config
+from rnn.engine.training import train
 from tests.conftest import ROOT
 from tests.test_browser import CHROMIUM, without_browser
 
@@ -110,9 +110,9 @@ def test_the_points_of_a_curve_are_its_own_and_few():
 
 NOTEBOOK = [
     """from rnn.corpus import read_corpus, split
-from rnn.runs import Config
-from rnn.show import widget
-from rnn.training import train
+from rnn.engine.runs import Config
+from report.show import widget
+from rnn.engine.training import train
 import ipywidgets
 corpus = read_corpus(quick=True)
 runs = [train(split(corpus).train, Config(m=m, epochs=1, snapshot_every=500), show=False) for m in (100, 20)]

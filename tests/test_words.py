@@ -2,10 +2,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from report.measure import samples, words
+from report.measure.strings import agreement, copied_lengths
+from report.measure.words import counted_words, english_words, first_with, proper_nouns, share_of_words
 from rnn.corpus import encode, read_corpus
-from rnn.measure import samples, words
-from rnn.measure.strings import agreement, copied_lengths
-from rnn.measure.words import counted_words, english_words, first_with, proper_nouns, share_of_words
 
 
 def longest_copies(sample, book):

@@ -1,4 +1,4 @@
-// The values of a figure's curves, under the pointer and by the arrow keys. rnn/show/outputs.py has left them in the SVG.
+// The values of a figure's curves, under the pointer and by the arrow keys. report/show/outputs.py has left them in the SVG.
 
 const KEY_STEPS = 100; // from one end of a panel to the other
 

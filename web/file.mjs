@@ -1,4 +1,4 @@
-// A network as a file: safetensors inside gzip, whose checksum finds damage, with the names and shapes of rnn/runs.py,
+// A network as a file: safetensors inside gzip, whose checksum finds damage, with the names and shapes of rnn/engine/runs.py,
 // which reads it. What describes the network stands in the header.
 
 const THETAS = ["W", "U", "V", "b", "c"];

@@ -8,7 +8,7 @@ import { beginner } from "./workers.mjs";
 
 const SETTINGS = ["network", "step", "temperature", "top_p", "length", "prime", "seed", "colour"];
 
-// what rnn/show/widget.py sends; where it has left a number in the place of bytes, the buffer of that number
+// what report/show/widget.py sends; where it has left a number in the place of bytes, the buffer of that number
 function packedOf(model) {
   return new Promise((resolve) => {
     model.on("msg:custom", (content, buffers) => {

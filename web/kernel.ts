@@ -3,7 +3,7 @@
 //
 // An array is an address. A row of m numbers takes `row` bytes and one of K numbers `rowK`, rounded up to whole vectors;
 // the places in between hold zeros (those of c -1e30: a character that there is not), which all of this leaves as they
-// are. U lies transposed, (K, m), as in rnn/kernel.py.
+// are. U lies transposed, (K, m), as in rnn/engine/kernel.py.
 
 export let theta: usize, codes: usize, losses: usize, h0: usize, other: usize, uniforms: usize, bits: usize;
 let W: usize, U: usize, V: usize, b: usize, c: usize; // the parameters, one after the other from `theta` on
@@ -116,7 +116,7 @@ function product(C: usize, rows: i32, A: usize, down: usize, along: usize, B: us
   }
 }
 
-// tanh a, as in rnn/kernel.py: Lambert's fraction at a/16, then four times tanh 2x = 2 tanh x / (1 + tanh^2 x)
+// tanh a, as in rnn/engine/kernel.py: Lambert's fraction at a/16, then four times tanh 2x = 2 tanh x / (1 + tanh^2 x)
 @inline function doubled(t: v128): v128 { return f32x4.div(add(t, t), add(all(1), mul(t, t))); }
 function tanh(a: v128): v128 {
   const x = mul(within(a, -20, 20), all(1 / 16)), z = mul(x, x);
@@ -127,7 +127,7 @@ function tanh(a: v128): v128 {
   return doubled(doubled(doubled(doubled(f32x4.div(mul(x, above), below)))));
 }
 
-// exp z for z from -64 to 0, as in rnn/kernel.py: (exp z/64)^64, the inner one its Taylor polynomial
+// exp z for z from -64 to 0, as in rnn/engine/kernel.py: (exp z/64)^64, the inner one its Taylor polynomial
 const RECIPROCALS: StaticArray<f32> = [1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1, 1];
 function exp(z: v128): v128 {
   const x = mul(within(z, -64, 0), all(1 / 64));

@@ -3,7 +3,7 @@
 // of the kernels, the fastest first, the first that runs here; undefined where none does
 export const chosenKernel = (kernels) => kernels.find((kernel) => WebAssembly.validate(kernel));
 
-const ABSURD = 1000; // as in rnn/training.py: times the loss of a network that knows nothing
+const ABSURD = 1000; // as in rnn/engine/training.py: times the loss of a network that knows nothing
 
 // bytes in base64, or what a notebook sent; a copy, so that numbers in it lie where they must
 export function bytes(from) {
@@ -67,7 +67,7 @@ export function network(kernel, { m, T, rate, clip, optimizer }, K, codes, end, 
       const losses = at(wasm.losses, n, Float64Array);
       return { losses: losses.slice(0, taken), diverged: taken < n ? losses[taken] : null };
     },
-    // the mean bits of the characters from number `begin` to `stop`, from the state that training left, as in rnn/measure/held_out.py
+    // the mean bits of the characters from number `begin` to `stop`, from the state that training left, as in report/measure/held_out.py
     bits(begin, stop) {
       readFrom(at(wasm.h0, m, Float32Array));
       const context = Math.max(0, begin - 1000);

@@ -1,4 +1,4 @@
-// A 5-gram beside the network: rnn/measure/ngrams.py once more, counted in a worker from the text that the page has.
+// A 5-gram beside the network: report/measure/ngrams.py once more, counted in a worker from the text that the page has.
 import { distribution, draw, generator } from "./sampler.mjs";
 import { textOf, unpacked } from "./text.mjs";
 

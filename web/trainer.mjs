@@ -3,7 +3,7 @@ import { chosenKernel } from "./network.mjs";
 import { span, tint } from "./sampler.mjs";
 import { LONGEST } from "./text.mjs";
 
-const RULES = { // as in rnn/runs.py: what a setting must be, and whether a number is that
+const RULES = { // as in rnn/engine/runs.py: what a setting must be, and whether a number is that
   m: ["The number of hidden units", "a whole number from 1 to 1,000", (n) => Number.isInteger(n) && n >= 1 && n <= 1000],
   T: ["The length of a sequence", "a whole number from 1 to 1,000", (n) => Number.isInteger(n) && n >= 1 && n <= 1000],
   rate: ["The learning rate", "a number above 0", (n) => n > 0 && n < Infinity],
@@ -47,7 +47,7 @@ function drawCurves(svg, curves, guess) {
   });
 }
 
-// Make a trainer of a section with the markup of web/trainer.html, for what rnn/show/widget.py has `packed`. It takes the
+// Make a trainer of a section with the markup of web/trainer.html, for what report/show/widget.py has `packed`. It takes the
 // first of the compiled `kernels` that runs here; `begin` makes a worker of a name.
 export function mountTrainer(section, packed, kernels, begin_) {
   const kernel = chosenKernel(kernels);
@@ -162,7 +162,7 @@ export function mountTrainer(section, packed, kernels, begin_) {
     order("begin", first);
   });
   own.addEventListener("input", () => ([opened, file.value] = [null, ""]));
-  fields.optimizer.addEventListener("change", () => { // each has its own usual rate, as in rnn/measure/choices.py
+  fields.optimizer.addEventListener("change", () => { // each has its own usual rate, as in report/measure/choices.py
     const usual = { adagrad: "0.1", adam: "0.001" };
     if (Object.values(usual).includes(fields.rate.value)) fields.rate.value = usual[fields.optimizer.value];
   });

@@ -1,0 +1,21 @@
+"""What a network, a setting or a text is worth.
+
+held_out     the bits of networks on text held out
+adaptive     those of networks that go on learning in it
+ngrams       those of n-grams
+compressors  those of compressors
+mixtures     those of several predictors together
+choices      the settings that are compared
+estimates    values with their intervals
+statistics   intervals, of means and of differences
+words        the words of a text, the book's and English ones
+strings      what two texts have in common
+samples      what drawn texts are like, by all of these
+memory       how far back a network remembers, and what for ever
+places       where in a text the bits go
+units        what single units know
+calibration  whether a network knows what it does not know
+laws         Zipf's, Heaps' and Taylor's, of texts
+speed        what a step of training takes, in versions that compute the same
+by_autograd  the mean loss, for Autograd to do the same
+"""

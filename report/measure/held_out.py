@@ -1,0 +1,100 @@
+"""Held-out text: how many bits a network with frozen weights needs for a character that it has not seen."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from report.measure import memory
+from rnn.engine import kernel
+from rnn.model import Params
+
+CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
+
+
+def network_losses(params, codes, part, h=None):
+    """Return -log p (n,), in nats, of each of the n characters codes[part], from frozen weights.
+
+    The state is carried through from character to character. It begins as `h` (m,), or zero, and the network reads the
+    `CONTEXT` characters before the part first.
+    """
+    h = np.zeros_like(params.b) if h is None else h
+    losses = kernel.evaluate(params, h, codes[max(0, part.start - CONTEXT) : part.stop])
+    return losses[part.start - part.stop :]
+
+
+def bits(run, codes, part, step=None):
+    """Return the bits (n,) that the network of a `Run` needs for each character of codes[part].
+
+    Its weights are frozen after `step` steps, the last for None, and it reads on from the state that training left.
+    """
+    state = run.state(step)
+    return network_losses(state.params, codes, part, state.h[-1]) / np.log(2)
+
+
+def bits_of_all(runs, codes, part, from_zero=False):
+    """Return `bits` of each of several runs after the last step, on all cores; from a state of zero if asked."""
+    states = [run.state() for run in runs]  # files are read in one thread
+
+    def of_one(state):
+        return network_losses(state.params, codes, part, None if from_zero else state.h[-1]) / np.log(2)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(of_one, states))
+
+
+def learning_curve(run, codes, part, steps=None):
+    """Return the mean bits per character of codes[part] at each of `steps`, all snapshots for None, weights frozen."""
+    states = [run.state(step) for step in (run.snapshots if steps is None else steps)]  # files are read in one thread
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        losses = pool.map(lambda state: network_losses(state.params, codes, part, state.h[-1]).mean(), states)
+        return np.array(list(losses)) / np.log(2)
+
+
+def averaged(run, share=1 / 3):
+    """Return the `Params` that are the means of a run's snapshots in the last `share` of its steps.
+
+    Weights that jump about a good place are nearer to it on average (Polyak and Juditsky, 1992).
+    """
+    late = [run.params(step) for step in run.snapshots if run.last_step - step <= share * len(run.losses)]
+    return Params(*(np.mean(thetas, axis=0) for thetas in zip(*late, strict=True)))
+
+
+def averaged_bits(run, codes, part):
+    """Return `bits` (n,) of the network whose weights are those `averaged` over the end of a `Run`."""
+    return network_losses(averaged(run), codes, part, run.state().h[-1]) / np.log(2)
+
+
+def saturation(run, codes, part):
+    """Return the share of the states' components beyond ±0.99 while the network reads the part's first characters."""
+    state = run.state()
+    h = memory.states(state.params, codes[part][:2_000], state.h[-1])
+    return float((np.abs(h[1:]) > 0.99).mean())
+
+
+def cost_of_zero(params, codes, part, carried, places=100, after=200, over=100):
+    """Return the bits per character (places,) that a state of zero still costs `after` characters later.
+
+    At each of the places, at equal distances in codes[part] but no nearer than `over`, so that they may be fewer, the
+    network begins anew with a state of zero, and reads `after` characters. What counts is the mean of the bits over the
+    next `over`, minus those of the network whose state was carried through the whole part, `carried` (n,), as `bits`
+    returns them. Empty for a part that is shorter than that.
+    """
+    read = after + over
+    if len(carried) < read:
+        return np.empty(0)
+    places = min(places, (len(carried) - read) // over + 1)
+    begin = np.linspace(0, len(carried) - read, places).astype(int)
+    x = codes[part.start - 1 + begin[:, None] + np.arange(read + 1)]
+    begun = kernel.evaluate(params, np.zeros((places, len(params.b)), params.W.dtype), x)[:, after:]
+    return (begun / np.log(2) - carried[begin[:, None] + np.arange(after, read)]).mean(axis=1)
+
+
+def lost_from_zero(params, codes, part, carried):
+    """Return the share of up to a hundred places from which a network is lost if it begins at a state of zero.
+
+    It is lost where `cost_of_zero` is more than 1 bit per character: it has not found back to the states in which it
+    knows how to read, 200 characters later. NaN for a part that is too short.
+    """
+    costs = cost_of_zero(params, codes, part, carried)
+    return float((costs > 1).mean()) if len(costs) else np.nan

@@ -1,0 +1,69 @@
+"""How notebooks show things: `%load_ext report.show` gives figures their style and a cell the magic `%%prose`.
+
+prose    sentences with measured numbers in them
+outputs  figures, tables, texts, code, and results for the abstract
+plots    the figures
+live     a loss curve that grows
+widget   the sampler and the trainer, in Jupyter and in the page
+web      what a browser gets: scripts, networks, texts, curves
+"""
+
+import dataclasses
+import importlib
+
+__all__ = [
+    "epochs",
+    "figure",
+    "inline",
+    "live_loss",
+    "results",
+    "scientific",
+    "settings",
+    "side_by_side",
+    "source",
+    "table",
+    "texts",
+]
+
+
+def __getattr__(name):
+    """Import what draws when it is first asked for: report/execute.py wants `prose` alone, and not Matplotlib."""
+    if name in __all__:
+        return getattr(
+            importlib.import_module("report.show.live" if name == "live_loss" else "report.show.outputs"), name
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(ipython):
+    """Register `%%prose` and set the style of figures (`%load_ext report.show`)."""
+    from report.show.plots import use_style
+    from report.show.prose import prose
+
+    ipython.register_magic_function(prose, "cell", "prose")
+    use_style()
+
+
+def settings(config, network):
+    """Return in words what a configuration changes in that of the network."""
+    words = []
+    for field in dataclasses.fields(config):
+        name, value = field.name, getattr(config, field.name)
+        if name not in ("epochs", "seed", "snapshot_every") and value != getattr(network, name):
+            words.append(_WORDS.get((name, value), f"{_NAMES.get(name, name)} {value}"))
+    return ", ".join(words) or "the assignment's"
+
+
+def describe(corpus):
+    """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
+    sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
+    return " ".join((sentence, *corpus.notes))
+
+
+def epochs(n):
+    """Return a number of epochs in words: "half an epoch", "1 epoch", "7 epochs"."""
+    return "half an epoch" if n == 0.5 else f"{n} epoch{'s' * (n > 1)}"
+
+
+_NAMES = {"learning_rate": "η", "sigma": "σ", "clip": "clipped at", "warmup": "warm-up"}
+_WORDS = {("optimizer", "adam"): "Adam", ("sigma", None): "σ scaled", ("decay", True): "η falls to 0"}

@@ -1,0 +1,499 @@
+"""The figures: each function draws one idea and returns the figure, for `show.figure`."""
+
+import itertools
+import textwrap
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+
+from report.show.characters import named
+from rnn.corpus import ROOT
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; the lightness differs too, for print
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
+INK = "#000001"  # of letters and axes; in Jupyter the colour of the text around the figure takes its place
+WIDTH = 6.3  # inches: the measure of the text, so that type in a figure has the size of the type around it
+
+
+def use_style():
+    """Set matplotlib to the report's typeface, sizes and colours, and to SVG that is the same in every build."""
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # SVG has text as text: the reader's own fonts draw it
+    for font in (ROOT / "build" / "fonts").glob("*.ttf"):
+        font_manager.fontManager.addfont(font)
+    has_typeface = "Libertinus Serif" in font_manager.fontManager.get_font_names()
+    plt.rcParams.update(
+        {
+            "font.family": ["Libertinus Serif", "DejaVu Serif"] if has_typeface else ["DejaVu Serif"],
+            "mathtext.fontset": "custom" if has_typeface else "dejavuserif",
+            **{f"mathtext.{style}": "Libertinus Serif" for style in ("rm", "sf", "tt")},
+            **{f"mathtext.{style}": "Libertinus Serif:italic" for style in ("it", "cal", "bfit")},
+            "mathtext.bf": "Libertinus Serif:bold",
+            **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "legend.fontsize": 9,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.6,
+            "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, GREY]),
+            "lines.linewidth": 1.2,
+            "legend.frameon": False,
+            "figure.figsize": (WIDTH, 2.6),
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def thinned(n, at_most=1500):
+    """Return at most `at_most` evenly spaced indices into n steps: what a figure can show, for a small file."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(int))
+
+
+def in_thousands(ax):
+    """Label the x axis in thousands of steps."""
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step / 1000:g}"))
+    ax.set_xlabel("training step (thousands)")
+
+
+def mark_epochs(ax, ends):
+    """Draw a dashed line where an epoch ends, at each of the steps `ends`."""
+    for end in ends:
+        ax.axvline(end, color=GREY, linewidth=0.4, linestyle="--")
+
+
+def error_against_step(steps, errors):
+    """Draw largest relative errors {method: one for each step} against the step of a numerical derivative."""
+    fig, ax = plt.subplots()
+    for (method, of_method), color, marker in zip(errors.items(), (ORANGE, BLUE), "os", strict=True):
+        ax.loglog(steps, np.maximum(of_method, 1e-17), color=color, marker=marker, markersize=4, label=method)
+    ax.set(xlabel="step δ of the numerical derivative", ylabel="largest relative error")
+    ax.legend()
+    return fig
+
+
+def overfit(losses, uniform):
+    """Draw the loss of every step, and as a dashed line that of a network that knows nothing, in nats per sequence."""
+    fig, ax = plt.subplots()
+    ax.loglog(np.arange(1, len(losses) + 1), losses, color=BLUE, linewidth=0.8)
+    ax.axhline(uniform, color=GREY, linewidth=0.8, linestyle="--")
+    ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
+    return fig
+
+
+def times(microseconds, others, floor):
+    """Draw the time of a step {label: microseconds} as bars, others' in grey, and a line for the `floor` of any."""
+    everything = microseconds | others
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.22 * len(everything)))
+    for label, time in everything.items():
+        ax.barh(label, time, color=GREY if label in others else BLUE, height=0.7)
+        ax.annotate(f" {time:,.0f}", (time, label), va="center", fontsize=9)
+    ax.axvline(floor, color=ORANGE, linewidth=1.2, linestyle="--", label="roofline")
+    lowest, highest = min(floor, *everything.values()), max(floor, *everything.values())
+    ax.set(xscale="log", xlabel="microseconds a step", xlim=(lowest / 1.5, 2 * highest))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
+    ax.legend(loc="lower right")
+    return fig
+
+
+def training(run, smoothed, validation, per_epoch):
+    """Draw a run's losses, twice, in nats per sequence.
+
+    They are those of every step as a band, the smoothed ones {alpha: curve}, and the validation loss at each snapshot.
+    """
+    fig, (whole, close) = plt.subplots(1, 2, width_ratios=(3, 2))
+    pieces = np.array_split(run.losses, min(600, len(run.losses)))
+    at = run.first_step + np.linspace(0, len(run.losses), len(pieces))
+    lowest, highest = [piece.min() for piece in pieces], [piece.max() for piece in pieces]
+    whole.fill_between(at, lowest, highest, color=GREY, alpha=0.35, linewidth=0, label="every step, range")
+    shown = thinned(len(run.losses))
+    for ax in (whole, close):
+        for alpha, color, width in zip(sorted(smoothed), (ORANGE, BLUE), (0.7, 1.4), strict=False):
+            curve, label = smoothed[alpha][shown], f"smoothed, α = {alpha}"
+            ax.plot(run.first_step + shown, curve, color=color, linewidth=width, label=label)
+        ax.plot(run.snapshots, validation, color=GREEN, marker="o", markersize=2.5, linewidth=0.8, label="validation")
+        mark_epochs(ax, np.arange(per_epoch, len(run.losses) + 1, per_epoch))
+        in_thousands(ax)
+    seen = np.concatenate([curve[min(per_epoch, len(curve) - 1) :] for curve in (smoothed[max(smoothed)],)])
+    after = validation[1:] if len(validation) > 1 else validation
+    close.set_ylim(min(seen.min(), after.min()) - 3, max(seen.max(), after.max()) + 3)
+    whole.set_ylabel("loss (nats per sequence)")
+    fig.legend(*whole.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return fig
+
+
+def curves(lines, ylabel):
+    """Draw {label: (steps, values)} against the training step."""
+    fig, ax = plt.subplots()
+    for (label, (steps, values)), color in zip(lines.items(), (ORANGE, BLUE, GREEN, GREY), strict=False):
+        shown = thinned(len(values))
+        ax.plot(np.asarray(steps)[shown], np.asarray(values)[shown], color=color, label=label)
+    in_thousands(ax)
+    ax.set_ylabel(ylabel)
+    ax.legend()
+    return fig
+
+
+def estimates(by_step, ylabel):
+    """Draw shares with their intervals {step: `Estimate`} against the training step."""
+    fig, ax = plt.subplots(figsize=(WIDTH, 2.4))
+    values, halves = ([getattr(of, name) for of in by_step.values()] for name in ("value", "half"))
+    ax.errorbar(list(by_step), values, halves, color=BLUE, marker="o", markersize=3, linewidth=0.8, elinewidth=0.6)
+    ax.set(ylabel=ylabel, ylim=(0, 1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    in_thousands(ax)
+    return fig
+
+
+def extension(losses, per_epoch, first):
+    """Draw the mean of each epoch of {label: losses of all steps}; the second begins as the first, the rest as that."""
+    labels, means = list(losses), [of.reshape(-1, per_epoch).mean(axis=1) for of in losses.values()]
+    trunk = means[1]
+    fig, ax = plt.subplots()
+    ax.plot(1 + np.arange(len(trunk)), trunk, color=GREY, marker="o", markersize=3, label=labels[1])
+    for label, of_epochs, color, marker in zip(labels[2:], means[2:], (ORANGE, BLUE, GREEN), "^sD", strict=False):
+        epochs = np.arange(len(trunk), len(of_epochs) + 1)
+        ax.plot(epochs, of_epochs[len(trunk) - 1 :], color=color, marker=marker, markersize=3, label=label)
+    mark_epochs(ax, [first + 0.5])
+    ax.set(xlabel="epoch", ylabel="mean loss (nats per sequence)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend()
+    return fig
+
+
+def distributions(by_temperature, vocabulary, n):
+    """Draw next-character distributions {temperature: p (K,)} as bars, of the n most probable characters."""
+    first = next(iter(by_temperature.values()))
+    top = np.argsort(-first, kind="stable")[:n]
+    labels = [{" ": "␣", "\n": "↵", "\t": "⇥"}.get(vocabulary[k], named(vocabulary[k])) for k in top]
+    labels = [label.replace("$", "\\$") for label in labels]  # else matplotlib reads a formula
+    fig, axes = plt.subplots(1, len(by_temperature), sharey=True, figsize=(WIDTH, 2.2))
+    for ax, (tau, p) in zip(axes, by_temperature.items(), strict=True):
+        ax.bar(np.arange(len(top)), p[top], color=BLUE, width=0.75)
+        ax.set_title(f"τ = {tau:g}")
+        ax.set_xticks(np.arange(len(top)), labels)
+        ax.tick_params(axis="x", length=0)
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].set_ylabel("probability")
+    return fig
+
+
+def scores(score, kinds):
+    """Draw bits {predictor: `Estimate`} as bars, the best at the top, coloured by kind {kind: predictors}."""
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.2 * len(score)))
+    colors = dict(zip(kinds, (BLUE, ORANGE, GREEN, GREY), strict=True))
+    of = {name: kind for kind, names in kinds.items() for name in names}
+    for name, estimate in sorted(score.items(), key=lambda item: -item[1].value):
+        value, seen = estimate.value, np.nan_to_num(estimate.half)
+        ax.barh(
+            name,
+            value,
+            xerr=seen,
+            color=colors[of[name]],
+            height=0.7,
+            error_kw={"lw": 0.8, "capsize": 2, "ecolor": INK},
+        )
+        at = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(f"{value:.2f}", (value + seen, name), fontsize=9, **at)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]
+    fig.legend(handles, colors, loc="outside upper center", ncols=len(colors))
+    ax.set_xlabel("bits per character")
+    ax.tick_params(axis="y", length=0)
+    return fig
+
+
+def seeds(smoothed, validation, per_epoch):
+    """Draw what seeds have in common, mean and range, in bits per character.
+
+    Left the smoothed training loss of every step, right the validation loss at the end of each epoch.
+    """
+    fig, (left, right) = plt.subplots(1, 2, sharey=True)
+    shown = thinned(len(smoothed[0]))
+    ends = per_epoch * np.arange(1, len(validation[0]) + 1)
+    for ax, x, lines, title, color, marker in (
+        (left, shown, [curve[shown] for curve in smoothed], "smoothed training loss", ORANGE, None),
+        (right, ends, validation, "validation, frozen weights", BLUE, "o"),
+    ):
+        lines = np.asarray(lines)
+        ax.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.25, linewidth=0)
+        ax.plot(x, lines.mean(axis=0), color=color, marker=marker, markersize=3)
+        ax.set_title(title)
+        in_thousands(ax)
+    late = [curve[len(curve) // 20 :] for curve in smoothed]
+    left.set_ylim(min(map(np.min, [*late, *validation])) - 0.05, max(map(np.max, [*late, *validation])) + 0.05)
+    left.set_ylabel("bits per character")
+    return fig
+
+
+def first_steps(by_label):
+    """Draw the columns of DataFrames {label: a row for each step}, a panel for each column."""
+    columns = list(next(iter(by_label.values())))
+    fig, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 2.3))
+    for ax, column in zip(axes, columns, strict=True):
+        for (label, frame), color, style in zip(by_label.items(), (ORANGE, BLUE), ("-", "--"), strict=False):
+            ax.semilogx(frame.index, frame[column], color=color, linestyle=style, label=label)
+        ax.set(xlabel="step", xlim=(0.85, len(frame) * 1.15))
+        ax.set_title("\n".join(textwrap.wrap(column, 16)), fontsize=9)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
+        ax.xaxis.set_major_locator(LogLocator(numticks=9))
+        if "of" in column.split()[:2] or "beyond" in column:
+            ax.set_ylim(-0.03, 1.03)
+            ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return fig
+
+
+def shifts(difference, corrected, usual, frame=0.3):
+    """Draw a row for each changed setting, in it its `Shift` each time that it was asked about.
+
+    They are {when asked: {(choice, setting): `Shift`}}; with a p-value below 0.05 after correction, in the same shape,
+    a point is filled. `usual` is what the setting is instead of, {choice: setting}. What lies beyond ±`frame` is an
+    arrow at the edge.
+    """
+    rows = list(next(iter(difference.values())))
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.32 * len(rows)))
+    ax.axvline(0, color=INK, linewidth=0.6)
+    colors = dict(zip(difference, (ORANGE, BLUE), strict=True))
+    for (label, of), up in zip(difference.items(), (-0.19, 0.19), strict=True):
+        for row, (setting, shift) in enumerate(of.items()):
+            value, low, high = np.clip((shift.value, shift.low, shift.high), -frame, frame)
+            color, y = colors[label], row + up
+            ax.plot([low, high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
+            outside = abs(shift.value) > frame
+            marker = "o" if not outside else ">" if shift.value > 0 else "<"
+            fill = color if corrected[label][setting] <= 0.05 else "white"
+            ax.plot(value, y, marker, color=color, markerfacecolor=fill, markersize=4.5, clip_on=False)
+            if outside:
+                at, side = (8, "left") if shift.value > 0 else (-8, "right")
+                ax.annotate(
+                    f"{shift.value:+.2f}",
+                    (value, y),
+                    (at, 0),
+                    textcoords="offset points",
+                    va="center",
+                    ha=side,
+                    fontsize=8,
+                )
+    ax.set_yticks(range(len(rows)), [f"{choice}: {setting} (not {usual[choice]})" for choice, setting in rows])
+    for row in range(1, len(rows)):
+        ax.axhline(row - 0.5, color=GREY, linewidth=0.3, alpha=0.5)
+    ax.set(xlim=(-frame, frame), ylim=(len(rows) - 0.5, -0.5), xlabel="difference in bits per character")
+    handles = [plt.Line2D([], [], color=color, marker="o", linewidth=1.4) for color in colors.values()]
+    fig.legend(handles, colors, loc="outside upper center", ncols=2)
+    ax.tick_params(axis="y", length=0)
+    return fig
+
+
+def learning_curves(by_setting):
+    """Draw {setting: (characters read (n,), [bits (n,) of each seed])}, mean and range, without the first weights."""
+    fig, ax = plt.subplots()
+    for (label, (read, lines)), color in zip(by_setting.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
+        x, lines = np.asarray(read[1:]) / 1e6, np.asarray(lines)[:, 1:]
+        ax.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.25, linewidth=0)
+        ax.plot(x, lines.mean(axis=0), color=color, marker="o", markersize=3, label=label)
+    ax.set(xlabel="characters read (millions)", ylabel="validation, bits per character")
+    ax.legend()
+    return fig
+
+
+def measures(panels, itself):
+    """Draw DataFrames of `Estimate` {x label: frame, its index the x values}: a row of panels for each measure.
+
+    `itself` has the measures of the text itself, which is a grey line with its interval.
+    """
+    names = list(itself.index)
+    fig, axes = plt.subplots(
+        len(names), len(panels), sharey="row", sharex="col", squeeze=False, figsize=(WIDTH, 1.5 * len(names))
+    )
+    for row, name in zip(axes, names, strict=True):
+        for ax, frame in zip(row, panels.values(), strict=True):
+            value, half = itself[name].value, np.nan_to_num(itself[name].half)
+            ax.axhspan(value - half, value + half, color=GREY, alpha=0.25, linewidth=0)
+            ax.axhline(value, color=GREY, linewidth=0.8)
+            values, halves = ([getattr(of, part) for of in frame[name]] for part in ("value", "half"))
+            ax.errorbar(list(frame.index), values, halves, color=BLUE, marker="o", markersize=3, capsize=2, linewidth=1)
+        if name != "longest copy":
+            row[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        row[0].set_ylabel(name)
+    for ax, label in zip(axes[-1], panels, strict=True):
+        ax.set_xlabel(label)
+        if "thousands" in label:
+            in_thousands(ax)
+    return fig
+
+
+def _estimates(ax, x, of, **style):
+    """Draw `Estimate`s at x with their intervals."""
+    values, halves = ([getattr(estimate, part) for estimate in of] for part in ("value", "half"))
+    ax.errorbar(list(x), values, np.nan_to_num(halves), markersize=3, linewidth=1, elinewidth=0.7, **style)
+
+
+def _label_panels(fig, ax, **settings):
+    """Put the legend of a panel above the whole figure."""
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", **settings)
+
+
+def memory(norms, T, bits, lost, floor=1e-15):
+    """Draw what is remembered after k characters, in three panels.
+
+    Left the norms of gradients {(network, when): (reach + 1, places)}, median and quartiles, with a dashed line at T.
+    Middle the bits {predictor: {k: bits}}, and right those lost {(network, before): {k: `Estimate`}}.
+    """
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
+    colors = dict(zip(bits, (BLUE, ORANGE, GREY), strict=False))
+    for (network, when), of_places in norms.items():
+        low, median, high = np.maximum(np.quantile(of_places, (0.25, 0.5, 0.75), axis=1), floor / 10)
+        left.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
+        left.semilogy(median, color=colors[network], linestyle=":" if when == "first weights" else "-")
+    left.axvline(T, color=GREY, linewidth=0.8, linestyle="--")
+    left.set(xlabel="characters back, k", title="norm of gradient", ylim=(floor, None))
+    for label, of in bits.items():
+        middle.plot(list(of), list(of.values()), color=colors[label], marker="o", markersize=3, label=label)
+    first = next(iter(lost))[1]
+    for (network, before), of in lost.items():
+        style = {"marker": "o", "linestyle": "-"} if before == first else {"marker": "x", "linestyle": ":"}
+        _estimates(right, of, of.values(), color=colors[network], **style)
+    right.axhline(0, color=INK, linewidth=0.6)
+    right.set_yscale("symlog", linthresh=0.01)
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for ax, title in ((middle, "bits per character"), (right, "bits lost")):
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:g}"))
+        ax.set(xlabel="characters read, k", title=title)
+    _label_panels(fig, middle, ncols=3)
+    for ax, labels in (
+        (left, ("trained", "first weights")),
+        (right, list(dict.fromkeys(before for _, before in lost))),
+    ):
+        ax.legend(
+            [plt.Line2D([], [], color=INK, linestyle=style) for style in "-:"], labels, loc="upper right", fontsize=8
+        )
+    return fig
+
+
+def where(bits, apart):
+    """Draw bits by group {name: DataFrame of `Estimate`, a column for each predictor}, and below it what is `apart`.
+
+    That is a DataFrame with the differences to the last predictor.
+    """
+    fig, axes = plt.subplots(
+        2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.6)
+    )
+    for (top, below), (name, frame) in zip(axes.T, bits.items(), strict=True):
+        words = isinstance(frame.index[0], str)
+        x = np.arange(len(frame)) if words else list(frame.index)
+        styles = dict(zip(frame, ((BLUE, "o"), (ORANGE, "s"), (GREY, "^")), strict=True))
+        for ax, of_panel in ((top, frame), (below, apart[name])):
+            for label, of in of_panel.items():
+                color, marker = styles[label]
+                line = "none" if words else "-"
+                _estimates(ax, x, of, color=color, marker=marker, linestyle=line, label=label)
+        below.axhline(0, color=INK, linewidth=0.6)
+        if words:
+            below.set_xticks(x, frame.index, rotation=50, ha="right", rotation_mode="anchor")
+        else:
+            below.set_xlabel(name)
+            if max(x) > 50:
+                below.set_xscale("log")
+            else:
+                below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes[0, 0].set_ylabel("bits")
+    axes[1, 0].set_ylabel(f"minus the\n{label_of_last(bits)}'s")
+    _label_panels(fig, axes[0, 0], ncols=3)
+    return fig
+
+
+def label_of_last(frames):
+    """Return the last column's name of the first of several DataFrames."""
+    return next(iter(frames.values())).columns[-1]
+
+
+def through_the_book(means):
+    """Draw the loss (epochs, pieces) in each piece of the text, an epoch over the other, in bits per character."""
+    fig, ax = plt.subplots(figsize=(WIDTH, 1.9))
+    middle = (np.arange(means.shape[1]) + 0.5) / means.shape[1]
+    for epoch, of_epoch in enumerate(means, 1):
+        alpha = 1 if epoch == 1 else 0.25 + 0.75 * epoch / len(means)
+        width = 1.6 if epoch == len(means) else 0.8
+        label = f"epoch {epoch}" if epoch in (1, len(means)) else None
+        ax.plot(middle, of_epoch, color=ORANGE if epoch == 1 else BLUE, alpha=alpha, linewidth=width, label=label)
+    ax.set(xlabel="place in the training text", ylabel="bits per character", xlim=(0, 1))
+    ax.set_ylim(means[1:].min() - 0.1 if len(means) > 1 else None, np.quantile(means[0, 1:], 0.99) + 0.1)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(loc="upper right", ncols=2)
+    return fig
+
+
+def coloured(text, values, width=84):
+    """Draw a text, `width` characters a line, coloured by each of {label: values (N,)}: -1 is blue and 1 orange."""
+    shown = [name if len(name) == 1 else "□" for name in map(named, text.replace("\n", "↵"))]
+    values = values or {"no label": np.zeros(len(text))}
+    lines = -(-len(shown) // width)
+    fig, axes = plt.subplots(len(values), 1, squeeze=False, figsize=(WIDTH, (0.2 * lines + 0.3) * len(values)))
+    for ax, (label, of_text) in zip(axes[:, 0], values.items(), strict=True):
+        for n, (character, value) in enumerate(zip(shown, of_text, strict=True)):
+            y, x = divmod(n, width)
+            color = ORANGE if value > 0 else BLUE
+            ax.add_patch(plt.Rectangle((x, y), 1, 1, color=color, alpha=0.55 * min(1, abs(value)), linewidth=0))
+            if character != " ":
+                escaped = character.replace("$", "\\$")
+                ax.text(x + 0.5, y + 0.74, escaped, ha="center", fontsize=7.5, family="DejaVu Sans Mono")
+        ax.set(xlim=(0, width), ylim=(lines, 0))
+        ax.set_title(label, loc="left", fontsize=9)
+        ax.axis("off")
+    return fig
+
+
+def calibration(tables, entropies, level):
+    """Draw what was said against what happened {network: DataFrame}, and entropies {network: (characters, texts)}.
+
+    `level` {network: bits} is the held-out loss, a dashed line.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.5))
+    left.plot([1e-5, 1], [1e-5, 1], color=GREY, linewidth=0.8)
+    left.set(xscale="log", yscale="log", xlabel="probability said", ylabel="how often it happened", ylim=(3e-6, 1.5))
+    for (label, table), color, marker in zip(tables.items(), (BLUE, ORANGE), "os", strict=False):
+        _estimates(left, table["said"], table["happened"], color=color, marker=marker, linestyle="none", label=label)
+        of_texts, edges = entropies[label], np.unique(np.geomspace(1, len(entropies[label]) + 1, 12).astype(int))
+        pieces = [of_texts[a - 1 : b - 1].mean(axis=0) for a, b in itertools.pairwise(edges)]
+        mean, half = np.mean(pieces, axis=1), 1.96 * np.std(pieces, axis=1) / np.sqrt(of_texts.shape[1])
+        at = np.sqrt(edges[:-1] * edges[1:])
+        right.errorbar(at, mean, half, color=color, marker=marker, markersize=3, linewidth=1, label=label)
+        right.axhline(level[label], color=color, linewidth=0.8, linestyle="--")
+    right.set(xscale="log", xlabel="characters written", ylabel="entropy (bits)")
+    _label_panels(fig, left, ncols=2)
+    return fig
+
+
+def laws(zipf, heaps, taylor):
+    """Draw the curves of texts {label: values}: counts by rank; kinds by length; (means, deviations) of the counts."""
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
+    colors = dict(zip(zipf, (BLUE, ORANGE, GREY, INK, GREEN), strict=False))
+    for label, color in colors.items():
+        for ax, curve in ((left, zipf[label]), (middle, heaps[label])):
+            at = np.unique(np.geomspace(1, len(curve), 60).astype(int))
+            ax.plot(at, curve[at - 1], color=color, label=label)
+        mean, deviation = taylor[label]
+        edges = np.geomspace(mean.min(), mean.max() * 1.01, 14)
+        bin_of, present = np.digitize(mean, edges), deviation > 0
+        bins = [present & (bin_of == n) for n in range(1, len(edges))]
+        x, y = ([np.exp(np.log(of[b]).mean()) for b in bins if b.any()] for of in (mean, deviation))
+        right.plot(x, y, color=color, marker="o", markersize=2, linewidth=0.8)
+    for ax in (left, middle, right):
+        ax.set(xscale="log", yscale="log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    left.set(xlabel="rank of a word", ylabel="how often it occurs")
+    middle.set(xlabel="words read", ylabel="different words")
+    right.set(xlabel="mean count", ylabel="standard deviation")
+    _label_panels(fig, left, ncols=5, columnspacing=1)
+    return fig

@@ -1,0 +1,244 @@
+"""Training: a run is started, gone on with, watched. The steps are those of `kernel.advance` or `model.train_step`."""
+
+import contextlib
+import functools
+import os
+import signal
+import sys
+import threading
+import time
+import zlib
+
+import numpy as np
+from tqdm import tqdm
+
+from rnn import model
+from rnn.corpus import Sentence
+from rnn.engine import kernel
+from rnn.engine.kernel import Plan
+from rnn.engine.runs import (
+    RUNS,
+    Config,
+    RunError,
+    State,
+    finished,
+    load_state,
+    opened_run_directory,
+    read_losses,
+    save_state,
+)
+
+CHECKPOINT_SECONDS = 10  # what a killed run loses at most
+CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
+ABSURD = 1_000  # times the loss of a network that knows nothing: what diverges need not become infinite
+
+
+class Interrupted(Sentence, KeyboardInterrupt):
+    """Training that was stopped by the user; the message says how it goes on."""
+
+
+def plan(config, N, step, n):
+    """Return the `Plan` of n steps on N characters, from step number `step` on; it follows from these numbers alone."""
+    steps, per_epoch = np.arange(step, step + n), config.steps_per_epoch(N)
+    strand = (N - 1) // config.B
+    places = steps % per_epoch * config.T  # in the strand
+    starts = places[:, None] + strand * np.arange(config.B)
+    lengths, fresh = np.minimum(config.T, strand - places), (places == 0) | (config.order != "carried")
+    if config.order == "random":
+        random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
+        lengths[:] = min(config.T, N - 1)
+        starts = (np.random.Generator(random).random((n, config.B)) * (N - lengths[:, None])).astype(np.intp)
+    if config.order == "shuffled":
+        whole = strand // config.T  # sequences of a strand; the shorter ones stay an epoch's last
+        for epoch in range(step // per_epoch, -(-(step + n) // per_epoch)):
+            first = epoch * per_epoch - step
+            here = slice(max(0, first), max(0, first + whole))
+            of_epoch = _shuffled(config.seed, epoch, whole * config.B).reshape(whole, config.B)
+            strands, numbers = np.divmod(of_epoch[steps[here] % per_epoch], max(1, whole))
+            starts[here] = numbers * config.T + strands * strand
+    risen = np.minimum(1, (steps + 1) / max(1, config.warmup))
+    left = 1 - steps / config.steps(N) if config.decay else 1
+    return Plan(starts, lengths, fresh, (config.learning_rate * risen * left).astype(config.dtype))
+
+
+@functools.lru_cache(maxsize=2)
+def _shuffled(seed, epoch, n):
+    """Return the order (n,) in which an epoch has its sequences."""
+    return np.random.default_rng([seed, 2, epoch]).permutation(n)
+
+
+def first_state(K, config):
+    """Return the `State` before the first step of a run with K characters."""
+    params = model.init_params(K, config.m, np.random.default_rng(config.seed), config.sigma, config.dtype)
+    return State(params, model.init_memory(params), np.zeros((config.B, config.m), config.dtype))
+
+
+def advance(params, memory, h, codes, step, losses, config):
+    """Take len(losses) steps, from step number `step` on, and write the loss of each in nats per sequence.
+
+    `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` are changed in place. Ends at
+    the first loss that is not finite.
+    """
+    of_steps = plan(config, len(codes), step, len(losses))
+    if config.engine == "kernel":
+        kernel.advance(params, memory, h, codes, losses, of_steps, config.clip, config.optimizer)
+        return
+    for n, (loss, _) in enumerate(model_steps(params, memory, h, codes, of_steps, config)):
+        losses[n] = loss
+        if not np.isfinite(loss):
+            return
+
+
+def model_steps(params, memory, h, codes, of_steps, config):
+    """Yield the loss and the gradient of each step of a plan, taken with the functions of `model`."""
+    for starts, length, fresh, rate in zip(*of_steps, strict=True):
+        if fresh:
+            h[:] = 0
+        x, y = (np.stack([codes[at : at + length] for at in starts + shift]) for shift in (0, 1))
+        with kernel.one_thread():
+            taken = model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
+        yield taken
+
+
+def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
+    """Return the `Run` of `config` on `corpus`, trained now as far as it is not on disk yet.
+
+    With `start`, a finished `Run` on the same text, training goes on from its last weights and memories instead of from
+    new ones. A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an
+    interrupt leaves a checkpoint of the last step taken. `watch(step, losses)` is called a few times a second with the
+    number of steps taken and the losses of the latest, the first time with those that were on disk; a bar shows the
+    progress unless `show` is false. Raises RunError if the text is too short, if a loss is not finite or absurdly
+    large, if files of the run are damaged, if `start` does not fit, or if another process trains the run.
+    """
+    check(corpus, config, start)
+    if run := finished(corpus, config, start, runs):
+        return run
+    with opened_run_directory(corpus, config, start, runs) as directory:
+        _take_steps(Recorder(directory, corpus, config, start), corpus, config, watch, show)
+    return finished(corpus, config, start, runs)
+
+
+def check(corpus, config, start=None):
+    """Raise RunError if a text is too short for a run, or if the run cannot go on from `start`."""
+    if config.steps(len(corpus.codes)) < 1:
+        needed = f"{config.B * config.T + 1:,} are needed for T = {config.T} and B = {config.B}"
+        raise RunError(f"{len(corpus.codes)} characters are too few: {needed}.")
+    if start and start.vocabulary != corpus.vocabulary:
+        raise RunError("A run cannot go on from one on a text with other characters: their codes mean other letters.")
+    if start and (start.config.m, start.config.dtype) != (config.m, config.dtype):
+        before = f"one with m = {start.config.m} in {start.config.dtype}"
+        raise RunError(f"A run with m = {config.m} in {config.dtype} cannot go on from {before}.")
+    if start and not start.is_finished:
+        raise RunError(f"The run in {start.directory} is not finished: train it to its end, then go on from it.")
+
+
+class Recorder:
+    """Where a run stands, and what is written of it while it trains."""
+
+    def __init__(self, directory, corpus, config, start=None):
+        """Read where the run in `directory` stands, or begin it."""
+        self.directory, self.first_step = directory, start.last_step if start else 0
+        N = len(corpus.codes)
+        self.every = [config.snapshot_every, *[config.steps_per_epoch(N)] * config.is_shared, config.steps(N)]
+        self.half = config.replace(epochs=0.5).steps(N) if config.is_shared else 0
+        if (directory / "checkpoint").exists():
+            self.state = load_state(directory / "checkpoint")
+        else:
+            self.state = first_state(corpus.K, config)
+            if start:
+                before = start.state()
+                self.state = self.state._replace(params=before.params, memory=before.memory)
+        self.losses = read_losses(directory, self.state)
+        self.file = (directory / "losses.f64").open("ab")
+        self.file.truncate(8 * self.state.step)  # what stands behind the checkpoint is computed again
+        self.saved_at = time.monotonic()
+        if not self.state.snapshots:
+            self._snapshot()
+
+    @property
+    def steps(self):
+        """The number of steps taken, those of the run before included."""
+        return self.first_step + self.state.step
+
+    def until_snapshot(self):
+        """Return the number of steps to the next snapshot: as `snapshot_every` says, or where fewer epochs end."""
+        step = self.state.step
+        return min(n - step % n for n in [*self.every, *[self.half] * (step < self.half)])
+
+    def record(self, losses):
+        """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""
+        due = len(losses) == self.until_snapshot()
+        self.file.write(losses.tobytes())
+        step, checksum = self.state.step + len(losses), zlib.crc32(losses, self.state.checksum)
+        self.state = self.state._replace(step=step, checksum=checksum)
+        if due:
+            self._snapshot()
+        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+            self.checkpoint()
+
+    def _snapshot(self):
+        self.state = self.state._replace(snapshots=(*self.state.snapshots, self.steps))
+        save_state(self.directory / "snapshots" / str(self.steps), self.state)
+
+    def checkpoint(self):
+        """Write all that the run needs to go on from here."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        save_state(self.directory / "checkpoint", self.state)
+        self.saved_at = time.monotonic()
+
+
+def _take_steps(recorder, corpus, config, watch, show):
+    steps, chunk, average = config.steps(len(corpus.codes)), 100, None
+    if watch and len(recorder.losses):
+        watch(recorder.steps, recorder.losses.copy())
+    with recorder.file, _progress(recorder.state.step, steps, show) as bar, interrupts_remembered() as interrupted:
+        while (step := recorder.state.step) < steps and not interrupted.is_set():
+            began = time.monotonic()
+            losses = np.full(min(chunk, recorder.until_snapshot()), np.nan)
+            advance(*recorder.state[:3], corpus.codes, step, losses, config)
+            sane = losses < ABSURD * config.T * np.log(corpus.K)
+            if not sane.all():
+                at = recorder.steps + sane.argmin()
+                recorder.state = load_state(recorder.directory / "snapshots" / str(recorder.state.snapshots[-1]))
+                recorder.checkpoint()
+                raise RunError(
+                    f"The loss of step {at:,} is {losses[sane.argmin()]:g}, at learning rate {config.learning_rate:g}: "
+                    f"try a smaller one. The run as it was after {recorder.steps:,} steps is in {recorder.directory}."
+                )
+            chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
+            recorder.record(losses)
+            average = losses.mean() if average is None else 0.9 * average + 0.1 * losses.mean()
+            bar.set_description(f"epoch {int(step * config.epochs / steps) + 1} of {config.epochs}", refresh=False)
+            bar.set_postfix_str(f"loss {average:.1f}", refresh=False)
+            bar.update(len(losses))
+            if watch:
+                watch(recorder.steps, losses.copy())
+        recorder.checkpoint()
+        if step < steps:
+            raise Interrupted(
+                f"Stopped after {recorder.steps:,} of {recorder.first_step + steps:,} steps. The same call goes on "
+                "from there: run the cell again. To look at the run as far as it came:\n"
+                f"from rnn.engine.runs import read_run; run = read_run({str(recorder.directory)!r})"
+            )
+
+
+def _progress(step, steps, show):
+    in_notebook = "ipykernel" in sys.modules  # whose standard error is pink
+    starting = "starting; the first time, the kernel is compiled"
+    settings = {"unit": " steps", "ncols": 100, "mininterval": 0.5, "desc": starting, "disable": not show}
+    return tqdm(total=steps, initial=step, file=sys.stdout if in_notebook else sys.stderr, leave=False, **settings)
+
+
+@contextlib.contextmanager
+def interrupts_remembered():
+    """Let an interrupt wait: yield an event that it sets, instead of an exception between any two lines."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # signals go to the main thread
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
