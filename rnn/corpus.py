@@ -22,14 +22,14 @@ SHORTEST_TO_HOLD_OUT = 1_000  # a twentieth of less is too little to judge by
 REHEARSAL = 20_000  # characters of the text that a rehearsal takes
 
 
-class Sentence(Exception):  # noqa: N818  (what is raised are its children)
+class UserError(Exception):
     """An error whose message says all there is to say: a notebook shows it alone, without a traceback."""
 
     def _render_traceback_(self):  # what IPython asks for
         return [str(self)]
 
 
-class CorpusError(Sentence, ValueError):
+class CorpusError(UserError, ValueError):
     """A text that cannot be used; the message is one sentence for the person who chose it."""
 
 

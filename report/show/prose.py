@@ -10,14 +10,14 @@ is. The values are kept with the output, so that changed words need no new run.
 import re
 from numbers import Number
 
-from rnn.corpus import Sentence
+from rnn.corpus import UserError
 
 RESULTS = "application/vnd.rnn.results+json"  # {name: a value that the abstract may show}
 KEPT = "application/vnd.rnn.prose+json"  # {what stands in braces: its value as text}
 _BRACES = re.compile(r"\{\{(.+?)\}\}(?!\})", re.DOTALL)
 
 
-class ProseError(Sentence, ValueError):
+class ProseError(UserError, ValueError):
     """An expression in prose that fails; the message says which, in which line, and why."""
 
 

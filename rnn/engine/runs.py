@@ -26,7 +26,7 @@ import numpy as np
 import safetensors.numpy
 from filelock import FileLock, Timeout
 
-from rnn.corpus import ROOT, Sentence
+from rnn.corpus import ROOT, UserError
 from rnn.model import OPTIMIZERS, Memory, Params
 
 RUNS = ROOT / "runs"
@@ -34,11 +34,11 @@ SHARED_EPOCHS = 32  # runs of no more epochs keep snapshots where those of fewer
 FORMAT = 6  # of these files; a run of another format is another run
 
 
-class ConfigError(Sentence, ValueError):
+class ConfigError(UserError, ValueError):
     """A setting that means nothing; the message says which, and what would."""
 
 
-class RunError(Sentence, RuntimeError):
+class RunError(UserError, RuntimeError):
     """A run that cannot start, go on or be read; the message says in a sentence why, and what to do."""
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from rnn import model
-from rnn.corpus import Sentence
+from rnn.corpus import UserError
 from rnn.engine import kernel
 from rnn.engine.kernel import Plan
 from rnn.engine.runs import (
@@ -33,7 +33,7 @@ CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an inter
 ABSURD = 1_000  # times the loss of a network that knows nothing: what diverges need not become infinite
 
 
-class Interrupted(Sentence, KeyboardInterrupt):
+class Interrupted(UserError, KeyboardInterrupt):
     """Training that was stopped by the user; the message says how it goes on."""
 
 
