@@ -33,7 +33,7 @@ CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an inter
 ABSURD = 1_000  # times the loss of a network that knows nothing: what diverges need not become infinite
 
 
-class Interrupted(UserError, KeyboardInterrupt):
+class Interrupted(UserError, KeyboardInterrupt):  # noqa: N818  (it is no error)
     """Training that was stopped by the user; the message says how it goes on."""
 
 
