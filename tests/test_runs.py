@@ -28,7 +28,8 @@ NAN, INF = float("nan"), float("inf")
 
 NO_COUNT = (0, -1, 2.5, 2.0, "3", None, True, np.float64(3), NAN, [3], 1j)
 SENSELESS = {
-    **dict.fromkeys(("m", "T", "B", "snapshot_every"), NO_COUNT),
+    **dict.fromkeys(("m", "T", "B"), NO_COUNT),
+    "snapshot_every": tuple(value for value in NO_COUNT if value is not None),
     "epochs": (*NO_COUNT, 0.25, 1.5, np.float64(0.75)),
     **dict.fromkeys(("seed", "warmup"), (-1, 0.0, None, "0", False, np.True_, NAN)),
     "learning_rate": (0, -0.1, NAN, INF, "0.1", None, True, 0.1j, [0.1], 10**400),
@@ -166,6 +167,29 @@ def test_looking_more_often_makes_no_other_run(tmp_path, monkeypatch):
     assert np.array_equal(grown.params().W, alone.params().W)
 
 
+@pytest.mark.parametrize(
+    ("N", "settings", "interval"),
+    [
+        (1_071_287, {}, 10_000),  # the training part of Moby-Dick
+        (1_071_287, {"epochs": 1}, 10_000),  # the beginning of the same run
+        (1_071_287, {"B": 16}, 1_000),
+        (4_500, {}, 100),
+        (4_500, {"snapshot_every": 3}, 3),
+        (100, {}, 2),
+        (100, {"epochs": 5_000}, 1_000),
+        (26, {}, 1),
+    ],
+)
+def test_snapshots_follow_the_length_of_the_text(N, settings, interval):
+    assert Config(**settings).snapshot_interval(N) == interval
+
+
+def test_a_short_text_shows_ten_snapshots_and_every_run_its_first_steps(tmp_path):
+    run = train(read_corpus().part(0, 4_500), Config(m=5), runs=tmp_path, show=False)
+    assert len([step for step in run.snapshots if step % 100 == 0]) == 13
+    assert set(run.snapshots) > {0, 10, 100, 1_000}
+
+
 def test_a_run_that_stopped_before_its_first_step_begins_again(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "ABSURD", 0)
     with pytest.raises(RunError, match="try a smaller one"):
@@ -189,7 +213,7 @@ def test_the_folder_of_another_run_is_refused_under_this_ones_name(tmp_path):
 
 def test_a_step_without_a_snapshot_is_answered_with_those_there_are(tmp_path):
     run = train(TEXT, SMALL, runs=tmp_path, show=False)
-    with pytest.raises(RunError, match=r"has no snapshot of step 7: it has \[0, 20, 30, 40, 59,"):
+    with pytest.raises(RunError, match=r"has no snapshot of step 7: it has \[0, 10, 20, 30, 40, 59,"):
         run.params(7)
 
 

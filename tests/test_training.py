@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import itertools
+import linecache
 import multiprocessing
 import os
 import pickle
@@ -187,7 +188,7 @@ def test_a_run_has_the_loss_of_every_step_and_its_snapshots(tmp_path):
     assert len(run.losses) == 3 * 199
     assert run.losses[0] == pytest.approx(10 * np.log(83), abs=0.1)
     assert run.losses[-100:].mean() < run.losses[:100].mean()
-    assert run.snapshots == [0, 100, 199, 200, 300, 398, 400, 500, 597]
+    assert run.snapshots == [0, 10, 100, 199, 200, 300, 398, 400, 500, 597]
     assert np.array_equal(run.params(0).W, start(TEXT.K, SMALL)[0].W)
 
 
@@ -575,19 +576,46 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch)
         assert all(np.array_equal(a, b) for a, b in zip(resumed.params(step), whole.params(step), strict=True))
 
 
-def planted(theta, squares, means, g, learning_rate, n):
-    squares += 0.1 * (g * g - squares)
+RMSPROP = """
+def rmsprop(theta, squares, means, g, learning_rate, n):
+    squares += {share} * (g * g - squares)
     theta -= learning_rate * g / np.sqrt(squares + 1e-8)
+"""
 
 
-def test_an_optimizer_that_only_the_model_has_is_tried_with_numpy_and_refused_by_the_kernel(tmp_path, monkeypatch):
-    monkeypatch.setitem(OPTIMIZERS, "planted", planted)
-    monkeypatch.setitem(runs.WORDS, "optimizer", tuple(OPTIMIZERS))
-    config = SMALL.replace(optimizer="planted", learning_rate=0.001, engine="numpy", epochs=1)
-    run = train(TEXT, config, runs=tmp_path)
+def cell(source):
+    """Run source code as a notebook does, whose cells `inspect` can read."""
+    names = {"np": np, "__name__": "__main__"}
+    name = f"<cell {hashlib.sha256(source.encode()).hexdigest()}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), names)
+    return names
+
+
+def test_a_rule_from_a_cell_trains_with_numpy_and_other_code_is_another_run(tmp_path, monkeypatch):
+    config, trained = SMALL.replace(learning_rate=0.001, engine="numpy", epochs=1), []
+    for share in (0.1, 0.1, 0.2):
+        monkeypatch.setitem(OPTIMIZERS, "rmsprop", cell(RMSPROP.format(share=share))["rmsprop"])
+        trained.append(train(TEXT, config.replace(optimizer="rmsprop"), runs=tmp_path))
+    run, again, other = trained
     assert run.losses[-50:].mean() < run.losses[:50].mean()
-    with pytest.raises(ValueError, match=r"kernel\.update has no branch for this optimiser"):
-        train(TEXT, config.replace(engine="kernel"), runs=tmp_path)
+    assert run.directory == again.directory != other.directory
+    assert not np.array_equal(run.losses, other.losses)
+    assert read_run(run.directory).config == config.replace(optimizer="rmsprop")
+    with pytest.raises(RunError, match="does not know your optimiser 'rmsprop': set engine='numpy'"):
+        train(TEXT, SMALL.replace(optimizer="rmsprop"), runs=tmp_path)
+    monkeypatch.delitem(OPTIMIZERS, "rmsprop")
+    with pytest.raises(RunError, match="a setting that is unknown here. optimizer must be 'adagrad' or"):
+        read_run(run.directory)
+
+
+def test_a_rule_of_ones_own_under_a_known_name_is_not_taken_for_rnns(tmp_path, monkeypatch):
+    theirs = train(TEXT, SMALL.replace(engine="numpy", epochs=1), runs=tmp_path)
+    monkeypatch.setitem(OPTIMIZERS, "adagrad", cell(RMSPROP.format(share=0.1))["rmsprop"])
+    ours = train(TEXT, SMALL.replace(engine="numpy", epochs=1), runs=tmp_path)
+    assert ours.directory != theirs.directory
+    with pytest.raises(RunError, match="set engine='numpy'"):
+        train(TEXT, SMALL, runs=tmp_path)
 
 
 def test_every_step_can_be_seen_from_inside(tmp_path):

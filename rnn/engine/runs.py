@@ -2,8 +2,8 @@
 
 runs/<text>/<run>/run.json          what the run was made from: the settings, the text's hash, the vocabulary
                   losses.f64        the loss of every step, as plain 8-byte floats
-                  snapshots/<n>     all that the run needs to go on from step n: halfway through the first epoch, at
-                                    every epoch's end, and more often
+                  snapshots/<n>     all that the run needs to go on from step n: steps 10, 100 and 1,000, the middle of
+                                    the first epoch, the end of every epoch, and every `Config.snapshot_interval` steps
                   checkpoint        the same of the last step taken
 
 Snapshots are safetensors inside gzip, whose checksum finds damage; each names its run and its step.
@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import gzip
 import hashlib
+import inspect
 import json
 import math
 import operator
@@ -27,11 +28,15 @@ import safetensors.numpy
 from filelock import FileLock, Timeout
 
 from rnn.corpus import ROOT, UserError
-from rnn.model import OPTIMIZERS, Memory, Params
+from rnn.model import OPTIMIZERS, Memory, Params, init_params
 
 RUNS = ROOT / "runs"
 SHARED_EPOCHS = 32  # runs of no more epochs keep snapshots where those of fewer end, which are read from them
-FORMAT = 6  # of these files; a run of another format is another run
+EARLY = (10, 100, 1_000)  # steps with a snapshot in every run: much happens in the first ones
+FORMAT = 7  # of these files; a run of another format is another run
+
+
+ROUND_NUMBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
 class ConfigError(UserError, ValueError):
@@ -47,7 +52,8 @@ class LockedError(RunError):
 
 
 RULES = {  # a setting of numbers or of switches: what it must be, and whether a value of its type is that
-    **dict.fromkeys(("m", "T", "B", "snapshot_every"), ("a whole number from 1 on", lambda n: n > 0)),
+    **dict.fromkeys(("m", "T", "B"), ("a whole number from 1 on", lambda n: n > 0)),
+    "snapshot_every": ("a whole number from 1 on, or None", lambda n: n is None or n > 0),
     "epochs": ("a whole number from 1 on, or 0.5", lambda n: n > 0),
     **dict.fromkeys(("seed", "warmup"), ("a whole number from 0 on", lambda n: n >= 0)),
     "learning_rate": ("a finite number above 0", lambda rate: 0 < rate < math.inf),
@@ -68,6 +74,7 @@ def _as(kind, value):
     if isinstance(value, bool | np.bool_) != (kind is bool):
         raise TypeError
     exactly = {int: operator.index, bool: bool, str: str, int | float: lambda x: 0.5 if x == 0.5 else operator.index(x)}
+    exactly[int | None] = operator.index
     return value if value is None else exactly.get(kind, lambda x: float(+x))(value)
 
 
@@ -94,7 +101,8 @@ class Config:
     warmup: int = 0  # steps in which the learning rate rises in a line, from nearly 0
     decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
     engine: str = "kernel"  # what takes the steps: the compiled "kernel", or "numpy", the functions of `model`
-    snapshot_every: int = field(default=10_000, compare=False)  # steps; looking more often makes no other run
+    # steps from one snapshot to the next, None: see `snapshot_interval`; looking more often makes no other run
+    snapshot_every: int | None = field(default=None, compare=False)
 
     def __post_init__(self):
         for name, kind in ((setting.name, setting.type) for setting in dataclasses.fields(self)):
@@ -126,6 +134,18 @@ class Config:
     def steps(self, N):
         """The number of steps in the whole run over N characters."""
         return math.ceil(self.epochs * self.steps_per_epoch(N))
+
+    def snapshot_interval(self, N):
+        """The number of steps from one snapshot to the next in a run over N characters.
+
+        It is `snapshot_every`. For None it is the largest of 1, 2, 5, 10, 20, ..., 10,000 that gives ten snapshots: in
+        seven epochs, so that a run has the same snapshots however far it is trained, or in the whole run if it is not
+        the beginning of a longer one (see `is_shared`).
+        """
+        if self.snapshot_every is not None:
+            return self.snapshot_every
+        steps = self.replace(epochs=7).steps(N) if self.is_shared else self.steps(N)
+        return max((n for n in ROUND_NUMBERS if 10 * n <= steps), default=1)
 
 
 BASELINE = Config()  # the network of the whole report: the assignment's settings, seed 0
@@ -182,6 +202,8 @@ def made_from(corpus, config, start=None):
     del settings["snapshot_every"]
     if config.is_shared:
         del settings["epochs"]  # how far it is trained, not what it is
+    if not is_own_rule(config.optimizer):
+        settings["optimizer"] = [config.optimizer, _source_hash(config.optimizer)]
     described = {
         "format": FORMAT,
         "text": corpus.sha256,
@@ -193,6 +215,19 @@ def made_from(corpus, config, start=None):
         "config": settings,
     }
     return json.dumps(described, ensure_ascii=False, indent=1).encode()
+
+
+def is_own_rule(optimizer):
+    """Return whether the optimiser of this name is one of rnn's own, and no function of a notebook."""
+    return getattr(OPTIMIZERS[optimizer], "__module__", None) == init_params.__module__
+
+
+def _source_hash(optimizer):
+    """Return the SHA-256 of the source of an optimiser's function: with other code it makes another run."""
+    try:
+        return hashlib.sha256(inspect.getsource(OPTIMIZERS[optimizer]).encode()).hexdigest()
+    except (OSError, TypeError):
+        raise ConfigError(f"The optimiser {optimizer!r} must be a function from a notebook cell or a file.") from None
 
 
 def run_directory(corpus, config, start=None, runs=RUNS):
@@ -245,13 +280,24 @@ def read_run(directory):
     directory = Path(directory)
     state = load_state(directory / "checkpoint")  # which has the hash of run.json
     described = json.loads((directory / "run.json").read_bytes())
-    config, N = Config(**described["config"]), described["characters"]
+    config, N = _config_of(described, directory), described["characters"]
     if "epochs" not in described["config"]:
         half, epochs = config.replace(epochs=0.5), -(-state.step // config.steps_per_epoch(N))
         config = half if state.step <= half.steps(N) else config.replace(epochs=epochs)
     losses, is_finished = read_losses(directory, state), state.step == config.steps(N)
     first_step, vocabulary = described["first_step"], described["vocabulary"]
     return Run(directory, config, vocabulary, first_step, losses, list(state.snapshots), is_finished)
+
+
+def _config_of(described, directory):
+    """Return the `Config` in a run.json; raise RunError if it has settings that are unknown here."""
+    settings = dict(described["config"])
+    if isinstance(settings["optimizer"], list):
+        settings["optimizer"], _ = settings["optimizer"]  # a name, and the hash of its source
+    try:
+        return Config(**settings)
+    except (ConfigError, TypeError) as error:
+        raise RunError(f"{directory} was trained with a setting that is unknown here. {error}") from None
 
 
 def read_losses(directory, state):

@@ -17,11 +17,13 @@ from rnn.corpus import UserError
 from rnn.engine import kernel
 from rnn.engine.kernel import Plan
 from rnn.engine.runs import (
+    EARLY,
     RUNS,
     Config,
     RunError,
     State,
     finished,
+    is_own_rule,
     load_state,
     opened_run_directory,
     read_losses,
@@ -123,6 +125,8 @@ def check(corpus, config, start=None):
     if config.steps(len(corpus.codes)) < 1:
         needed = f"{config.B * config.T + 1:,} are needed for T = {config.T} and B = {config.B}"
         raise RunError(f"{len(corpus.codes)} characters are too few: {needed}.")
+    if config.engine == "kernel" and not is_own_rule(config.optimizer):
+        raise RunError(f"The kernel does not know your optimiser {config.optimizer!r}: set engine='numpy' too.")
     if start and start.vocabulary != corpus.vocabulary:
         raise RunError("A run cannot go on from one on a text with other characters: their codes mean other letters.")
     if start and (start.config.m, start.config.dtype) != (config.m, config.dtype):
@@ -139,8 +143,11 @@ class Recorder:
         """Read where the run in `directory` stands, or begin it."""
         self.directory, self.first_step = directory, start.last_step if start else 0
         N = len(corpus.codes)
-        self.every = [config.snapshot_every, *[config.steps_per_epoch(N)] * config.is_shared, config.steps(N)]
-        self.half = config.replace(epochs=0.5).steps(N) if config.is_shared else 0
+        self.regular = [config.snapshot_interval(N), config.steps(N)]
+        self.once = list(EARLY)
+        if config.is_shared:  # where runs of fewer epochs end
+            self.regular.append(config.steps_per_epoch(N))
+            self.once.append(config.replace(epochs=0.5).steps(N))
         if (directory / "checkpoint").exists():
             self.state = load_state(directory / "checkpoint")
         else:
@@ -161,9 +168,9 @@ class Recorder:
         return self.first_step + self.state.step
 
     def until_snapshot(self):
-        """Return the number of steps to the next snapshot: as `snapshot_every` says, or where fewer epochs end."""
+        """Return the number of steps to the next snapshot."""
         step = self.state.step
-        return min(n - step % n for n in [*self.every, *[self.half] * (step < self.half)])
+        return min([n - step % n for n in self.regular] + [n - step for n in self.once if n > step])
 
     def record(self, losses):
         """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""
