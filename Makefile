@@ -135,8 +135,8 @@ $(BUILD)/heading: report.yaml report/heading.py | $(READY)
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 # Those notebooks that have changed, or have no outputs; all if something else has. execute.py keeps the outputs where only
 # sentences have changed. One thread each: there are as many at a time as cores
-$(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py report/measure/*.py report/show/*.py) report/execute.py $(BUILD)/text build/fonts/ready $(if $(MISSING),missing) | $(READY) $(TRAINED) $(COMPILED)
-	@set -o pipefail; $(ONE_THREAD) $(BIN)/python report/execute.py $(BUILD) JOBS=$(CORES) $(SETTINGS) $(filter $(if $(filter-out $(NOTEBOOKS) missing,$?),%,$? $(MISSING)),$(IN_ORDER)) \
+$(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py report/measure/*.py report/show/*.py) report/execute.py report/notebooks.py $(BUILD)/text build/fonts/ready $(if $(MISSING),missing) | $(READY) $(TRAINED) $(COMPILED)
+	@set -o pipefail; $(ONE_THREAD) $(BIN)/python -m report.execute $(BUILD) JOBS=$(CORES) $(SETTINGS) $(filter $(if $(filter-out $(NOTEBOOKS) missing,$?),%,$? $(MISSING)),$(IN_ORDER)) \
 	| awk '{ print; fflush() } /^notebooks.* s$$/ { print >> "$(BUILD)/stages" }'
 	@touch $@
 

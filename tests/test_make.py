@@ -66,9 +66,14 @@ def test_a_notebook_has_no_outputs_in_git_and_the_promised_rhythm(path):
     assert "live-only" in cells[-1].metadata.tags
 
 
-def executed(source, target, *parameters):
-    command = [sys.executable, ROOT / "report" / "execute.py", target.parent, source, *parameters]
-    return subprocess.run(command, capture_output=True, text=True, cwd=source.parent)
+def executed(source, target, *parameters, **environment):
+    command = [sys.executable, "-m", "report.execute", target.parent, source, *parameters]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+
+
+def printed(path):
+    outputs = [output for cell in nbformat.read(path, 4).cells for output in cell.get("outputs", [])]
+    return [output.text for output in outputs if output.output_type == "stream"]
 
 
 def notebook(folder, *cells):
@@ -92,23 +97,46 @@ def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_no
     assert (tmp_path / "out" / "01_small.failed.ipynb").exists()
 
 
-def test_a_kernel_is_forked_with_its_imports_and_numba_and_has_no_port_that_another_program_may_take(tmp_path):
-    """Two reports at a time chose the same one, and a kernel died."""
-    imported = "from rnn import kernel; print('report.preload' in sys.modules, bool(kernel._advance.signatures))"
-    asked = "import json, ipykernel, sys; print(json.loads(ipykernel.get_connection_info())['transport']); " + imported
+def test_a_kernel_listens_on_files_also_where_the_folder_for_temporary_files_has_a_long_name(tmp_path):
+    """A port is open to every user of the machine; a socket's path may have some hundred characters."""
+    asked = "import ipykernel, json; print(json.loads(ipykernel.get_connection_info())['transport'])"
+    target, long = tmp_path / "out" / "01_small.ipynb", tmp_path / ("x" * 98)
+    long.mkdir()
+    result = executed(notebook(tmp_path, asked), target, TMPDIR=str(long))
+    assert result.returncode == 0, result.stderr
+    assert printed(target) == ["ipc\n"]
+
+
+def test_a_plot_of_ones_own_comes_out(tmp_path):
     target = tmp_path / "out" / "01_small.ipynb"
-    assert executed(notebook(tmp_path, asked), target).returncode == 0
-    assert [cell.outputs[0].text for cell in nbformat.read(target, 4).cells if cell.get("outputs")] == [
-        f"ipc\n{sys.platform == 'linux'} {sys.platform == 'linux'}\n"
-    ]
+    plots = "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()", "plt.semilogy([1, 2]);"
+    assert executed(notebook(tmp_path, *plots), target, MPLBACKEND="agg").returncode == 0
+    outputs = [output for cell in nbformat.read(target, 4).cells for output in cell.get("outputs", [])]
+    assert ["image/png" in output.data for output in outputs] == [True, True]
+
+
+def test_a_notebook_of_colab_whose_cells_have_no_ids_is_executed_and_its_failed_cell_is_named(tmp_path):
+    source, target = notebook(tmp_path, "1 + 1"), tmp_path / "out" / "01_small.ipynb"
+    assert executed(without_ids(source), target, "QUICK=1").returncode == 0
+    result = executed(without_ids(notebook(tmp_path, "1 / 0")), target)
+    assert "01_small.ipynb stopped in cell 1 (cell-1): ZeroDivisionError: division by zero" in result.stderr
+
+
+def without_ids(path):
+    saved = json.loads(path.read_text("utf-8"))
+    for cell in saved["cells"]:
+        del cell["id"]
+    path.write_text(json.dumps(saved | {"nbformat_minor": 0}), "utf-8")
+    return path
 
 
 @pytest.mark.parametrize("end", ["interrupt", "kill"])
 def test_a_kernel_ends_with_what_executes_the_notebook(tmp_path, end):
     source = notebook(tmp_path, "import os, time; print(os.getpid(), file=open('number', 'w')); time.sleep(9999)")
-    command = [sys.executable, ROOT / "report" / "execute.py", tmp_path / "out", source]
+    command = [sys.executable, "-m", "report.execute", tmp_path / "out", source]
     executing = subprocess.Popen(
         command,
+        cwd=ROOT,
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background ignore
         stdout=subprocess.DEVNULL,
@@ -162,16 +190,13 @@ def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path
     target = tmp_path / "out" / "01_small.ipynb"
     code = "import time; print(time.time_ns())"
 
-    def printed():
-        return next(cell.outputs[0].text for cell in nbformat.read(target, 4).cells if "time_ns" in cell.source)
-
     executed(notebook(tmp_path, "# A sentence.", code), target, "QUICK=1")
-    first = printed()
+    first = printed(target)
     executed(notebook(tmp_path, "# Another sentence.", code), target, "QUICK=1")
-    assert printed() == first
+    assert printed(target) == first
     assert "Another sentence." in target.read_text()
     executed(notebook(tmp_path, "# Another sentence.", code + "  # changed"), target, "QUICK=1")
-    assert printed() != first
+    assert printed(target) != first
 
 
 def test_changed_words_of_prose_are_filled_with_the_values_of_before(tmp_path):

@@ -3,9 +3,7 @@
 python tools/train.py [ALL=1] [CORPUS=path] [QUICK=1]        SCHEDULER=tcp://host:port stands in the environment
 """
 
-import subprocess
 import sys
-from pathlib import Path
 
 from report.measure import choices
 from rnn.corpus import CorpusError, read_corpus, split
@@ -27,12 +25,6 @@ def everything(corpus, budget, quick=False):
     return jobs + [Job(text, config) for config in choices.grid(len(text.codes), budget)]
 
 
-def read_beforehand():
-    """Beside the last runs, read from disk what notebooks import: that would take as long as some notebooks do."""
-    preload = [sys.executable, Path(__file__).with_name("preload.py")]
-    subprocess.Popen(preload, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def main():
     """Read the command line."""
     arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
@@ -40,7 +32,7 @@ def main():
     try:
         corpus = read_corpus(arguments.get("CORPUS"), quick)
         budget = choices.FULL if "ALL" in arguments and not quick else choices.SHORT
-        sweep_all(everything(corpus, budget, quick), near_end=None if quick else read_beforehand)
+        sweep_all(everything(corpus, budget, quick))
     except (CorpusError, RunError, KeyboardInterrupt) as error:
         sys.exit(str(error))
     print(f"What the notebooks ask for is trained; it is in {RUNS}.")
