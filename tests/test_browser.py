@@ -139,7 +139,8 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert int(seen["sampledAt"].replace(",", "")) == seen["savedAt"]
     saved = read_saved(tmp_path / "saved")
     assert (saved.config, saved.state.step) == (Config(), seen["savedAt"])
-    drawn = sample(saved.state.params, encode(seen["savedText"][:1], saved.vocabulary), 10, np.random.default_rng(0))
+    x = encode(seen["savedText"][:1], saved.vocabulary)[0]
+    drawn = sample(saved.state.params, saved.state.h[0], x, 10, np.random.default_rng(0))
     assert len(drawn) == 10
     damaged = bytearray((tmp_path / "saved").read_bytes())
     damaged[2_000] ^= 1

@@ -153,9 +153,8 @@ def test_the_losses_of_single_characters_are_those_of_the_steps():
 @pytest.mark.parametrize("h", [np.zeros(m + 1), np.zeros((1, m)), np.zeros(m, np.float32), np.zeros(m, int)])
 def test_states_of_another_network_are_refused(h):
     params = first_state(K, CONFIG).params
-    for call in (lambda: kernel.evaluate(params, h, CODES), lambda: kernel.sample(params, h, np.ones(3) / 2, 1.0, 1.0)):
-        with pytest.raises(ValueError, match=r"expected .*, got "):
-            call()
+    with pytest.raises(ValueError, match=r"expected .*, got "):
+        kernel.evaluate(params, h, CODES)
 
 
 @pytest.mark.parametrize("text", [1, 2, 25, 26, 60])
@@ -195,14 +194,13 @@ def test_blas_has_one_thread_inside_the_kernel_alone(monkeypatch, engine):
 
         return call
 
-    for module, name in ((kernel, "_advance"), (kernel, "_sample"), (model, "train_step")):
+    for module, name in ((kernel, "_advance"), (model, "train_step")):
         monkeypatch.setattr(module, name, spy(getattr(module, name)))
     config = CONFIG.replace(engine=engine)
     params, memory, h, *_ = first_state(K, config)
     with threadpool_limits(2, "blas"):
         training.advance(params, memory, h, CODES, 0, np.empty(5), config)
         kernel.evaluate(params, h[0], CODES)
-        kernel.sample(params, h[0], np.ones(3) / 2, 1.0, 1.0)
         with pytest.raises(ValueError, match="not in"):
             kernel.advance(**arguments(optimizer="strange"))
         assert blas_threads() == {2}

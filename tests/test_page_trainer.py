@@ -18,7 +18,7 @@ from rnn.engine import kernel
 from rnn.engine.runs import Config
 from rnn.engine.training import ABSURD, advance, first_state, train
 from rnn.model import Params
-from rnn.sampling import read
+from rnn.sampling import read, sample
 from tests.conftest import ROOT
 
 NODE = Path(sys.prefix) / "bin" / "node"
@@ -106,10 +106,10 @@ def test_what_is_held_out_and_what_is_drawn_are_as_in_python(compiled):
     params, held_out = unpacked(answer["weights"], state.params), slice(7_600, 7_900)
     bits = network_losses(params, CODES, held_out, state.h[-1]).mean() / np.log(2)
     assert answer["bits"] == pytest.approx(bits, rel=1e-5)
-    h, drawn = read(params, CODES[:100]), answer["drawn"]
-    expected = kernel.sample(params, h, uniforms, 1.0, 1.0)
+    h, drawn = read(params, CODES[:99]), answer["drawn"]
+    expected = sample(params, h, CODES[99], 500, np.random.default_rng(0))  # draws by the same uniforms
     assert drawn["codes"] == expected.tolist()
-    surprises = kernel.evaluate(params, read(params, CODES[:99]), np.concatenate((CODES[99:100], expected))) / np.log(2)
+    surprises = kernel.evaluate(params, h, np.concatenate((CODES[99:100], expected))) / np.log(2)
     np.testing.assert_allclose(drawn["bits"], surprises, rtol=1e-3, atol=1e-4)
 
 

@@ -6,8 +6,8 @@ from report.measure import samples, words
 from report.measure.statistics import Estimate, of_stretches, proportion, series_interval, smallest_difference
 from rnn.corpus import encode, read_corpus
 from rnn.engine.runs import Config
-from rnn.engine.training import train
-from rnn.sampling import sample_text
+from rnn.engine.training import plan, train
+from rnn.sampling import read
 
 TEXT = read_corpus().part(0, 40_000)
 
@@ -36,17 +36,60 @@ def test_without_a_word_list_or_english_the_measure_of_new_words_is_left_out(mon
     assert isinstance(frame.index, pd.Index)
 
 
-def test_samples_have_a_seed_each_and_begin_behind_the_text(tmp_path):
+@pytest.mark.parametrize(
+    "settings", [{}, {"remainder": True}, {"B": 2}, {"order": "reset"}, {"order": "random"}, {"order": "shuffled"}]
+)
+def test_texts_go_on_from_the_state_that_training_carries(tmp_path, settings):
+    """Step by step with the functions of `model`, over the end of an epoch."""
+    text = TEXT.part(0, 127)  # 5 steps an epoch, or 6 with the short one at its end, or 2 of two sequences
+    config = Config(m=4, epochs=3, snapshot_every=1, engine="numpy", **settings)
+    run = train(text, config, runs=tmp_path, show=False)
+    h, x = samples.carried(run, text, 0)
+    assert not h.any()
+    assert x == text.codes[0]
+    for step in range(1, run.last_step + 1):
+        before, once = run.state(step - 1), plan(config, len(text.codes), step - 1, 1)
+        place, length = once.starts[0, -1], once.lengths[0]
+        read_codes = text.codes[place : place + length]
+        expected = read(before.params, read_codes, None if once.fresh[0] else before.h[-1])
+        h, x = samples.carried(run, text, step)
+        np.testing.assert_array_equal(h, expected)
+        assert x == text.codes[place + length]
+
+
+def test_texts_have_a_random_stream_each_and_are_drawn_by_a_function_of_ones_own(tmp_path):
     run = train(TEXT, Config(m=8, epochs=1), runs=tmp_path, show=False)
     drawn = samples.draw(run, TEXT, 50, 3, temperature=0.7)
     assert [len(codes) for codes in drawn] == [50, 50, 50]
-    assert not np.array_equal(drawn[0], drawn[1])
-    expected = sample_text(run.params(), TEXT.vocabulary, TEXT.start, 50, seed=1, temperature=0.7)
-    assert np.array_equal(drawn[1], encode(expected, TEXT.vocabulary))
-    recited = samples.by_heart(run, "Call me Ishmael")
-    assert len(recited) == 15
-    assert recited[0] == "C"
-    assert recited == samples.by_heart(run, "Call me Ishmael")
+    assert len({codes.tobytes() for codes in drawn}) == 3
+    assert np.array_equal(drawn[2], samples.draw(run, TEXT, 50, 3, run.last_step, temperature=0.7)[2])
+    assert not np.array_equal(drawn[0], samples.draw(run, TEXT, 50, 1, seed=1, temperature=0.7)[0])
+    seen = samples.draw(run, TEXT, 5, 2, 0, sample=lambda *given, **settings: (given, settings), top_p=0.5)
+    (params, h, x, length, rng), settings = seen[1]
+    assert np.array_equal(params.W, run.params(0).W)
+    assert (h.tolist(), x, length, settings) == ([0] * 8, TEXT.codes[0], 5, {"top_p": 0.5})
+    assert rng.random() == np.random.default_rng([0, 0, 1]).random()
+    with pytest.raises(ValueError, match="was trained on another text"):
+        samples.draw(run, TEXT.part(0, 30_000), 50, 1)
+
+
+def test_a_prime_is_read_from_the_state_that_training_carries(tmp_path):
+    run = train(TEXT, Config(m=8, epochs=1), runs=tmp_path, show=False)
+    before, _ = samples.carried(run, TEXT)
+    h, x = samples.primed(run, TEXT, "Call me")
+    np.testing.assert_array_equal(h, read(run.params(), encode("Call m", TEXT.vocabulary), before))
+    assert x == encode("e", TEXT.vocabulary)[0]
+    np.testing.assert_array_equal(samples.primed(run, TEXT, "C")[0], before)
+    with pytest.raises(ValueError, match="at least one character"):
+        samples.primed(run, TEXT, "")
+    with pytest.raises(ValueError, match="has never seen '☃'"):
+        samples.primed(run, TEXT, "a☃")
+
+
+def test_what_was_learnt_by_heart_is_recited(tmp_path):
+    text = TEXT.part(0, 51)
+    run = train(text, Config(m=50, epochs=300), runs=tmp_path, show=False)
+    assert samples.by_heart(run, text.text) == text.text
 
 
 def test_steps_are_spread_with_the_first_and_the_last_among_them():

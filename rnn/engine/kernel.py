@@ -1,4 +1,4 @@
-"""The mathematics of `model.py`, compiled: many steps of training, the loss of a text, and sampling.
+"""The mathematics of `model.py`, compiled: many steps of training, and the loss of a text.
 
 Numba makes machine code of these loops. Five things make them fast: products over a whole sequence go to the BLAS
 library; those with W, each of which waits for the one before, do too where BLAS is fast, and are sums of rows for the
@@ -9,7 +9,7 @@ lie transposed, (m, m) and (K, m), so that what one unit or one character adds t
 
 B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
 
-`advance`, `evaluate` and `sample` are the doors: what they let through is in bounds, contiguous and of one type.
+`advance` and `evaluate` are the doors: what they let through is in bounds, contiguous and of one type.
 """
 
 import contextlib
@@ -279,32 +279,6 @@ def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
                 dU[k], touched[k] = real(0), False
 
 
-@compiled
-def _sample(params, h, uniforms, temperature, top_p, codes):
-    W, U, V, b, c = params
-    K, m = V.shape
-    o, p, a = np.empty(K, W.dtype), np.empty(K), np.empty(m, W.dtype)
-    for n in range(len(codes)):
-        np.dot(V, h, o)
-        for k in range(K):
-            p[k] = (o[k] + c[k]) / temperature
-        softmax(p)
-        if top_p < 1:
-            order = np.argsort(-p, kind="mergesort")
-            p[order[np.searchsorted(np.cumsum(p[order]), top_p) + 1 :]] = 0.0
-        code, below = 0, p[0]
-        target = uniforms[n] * p.sum()
-        while below <= target and code < K - 1:
-            code += 1
-            below += p[code]
-        codes[n] = code
-        np.dot(h, W, a)
-        for i in range(m):
-            a[i] += U[code, i] + b[i]
-        tanh(a)
-        h[:] = a
-
-
 def advance(params, memory, h, codes, losses, plan, clip, optimizer, each=None):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
@@ -341,19 +315,6 @@ def evaluate(params, h, codes):
     with one_thread():
         _advance(network, memory, states, read, losses, each, plan, T, dtype.type(0), -1)
     return each.reshape(-1, B)[: max(0, N - 1)].T.reshape(*others, -1)
-
-
-def sample(params, h, uniforms, temperature, top_p):
-    """Return the codes drawn with each of the `uniforms` (n,) in [0, 1), from the state h (m,).
-
-    The distribution is that of `sampling.next_distribution`, and in its type, float64.
-    """
-    network, codes = _network(params, like=params), np.empty(len(uniforms), np.intp)
-    _expect(h, params.W.dtype, len(params.b))
-    h = _padded(h, len(network.b))
-    with one_thread():
-        _sample(network, h, np.asarray(uniforms, float), float(temperature), float(top_p), codes)
-    return codes
 
 
 def _expect(array, dtype, *shape):
