@@ -1,12 +1,10 @@
 """A text, its vocabulary, and its characters as integer codes."""
 
-import codecs
 import hashlib
 import os
 import re
 import stat
-import sys
-import tempfile
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +13,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder, wherever Jupyter was started
 MOBY_DICK = ROOT / "data" / "moby-dick.txt"
 MOBY_DICK_SHA256 = "64b0151da9b9241306a47a9af9f5dde1e68378a21a314f859c1b025e1f708733"  # its lines joined
-LARGE = 50_000_000  # bytes of a file, from which on its codes are mapped from disk
-PIECE = 4_000_000  # characters that are read at a time
+LARGE = 20_000_000  # characters: seventeen times Moby-Dick
+TAKE_A_PART = "Take a part of it: `head -n 50000 long.txt > part.txt` takes the first 50,000 lines."
 SHORTEST = 26  # characters: one sequence of 25 and its last target
 SHORTEST_TO_HOLD_OUT = 1_000  # a twentieth of less is too little to judge by
 REHEARSAL = 20_000  # characters of the text that a rehearsal takes
@@ -39,7 +37,7 @@ class Corpus(NamedTuple):
     name: str  # the file's name without its ending; the folders of what is made from the text are called after it
     sha256: str  # of the whole file's bytes, before anything is dropped
     vocabulary: str  # the K distinct characters of the whole text, sorted by code point
-    codes: np.ndarray  # (N,), the smallest unsigned integers that hold K; mapped from disk for a large text
+    codes: np.ndarray  # (N,), the smallest unsigned integers that hold K
     notes: tuple[str, ...] = ()  # what was changed while reading, in sentences
     span: tuple[int, int] | None = None  # of a part: its first character's number, and its last one's plus 1
 
@@ -66,8 +64,8 @@ class Corpus(NamedTuple):
 
     @property
     def excerpt(self):
-        """The first 20 million characters as a string: the whole of any book, and what fits in memory of any text."""
-        return self.part(0, 20_000_000).text
+        """The first 20 million characters as a string: the whole of any book."""
+        return self.part(0, LARGE).text
 
     @property
     def start(self):
@@ -101,14 +99,21 @@ def split(corpus, held_out=0.05):
 
 
 def encode(text, vocabulary):
-    """Return the codes of `text`; raise ValueError if it has a character that is not in the vocabulary."""
-    known, points = _points(vocabulary), _points(text)
-    codes = np.searchsorted(known, points).clip(max=len(known) - 1)
-    unknown = sorted({chr(point) for point in points[known[codes] != points]})
+    """Return the codes of `text`; raise ValueError if it has a character that is not in the vocabulary.
+
+    An accented letter that is one character where the network's text has two, or two where it has one, is taken as the
+    text has it (Unicode's forms NFC and NFD).
+    """
+    known = _points(vocabulary)
+    for form in ("NFC", "NFD"):
+        if not set(text) <= set(vocabulary):
+            other = unicodedata.normalize(form, text)
+            text = other if set(other) <= set(vocabulary) else text
+    unknown = sorted(set(text) - set(vocabulary))
     if unknown:
         listed = ", ".join(f"{character!r}" for character in unknown[:10])
         raise ValueError(f"the network has never seen {listed}: use only characters of the text it was trained on")
-    return codes.astype(np.min_scalar_type(len(known) - 1))
+    return np.searchsorted(known, _points(text)).astype(np.min_scalar_type(len(known) - 1))
 
 
 def decode(codes, vocabulary):
@@ -124,13 +129,25 @@ def read_corpus(path=None, quick=False):
     """
     path = _existing(MOBY_DICK if path is None else path)
     try:
-        corpus = _read(path)
+        data = path.read_bytes()
+        text, notes = _plain(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{path} is not UTF-8: byte {error.start:,} (counted from 0) is no part of a character; save it as UTF-8."
         ) from None
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}.") from None
+    except MemoryError:
+        raise CorpusError(f"{path} does not fit into memory. {TAKE_A_PART}") from None
+    sha256 = hashlib.sha256(data).hexdigest()
+    if path.resolve() == MOBY_DICK.resolve() and sha256 != MOBY_DICK_SHA256:
+        raise CorpusError(
+            f"{path} is not the expected text: its SHA-256 is {sha256}, expected {MOBY_DICK_SHA256}; "
+            "delete it and run `make data`, or keep it under another name and use CORPUS=path."
+        )
+    vocabulary = _vocabulary(text, path)
+    name = os.fsencode(path.stem).decode("utf-8", "replace")
+    corpus = Corpus(name, sha256, vocabulary, encode(text, vocabulary), tuple(notes))
     return corpus.part(0, REHEARSAL) if quick else corpus
 
 
@@ -150,61 +167,32 @@ def _existing(path):
     return path
 
 
-def _read(path):
-    """Return the `Corpus` of a file: its hash, then its vocabulary and length, then its codes, then its hash again."""
-    sha256, seen, N, notes = _sha256(path), np.zeros(sys.maxunicode + 1, bool), 0, []
-    if path == MOBY_DICK and sha256 != MOBY_DICK_SHA256:
-        raise CorpusError(
-            f"{path} is not the expected text: its SHA-256 is {sha256}, expected {MOBY_DICK_SHA256}; "
-            "delete it and run `make data`, or keep it under another name and use CORPUS=path."
-        )
-    for text in _pieces(path, notes):
-        N += len(text)
-        seen[_points(text)] = True
-    vocabulary = "".join(map(chr, np.flatnonzero(seen)))
-    if not N:
+def _plain(text):
+    """Return a text without a byte-order mark, all line ends plain, and sentences that say what was changed."""
+    notes = []
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        notes.append("Line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).")
+    if text.startswith("\ufeff"):
+        text = text[1:]
+        notes.append("A byte-order mark at the beginning was dropped.")
+    if len(text) > LARGE:
+        notes.append(f"Training on more than {LARGE:,} characters takes hours. {TAKE_A_PART}")
+    return text, notes
+
+
+def _vocabulary(text, path):
+    """Return the sorted characters of a text; raise CorpusError if nothing can be learned from it."""
+    vocabulary = "".join(sorted(set(text)))
+    if not text:
         raise CorpusError(f"{path} is empty.")
     if "\0" in vocabulary:
         raise CorpusError(f"{path} has NUL characters, as a text in UTF-16 or a binary file has: save it as UTF-8.")
-    if N < SHORTEST:
-        raise CorpusError(f"{path} has {N} characters; one sequence and its target take {SHORTEST}.")
+    if len(text) < SHORTEST:
+        raise CorpusError(f"{path} has {len(text)} characters; one sequence and its target take {SHORTEST}.")
     if len(vocabulary) == 1:
         raise CorpusError(f"{path} has a single distinct character, {vocabulary!r}: there is nothing to predict.")
-    table, n = np.zeros(sys.maxunicode + 1, np.min_scalar_type(len(vocabulary) - 1)), 0
-    table[seen] = np.arange(len(vocabulary))
-    if path.stat().st_size < LARGE:
-        codes = np.zeros(N, table.dtype)
-    else:
-        with tempfile.TemporaryFile() as file:  # without a name, and gone with the last reference to it
-            codes = np.asarray(np.memmap(file, table.dtype, "w+", shape=N))
-    for text in _pieces(path, []):
-        codes[n : n + len(text)] = table[_points(text)][: N - n]
-        n += len(text)
-    if n != N or _sha256(path) != sha256:
-        raise CorpusError(f"{path} has changed while it was read: try again when nothing writes to it.")
-    name = os.fsencode(path.stem).decode("utf-8", "replace")
-    return Corpus(name, sha256, vocabulary, codes, tuple(notes))
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _pieces(path, notes):
-    """Yield a text in pieces, no byte-order mark, all line ends plain; say in `notes` what was changed."""
-    with path.open(encoding="utf-8-sig") as file:
-        try:
-            while text := file.read(PIECE):
-                yield text
-        except UnicodeDecodeError as error:
-            error.start += file.buffer.tell() - len(error.object)  # counted from the beginning of the file
-            raise
-        if file.newlines not in (None, "\n"):
-            notes.append("Line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).")
-        file.buffer.seek(0)
-        if file.buffer.read(3) == codecs.BOM_UTF8:
-            notes.append("A byte-order mark at the beginning was dropped.")
+    return vocabulary
 
 
 def _points(text):

@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from report.show import describe
 from rnn import corpus
 from rnn.corpus import ROOT, CorpusError, decode, encode, read_corpus
+from tools.text import join_lines
 
 LONG = "All work and no play makes Jack a dull boy. "
 
@@ -46,7 +48,7 @@ def test_a_bad_text_gets_one_clear_sentence(tmp_path, case):
     with pytest.raises(CorpusError, match=sentence):
         read_corpus(path)
     assert path.read_bytes() == data
-    run = subprocess.run([sys.executable, ROOT / "tools" / "text.py", path], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-m", "tools.text", path], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 1
     assert sentence in run.stderr
     assert run.stderr.count("\n") == 1
@@ -91,35 +93,6 @@ def test_a_file_that_cannot_be_read_gets_one_clear_sentence(tmp_path, monkeypatc
     monkeypatch.setattr(type(path), "open", refuse)
     with pytest.raises(CorpusError, match=rf"{path} cannot be read: Permission denied\."):
         read_corpus(path)
-
-
-@pytest.mark.parametrize("change", ["grows", "shrinks", "changes", "is another text", "is no UTF-8", "goes"])
-@pytest.mark.parametrize("reading", [1, 2, 3, 4])
-def test_a_text_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch, change, reading):
-    """It is read four times: for its hash, its characters, their codes and its hash again."""
-    path, seen = written(tmp_path, LONG * 50), []
-    opened = type(path).open
-
-    def open_(self, *arguments, **settings):
-        seen.append(self)
-        if len(seen) == reading and change == "goes":
-            path.unlink()
-        elif len(seen) == reading:
-            with opened(self, "rb") as file:
-                data = file.read()
-            changed = {"grows": data + b"!", "shrinks": data[:-1], "changes": data[::-1]}
-            others = {"is another text": b"0123456789" * 220, "is no UTF-8": b"\xff" + data[1:]}
-            with opened(self, "wb") as file:
-                file.write((changed | others)[change])
-        return opened(self, *arguments, **settings)
-
-    monkeypatch.setattr(type(path), "open", open_)
-    if reading == 1 and change not in ("goes", "is no UTF-8"):
-        read_corpus(path)  # it changed before
-    else:
-        with pytest.raises(CorpusError, match=r"has changed while it was read|cannot be read|is not UTF-8"):
-            read_corpus(path)
-    assert len(seen) <= 4
 
 
 def test_a_default_text_with_another_hash_is_refused(tmp_path, monkeypatch):
@@ -170,48 +143,56 @@ def test_line_ends_of_old_macs_become_plain_ones(tmp_path):
     assert text.notes == ("Line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).",)
 
 
-def test_a_large_text_is_read_in_pieces_and_its_codes_are_mapped_from_disk(tmp_path, monkeypatch):
-    lines = [f"Zeile {n}: Grüße, 世界 🐳\r\n" for n in range(500)]
-    path = written(tmp_path, "\ufeff" + "".join(lines))
-    in_memory = read_corpus(path)
-    monkeypatch.setattr(corpus, "LARGE", 1000)
-    for piece in (5, 64, 999):  # cuts through characters and line ends
-        monkeypatch.setattr(corpus, "PIECE", piece)
-        large = read_corpus(path)
-        assert isinstance(large.codes.base, np.memmap)
-        assert large[:3] == in_memory[:3]
-        assert large.notes == in_memory.notes
-        np.testing.assert_array_equal(large.codes, in_memory.codes)
-        assert large.text == "".join(lines).replace("\r\n", "\n")
+def test_a_large_text_is_said_to_take_hours_and_how_to_take_a_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "LARGE", 100)
+    assert "more than 100 characters takes hours. Take a part of it: `head -n" in describe(read_corpus())
+    assert read_corpus(written(tmp_path, LONG * 2)).notes == ()
 
 
-@pytest.mark.parametrize("piece", [7, 64, 10_000])
-def test_the_byte_that_is_no_character_is_counted_from_the_beginning_of_the_file(tmp_path, monkeypatch, piece):
-    monkeypatch.setattr(corpus, "PIECE", piece)
-    data = ("é世" * 40).encode()
-    with pytest.raises(CorpusError, match=f"byte {len(data):,} "):
-        read_corpus(written(tmp_path, data + b"\xe4\xb8 and so on"))
-    with pytest.raises(CorpusError, match=f"byte {len(data):,} "):
-        read_corpus(written(tmp_path, data + b"\xe4\xb8"))
+def test_an_accented_letter_is_taken_as_the_text_has_it():
+    composed, decomposed = "\N{LATIN SMALL LETTER E WITH ACUTE}", "e\N{COMBINING ACUTE ACCENT}"
+    assert decode(encode(f"caf{composed}", "acef" + decomposed[1]), "acef" + decomposed[1]) == f"caf{decomposed}"
+    assert decode(encode(f"caf{decomposed}", "acf" + composed), "acf" + composed) == f"caf{composed}"
+    with pytest.raises(ValueError, match=f"has never seen '{composed}'"):
+        encode(composed, "abc")
 
 
-def test_reading_takes_no_more_memory_than_the_pieces(tmp_path, monkeypatch):
-    path = written(tmp_path, LONG * 600_000)  # 26 MB
-    program = (
-        "import resource, sys; from rnn import corpus; corpus.LARGE = 1000; "
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
-        "corpus.PIECE = 100_000; corpus.read_corpus(sys.argv[1]); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
-    )
-    run = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
-    kilobytes = int(run.stdout) // (1024 if sys.platform == "darwin" else 1)
-    assert kilobytes < 26_000 * 1.6  # its mapped codes count as 26 MB until the system takes the pages back
+def test_the_home_folder_may_be_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path, LONG)
+    assert read_corpus("~/text.txt").text == LONG
 
 
-def test_joined_lines_make_a_paragraph_one_line_and_leave_verse_and_blank_lines(tmp_path):
-    path = written(tmp_path, "One\ntwo.\n\nThree—\n\n    verse\n    verse\n\n\nfour\nfive\n" + 30 * LONG)
-    script = [sys.executable, ROOT / "tools" / "text.py", path, tmp_path / "joined.txt"]
-    subprocess.run(script, check=True, capture_output=True)
-    joined = (tmp_path / "joined.txt").read_text("utf-8")
-    assert joined.startswith("One two.\n\nThree—\n\n    verse\n    verse\n\n\nfour five ")
-    assert max(map(len, read_corpus().text.split("\n"))) > 1_000
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        (
+            "One\ntwo.\n\nThree—\n\n    verse\n    verse\n\n\nfour\nfive\n",
+            "One two.\n\nThree—\n\n    verse\n    verse\n\n\nfour five\n",
+        ),
+        ("春天来了花开\n满山遍野都是\nand English", "春天来了花开满山遍野都是 and English"),
+        ("봄이\n왔다", "봄이 왔다"),
+        (
+            "a line\nmore\n   \nnew paragraph\n\u3000\nafter an ideographic space",
+            "a line more\n\nnew paragraph\n\nafter an ideographic space",
+        ),
+    ],
+    ids=["verse", "Chinese", "Korean", "lines of spaces"],
+)
+def test_joined_lines_make_a_paragraph_one_line(text, joined):
+    assert join_lines(text) == joined
+
+
+def test_make_data_says_only_what_was_checked(tmp_path):
+    """Also where the target is a relative path."""
+    copy = tmp_path / "project"
+    for name in ("tools/text.py", "rnn/corpus.py", "rnn/__init__.py"):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    (copy / "data").mkdir()
+    command = [sys.executable, "-m", "tools.text", written(tmp_path, LONG * 99), "data/moby-dick.txt"]
+    environment = os.environ | {"PYTHONPATH": f"{copy}{os.pathsep}{ROOT}"}
+    run = subprocess.run(command, capture_output=True, text=True, cwd=copy, env=environment)
+    assert run.returncode == 1
+    assert "is not the expected text: joined, its SHA-256 is" in run.stderr
+    assert list((copy / "data").iterdir()) == [], "a refused text is not written"

@@ -1,31 +1,59 @@
-"""Say what a text is, for the Makefile, after writing it with joined lines if a second path is given.
+"""Say what a text is, for the Makefile; with a target, write it there first, the lines of its paragraphs joined.
 
-python tools/text.py [text [target]]
+python -m tools.text [text [target]]
 """
 
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
 from report import show
-from rnn.corpus import CorpusError, read_corpus, split
+from rnn.corpus import MOBY_DICK, MOBY_DICK_SHA256, CorpusError, read_corpus, split
 
 
 def join_lines(text):
-    """Return a text in which a paragraph is one line: its line breaks are spaces; blank and indented lines stay."""
-    return re.sub(r"(?<=[^\n])\n(?=\S)", " ", text)
+    """Return a text in which a paragraph is one line; lines that are blank or indented stay.
+
+    A line break becomes a space, or nothing between two characters of a script without spaces (Chinese, Japanese).
+    """
+    text = re.sub(r"^[^\S\n]+$", "", text, flags=re.MULTILINE)
+    return re.sub(r"(?<=([^\n]))\n(?=(\S))", lambda ends: "" if all(map(without_spaces, ends.groups())) else " ", text)
+
+
+def without_spaces(character):
+    """Whether a character is of a script that has no spaces between words: a wide one, but not Korean."""
+    korean = unicodedata.name(character, "").startswith("HANGUL")
+    return unicodedata.east_asian_width(character) in "WF" and not korean
+
+
+def write_joined(source, target):
+    """Write `source` to `target` with joined lines, if the result can be used, and return the `Corpus`."""
+    part = target.with_suffix(".part")
+    try:
+        part.write_text(join_lines(read_corpus(source).text), "utf-8", newline="\n")
+        corpus = read_corpus(part)
+        split(corpus)
+        if target.resolve() == MOBY_DICK:
+            if not corpus.is_moby_dick:
+                raise CorpusError(
+                    f"{source} is not the expected text: joined, its SHA-256 is {corpus.sha256}, "
+                    f"expected {MOBY_DICK_SHA256}."
+                )
+            print(f"data/moby-dick.txt: its SHA-256 was checked, {corpus.sha256}")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return corpus
 
 
 def main():
     """Read the command line."""
     source, target = (*sys.argv[1:], None, None)[:2]
     try:
-        corpus = read_corpus(source)
-        if target:
-            Path(target).write_text(join_lines(corpus.text), "utf-8", newline="\n")
-            corpus = read_corpus(target)
+        corpus = write_joined(source, Path(target)) if target else read_corpus(source)
         split(corpus)
-    except CorpusError as error:
+    except (CorpusError, OSError) as error:
         sys.exit(f"The text cannot be used. {error}")
     print(show.describe(corpus))
 
