@@ -1,0 +1,69 @@
+"""Which notebooks the report is made of: all numbered ones in notebooks/, or those that CHAPTERS names.
+
+    python -m tools.chapters ["01-05"]    prints "all" or a name for the choice, then the notebooks in order
+    python -m tools.chapters --left-out   says which files in notebooks/ are not taken, and why
+
+Standard library alone: make asks before anything is installed.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+NAME = re.compile(r"(\d\d)_[\w.-]+\.ipynb")
+COPY = re.compile(r"-Copy\d+\.ipynb$|-checkpoint\.ipynb$")
+
+
+def taken(folder=FOLDER):
+    """Return the notebooks of a folder that can be chapters, in order."""
+    return sorted(path for path in folder.glob("*.ipynb") if NAME.fullmatch(path.name) and not COPY.search(path.name))
+
+
+def left_out(folder=FOLDER):
+    """Return sentences about the notebooks that are no chapters, the start page aside."""
+    names = sorted({path.name for path in folder.glob("*.ipynb")} - {path.name for path in taken(folder)})
+    why = "is not in the report: a chapter is called like 10_mine.ipynb, without spaces, and is no copy."
+    return [f"notebooks/{name} {why}" for name in names if name != "index.ipynb"]
+
+
+def chosen(chapters="", folder=FOLDER):
+    """Return the notebooks that `chapters` names ("01-05", "1,3", "01 03-05"), all for "".
+
+    Raises ValueError if a part of it is no number or range, or names no notebook.
+    """
+    notebooks = {path: int(path.name[:2]) for path in taken(folder)}
+    wanted = set()
+    for part in re.split(r"[\s,]+", chapters.strip()):
+        if part in ("", "all"):
+            continue
+        if not (ends := re.fullmatch(r"(\d+)(?:-(\d+))?", part)):
+            raise ValueError(f"CHAPTERS must be like 01-05 or 01,03, got {chapters}")
+        numbers = range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+        if not set(numbers) & set(notebooks.values()):
+            raise ValueError(f"CHAPTERS: no notebook has a number in {part}")
+        wanted.update(numbers)
+    return [path for path, number in notebooks.items() if not wanted or number in wanted]
+
+
+def label(chapters, folder=FOLDER):
+    """Return a folder's name for a choice: "chapters-01-03-04" for "1,3-4", "all" for ""."""
+    if not chapters.strip():
+        return "all"
+    return "-".join(["chapters", *dict.fromkeys(path.name[:2] for path in chosen(chapters, folder))])
+
+
+def main():
+    """Read the command line."""
+    if sys.argv[1:] == ["--left-out"]:
+        print("\n".join(left_out()))
+        return
+    chapters = " ".join(sys.argv[1:])
+    try:
+        print(label(chapters), *(f"notebooks/{path.name}" for path in chosen(chapters)))
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
