@@ -144,3 +144,30 @@ def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad
         g = np.clip(d_theta, -clip, clip)
         OPTIMIZERS[optimizer](theta, squares, means, g, learning_rate, memory.updates[0])
     return mean_loss, gradient
+
+
+def learn(params, codes, steps, T=25, eta=0.1, clip=5.0, rest=False):
+    """Train `params` in place by AdaGrad; return the loss of every step and the last state (m,).
+
+    The losses are in nats per sequence of T characters. The state is carried through the codes
+    (N,), and is zero where they begin. With `rest`, the shorter sequence at their end is trained
+    on too. `engine.training.train` takes the same steps, compiled.
+    """
+    squares = [np.zeros_like(theta) for theta in params]  # AdaGrad's memory, s
+    starts = range(0, len(codes) - 1 if rest else len(codes) - T, T)
+    losses = []
+    for n in range(steps):
+        start = starts[n % len(starts)]
+        if start == 0:
+            h = np.zeros_like(params.b)  # (m,)
+        y = codes[start + 1 : start + T + 1]  # (T,)
+        x = codes[start : start + len(y)]  # (T,)
+        states, p = forward(params, x, h)  # (T + 1, m), (T, K)
+        gradient, _ = backward(params, x, y, states, p)
+        for theta, s, g in zip(params, squares, gradient, strict=True):
+            g = np.clip(g, -clip, clip)
+            s += g**2
+            theta -= eta * g / np.sqrt(s + 1e-8)
+        h = states[-1]  # carried into the next sequence
+        losses.append(cross_entropy(p, y))
+    return np.array(losses), h

@@ -4,6 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn import gradcheck, model
+from rnn.engine.runs import Config
+from rnn.engine.training import advance, first_state
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -41,3 +43,17 @@ def test_softmax_does_not_overflow():
 def test_backward_returns_the_gradient_unclipped():
     problem = gradcheck.make_problem(np.arange(26) % 3, 3, np.random.default_rng(0), sigma=3, h0_sigma=1)
     assert max(np.abs(gradient).max() for gradient in gradcheck.analytic_gradients(problem).values()) > 5
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_the_loop_of_the_chapters_takes_the_steps_of_training_over_the_end_of_the_text(rest):
+    codes = np.random.default_rng(1).integers(0, 5, 90)
+    config = Config(m=7, T=25, learning_rate=0.05, clip=0.5, dtype="float64", remainder=rest, engine="numpy")
+    (params, memory, h, *_), losses = first_state(5, config), np.empty(9)
+    advance(params, memory, h, codes, 0, losses, config)
+    ours = model.init_params(5, 7, np.random.default_rng(config.seed), config.sigma, np.float64)
+    found, state = model.learn(ours, codes, 9, eta=0.05, clip=0.5, rest=rest)
+    np.testing.assert_array_equal(found, losses)
+    np.testing.assert_array_equal(state, h[0])
+    for theta, expected in zip(ours, params, strict=True):
+        np.testing.assert_array_equal(theta, expected)
