@@ -605,7 +605,7 @@ def test_a_rule_from_a_cell_trains_with_numpy_and_other_code_is_another_run(tmp_
     with pytest.raises(RunError, match="does not know your optimiser 'rmsprop': set engine='numpy'"):
         train(TEXT, SMALL.replace(optimizer="rmsprop"), runs=tmp_path)
     monkeypatch.delitem(OPTIMIZERS, "rmsprop")
-    with pytest.raises(RunError, match=r"a setting that is unknown here. optimizer must be 'adagrad' or"):
+    with pytest.raises(RunError, match=r"a setting that is unknown here\. optimizer must be 'adagrad' or"):
         read_run(run.directory)
 
 

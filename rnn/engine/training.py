@@ -199,7 +199,9 @@ def _take_steps(recorder, corpus, config, watch, show):
     steps, chunk, average = config.steps(len(corpus.codes)), 100, None
     if watch and len(recorder.losses):
         watch(recorder.steps, recorder.losses.copy())
-    with recorder.file, _progress(recorder.state.step, steps, show) as bar, interrupts_remembered() as interrupted:
+    settings = {"total": steps, "initial": recorder.state.step, "unit": " steps", "disable": not show}
+    starting = "starting; the first time, the kernel is compiled"
+    with recorder.file, progress_bar(desc=starting, **settings) as bar, interrupts_remembered() as interrupted:
         while (step := recorder.state.step) < steps and not interrupted.is_set():
             began = time.monotonic()
             losses = np.full(min(chunk, recorder.until_snapshot()), np.nan)
@@ -230,11 +232,11 @@ def _take_steps(recorder, corpus, config, watch, show):
             )
 
 
-def _progress(step, steps, show):
-    in_notebook = "ipykernel" in sys.modules  # whose standard error is pink
-    starting = "starting; the first time, the kernel is compiled"
-    settings = {"unit": " steps", "ncols": 100, "mininterval": 0.5, "desc": starting, "disable": not show}
-    return tqdm(total=steps, initial=step, file=sys.stdout if in_notebook else sys.stderr, leave=False, **settings)
+def progress_bar(**settings):
+    """Return a bar of tqdm; in a notebook it is written to standard output, because standard error is pink there."""
+    tqdm.set_lock(threading.RLock())  # tqdm's own is one between processes, which a killed process leaves behind
+    file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    return tqdm(file=file, ncols=100, mininterval=0.5, leave=False, **settings)
 
 
 @contextlib.contextmanager
