@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py [repeats]
 
-Each turn trains the same eight runs anew, cluster's start and end included; the two take turns.
+Each turn trains the same eight runs anew, the start and end of processes included; the two take turns.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Train what the notebooks will ask for: `make train`, and with ALL=1 `make sweep`, all that chapters 6 and 7 can show.
+"""Train what the notebooks will ask for, on all cores: `make train`, and with ALL=1 `make sweep`, the whole study.
 
-python tools/train.py [ALL=1] [CORPUS=path] [QUICK=1]        SCHEDULER=tcp://host:port stands in the environment
+python tools/train.py [CHAPTERS="01 02 03"] [ALL=1] [CORPUS=path] [QUICK=1]
 """
 
 import sys
@@ -11,28 +11,42 @@ from rnn.engine.runs import BASELINE, RUNS, Config, RunError
 from rnn.engine.sweep import Job, sweep_all
 
 
-def everything(corpus, budget, quick=False):
-    """Return the `Job`s of all that the notebooks ask for, as they stand in the repository."""
-    text, by_heart = split(corpus).train, Config(epochs=200 if quick else 5_000)  # notebook 2
-    jobs = [
-        Job(corpus.part(0, n), by_heart.replace(remainder=remainder))
-        for n in (60, 100, 150)
+def needed(corpus, budget, quick=False):
+    """Return {chapter: the `Job`s whose runs its notebook asks for}, with the settings that it has in the repository.
+
+    A chapter that is not named trains nothing. What is missing here, a notebook trains itself when it is executed.
+    """
+    text = split(corpus).train
+    baseline = [Job(text, BASELINE)]
+    by_heart = [
+        Job(corpus.part(0, length), Config(epochs=200 if quick else 5_000, remainder=remainder))
+        for length in (60, 100, 150)
         for remainder in (False, True)
     ]
-    network = BASELINE.replace(snapshot_every=500 if quick else BASELINE.snapshot_every)
-    longer = network.replace(epochs=BASELINE.epochs + 8)  # notebook 3, which goes on from there
-    jobs += [Job(text, longer), Job(text, network.replace(epochs=5, learning_rate=0.5), longer)]
-    return jobs + [Job(text, config) for config in choices.grid(len(text.codes), budget)]
+    longer = BASELINE.replace(epochs=BASELINE.epochs + 8)
+    at_larger_rate = Job(text, BASELINE.replace(epochs=5, learning_rate=0.5), after=longer)
+    memory = [*choices.seeds(), choices.WARM, *choices.searched(len(text.codes), budget)]
+    study = [Job(text, config) for config in choices.grid(len(text.codes), budget)]
+    return {
+        "02": by_heart,
+        "03": [Job(text, longer), at_larger_rate],
+        "04": baseline,
+        "05": [*baseline, Job(text, choices.NEWEST)],
+        "06": study,
+        "07": study,
+        "08": [Job(text, config) for config in memory],
+    }
 
 
 def main():
     """Read the command line."""
     arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    quick = "QUICK" in arguments
+    quick = bool(arguments.get("QUICK"))
+    budget = choices.FULL if arguments.get("ALL") and not quick else choices.SHORT
     try:
-        corpus = read_corpus(arguments.get("CORPUS"), quick)
-        budget = choices.FULL if "ALL" in arguments and not quick else choices.SHORT
-        sweep_all(everything(corpus, budget, quick))
+        jobs = needed(read_corpus(arguments.get("CORPUS"), quick), budget, quick)
+        chapters = arguments.get("CHAPTERS", "").split() or jobs
+        sweep_all([job for chapter in chapters for job in jobs.get(chapter, ())])
     except (CorpusError, RunError, KeyboardInterrupt) as error:
         sys.exit(str(error))
     print(f"What the notebooks ask for is trained; it is in {RUNS}.")
