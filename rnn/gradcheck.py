@@ -1,4 +1,4 @@
-"""Numerical gradients, to hold against those of `model.backward`."""
+"""Numerical gradients, to compare with those of `backward`, and whether your own code has a known mistake."""
 
 from typing import NamedTuple
 
@@ -30,43 +30,44 @@ def make_problem(codes, K, rng, m=5, T=25, sigma=0.01, h0_sigma=0.0, largest_K=1
     return Problem(params, codes[:T], codes[1:], rng.normal(0, h0_sigma, m) if h0_sigma else np.zeros(m))
 
 
-def analytic_gradients(problem, backward=model.backward):
-    """Return {name: gradient} for the five parameters and h_0, as `backward` has them."""
+def analytic_gradients(problem, forward=model.forward, backward=model.backward):
+    """Return {name: gradient} for the five parameters and h_0, from `forward` and `backward`."""
     params, x, y, h0 = problem
-    h, p = model.forward(params, x, h0)
+    h, p = forward(params, x, h0)
     gradient, dh0 = backward(params, x, y, h, p)
     return gradient._asdict() | {"h₀": dh0}
 
 
-def centred_gradients(problem, step=1e-4):
-    """Return {name: gradient} by centred differences, (L(theta + step) - L(theta - step)) / (2 step)."""
-    return _numerical(problem, lambda L: (L(step) - L(-step)) / (2 * step))
+def centred_differences(loss, params, x, y, h0, delta=1e-4):
+    """Return {name: gradient}, (L(theta + delta) - L(theta - delta)) / (2 delta) for each number theta."""
+    gradients = {}
+    for name, theta in (params._asdict() | {"h₀": h0}).items():
+        gradients[name] = np.zeros(theta.shape)
+        for index in np.ndindex(theta.shape):  # each number of the array
+            kept = theta[index]
+            theta[index] = kept + delta
+            above = loss(params, x, y, h0)
+            theta[index] = kept - delta
+            below = loss(params, x, y, h0)
+            theta[index] = kept
+            gradients[name][index] = (above - below) / (2 * delta)
+    return gradients
 
 
-def complex_step_gradients(problem, step=1e-30):
-    """Return {name: gradient} by the complex step, Im L(theta + i step) / step: no difference, so no cancellation.
+def complex_step(loss, params, x, y, h0, delta=1e-30):
+    """Return {name: gradient}, Im L(theta + i delta) / delta for each number theta: no difference, no cancellation.
 
     Squire and Trapp (1998), Using complex variables to estimate derivatives of real functions, SIAM Review 40(1).
     """
-    params, x, y, h0 = problem
-    in_complex = Problem(Params(*(theta.astype(complex) for theta in params)), x, y, h0.astype(complex))
-    return _numerical(in_complex, lambda L: L(1j * step).imag / step)
-
-
-def _numerical(problem, derivative):
-    # every number of every array is moved by itself; derivative(L) gets L as a function of how far
-    params, x, y, h0 = problem
+    params = Params(*(theta.astype(complex) for theta in params))
+    h0 = h0.astype(complex)
     gradients = {}
     for name, theta in (params._asdict() | {"h₀": h0}).items():
         gradients[name] = np.zeros(theta.shape)
         for index in np.ndindex(theta.shape):
             kept = theta[index]
-
-            def L(distance):
-                theta[index] = kept + distance  # noqa: B023 (called before the next turn of the loop)
-                return model.loss(params, x, y, h0)
-
-            gradients[name][index] = derivative(L)
+            theta[index] = kept + 1j * delta
+            gradients[name][index] = loss(params, x, y, h0).imag / delta
             theta[index] = kept
     return gradients
 
@@ -77,7 +78,16 @@ def relative_error(g_a, g_n):
     return np.abs(g_a - g_n) / np.where(size > 0, size, 1)
 
 
-def relative_errors(problem, numerical, backward=model.backward):
+def relative_errors(problem, numerical, forward=model.forward, backward=model.backward):
     """Return {name: relative errors}, arrays in the shapes of the parameters, for gradients from one of the above."""
-    analytic = analytic_gradients(problem, backward)
+    analytic = analytic_gradients(problem, forward, backward)
     return {name: relative_error(analytic[name], numerical[name]) for name in numerical}
+
+
+def __getattr__(name):
+    """Import `diagnose` and what belongs to it when it is first asked for."""
+    from rnn import diagnosis
+
+    if name in diagnosis.__all__:
+        return getattr(diagnosis, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

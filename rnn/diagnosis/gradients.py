@@ -1,0 +1,289 @@
+"""Which known mistake, or which two, does a `backward` look like?
+
+It runs on four small problems. Each gradient is compared with the right one and, where one differs, with those that the
+known mistakes of `mistakes` give, alone and in pairs.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+
+from rnn import model
+from rnn.diagnosis.conventions import NAMES, Diagnosis, UnusableError, call_backward, call_forward
+from rnn.gradcheck import Problem
+from rnn.mistakes import BACKWARD, FORWARD, IN_PLACE, MEAN, SUM, plant, plant_both
+
+K, M, T = 7, 5, 16  # all different, so that a wrong shape shows; 16 characters of 7 repeat
+HARDEST = ("large weights", "carried h₀")
+
+
+@functools.cache
+def problems():
+    """Return {(weights, h_0): Problem}, all of the same characters."""
+    rng = np.random.default_rng(4)
+    codes = rng.permutation(np.arange(T + 1) % K)
+    found = {}
+    for size, sigma in (("small weights", 0.01), ("large weights", 0.6)):
+        params = model.init_params(K, M, rng, sigma, np.float64)
+        params = params._replace(V=2 * params.V, b=rng.normal(0, sigma, M), c=rng.normal(0, sigma, K))
+        for state, h0 in (("h₀ = 0", np.zeros(M)), ("carried h₀", rng.normal(0, 0.5, M))):
+            found[size, state] = Problem(params, codes[:T], codes[1:], h0)
+    return found
+
+
+def off(g, right):
+    """Return |g - g'| / max(|g|, |g'|) of two arrays, with their norms: 0 where they are equal."""
+    largest = max(np.linalg.norm(g), np.linalg.norm(right))
+    return np.linalg.norm(g - right) / largest if largest > 0 else 0.0
+
+
+def is_off(g, right):
+    """Whether two arrays differ by more than rounding."""
+    return not off(g, right) < (1e-4 if g.dtype == np.float32 else 1e-7)
+
+
+class Expected:
+    """The gradients that known mistakes give, {name: array}, for the states that a student's `forward` returned.
+
+    `base` has the mistakes that are none: (MEAN,) where the loss is a mean.
+    """
+
+    def __init__(self, states, base):
+        self.states, self.base, self.known, self.vectors = states, base, {}, {}
+
+    def __call__(self, key, chosen):
+        """Return the gradients on one problem with the chosen mistakes, or None where they exclude each other."""
+        if (key, chosen) not in self.known:
+            problem, (h, p) = problems()[key], self.states[key]
+            in_forward = tuple(mistake for mistake in chosen if mistake in FORWARD)
+            backward = planted(self.base, tuple(mistake for mistake in chosen if mistake not in FORWARD))
+            if backward is None:
+                return None
+            with np.errstate(all="ignore"):
+                if in_forward:  # in a forward of its own
+                    h, p = forwards()[in_forward](problem.params, problem.x, problem.h0)
+                gradient, dh0 = backward(problem.params, problem.x, problem.y, h.copy(), p.copy())
+            self.known[key, chosen] = gradient._asdict() | {"h₀": dh0}
+        return self.known[key, chosen]
+
+    def explanations(self, gradients, candidates):
+        """Return those candidates (tuples of mistakes) whose gradients are these, {key: {name: array}}."""
+        candidates = tuple(candidates)
+        if candidates not in self.vectors:
+            possible = [chosen for chosen in candidates if self(HARDEST, chosen) is not None]
+            arrays = {name: np.array([self(HARDEST, chosen)[name] for chosen in possible]) for name in NAMES}
+            self.vectors[candidates] = possible, arrays
+        possible, arrays = self.vectors[candidates]
+        near = np.ones(len(possible), bool)
+        with np.errstate(all="ignore"):
+            for name, g in gradients[HARDEST].items():  # all candidates at once
+                distance = np.abs(arrays[name] - g).reshape(len(possible), -1).max(axis=1)
+                near &= distance <= 1e-3 * max(1e-300, np.abs(g).max())
+        return [possible[place] for place in np.flatnonzero(near) if self.fits(gradients, possible[place])]
+
+    def fits(self, gradients, chosen, names=NAMES):
+        """Whether the chosen mistakes give these gradients on all problems."""
+        return not any(
+            is_off(g, self(key, chosen)[name])
+            for key in gradients
+            for name, g in gradients[key].items()
+            if name in names
+        )
+
+
+@functools.cache
+def planted(base, chosen):
+    """Return `model.backward` with mistakes, those of `base` first; None where they exclude each other."""
+    for order in itertools.permutations(chosen):
+        try:
+            return plant(model.backward, *base, *order)
+        except ValueError:
+            continue
+    return None
+
+
+@functools.cache
+def forwards():
+    """Return {mistakes: forward}: each known mistake, and each pair that is possible."""
+    single = {(mistake,): plant(model.forward, mistake) for mistake in FORWARD}
+    pairs = {pair: plant_both(model.forward, *pair) for pair in itertools.combinations(FORWARD, 2)}
+    return single | {pair: forward for pair, forward in pairs.items() if forward is not None}
+
+
+@functools.cache
+def candidates(loss):
+    """Return what may explain wrong gradients: lists of tuples of mistakes, the simplest first."""
+    known = (*BACKWARD, SUM) if loss == "mean" else BACKWARD
+    known = [mistake for mistake in known if loss == "sum" or mistake != MEAN]
+    return (
+        tuple((mistake,) for mistake in known),
+        tuple((mistake,) for mistake in FORWARD),
+        tuple(itertools.combinations(known, 2)),
+        tuple(itertools.product(FORWARD, known)),
+    )
+
+
+@functools.cache
+def after_right_forward(base):
+    """Return the `Expected` gradients after a right `forward`, kept for the next diagnosis."""
+    states = {key: model.forward(problem.params, problem.x, problem.h0) for key, problem in problems().items()}
+    return Expected(states, base)
+
+
+def diagnose(forward=None, backward=None, loss="sum"):
+    """Return a `Diagnosis` of a `forward`, a `backward` or both; print it.
+
+    Arguments and results are those of `model.forward` and `model.backward`; `from_columns` makes such functions from ones
+    in the assignment's conventions. `backward` may return the gradients of W, U, V, b and c as `Params`, dictionary, object
+    or tuple, and with them, as a second value, that of h_0. `loss` is "sum" or "mean", over the sequence.
+    """
+    if loss not in ("sum", "mean"):
+        raise ValueError(f'loss must be "sum" or "mean", got {loss!r}')
+    base = (MEAN,) if loss == "mean" else ()
+    lines, found, right, expected = [], (), True, after_right_forward(base)
+    if forward is not None:
+        try:
+            states = {key: call_forward(forward, problem) for key, problem in problems().items()}
+        except UnusableError as error:
+            return Diagnosis(str(error))
+        lines, found, right = forward_lines(states)
+        if not right:
+            expected = Expected(states, base)
+    if backward is not None:
+        try:
+            more, in_backward, backward_right = backward_lines(backward, expected, loss)
+        except UnusableError as error:
+            return Diagnosis("\n".join((*lines, str(error))), found)
+        lines, right = lines + more, right and backward_right
+        found = (*found, *(mistake for mistake in in_backward if mistake not in found))
+    if right:
+        lines.append("No mistake found.")
+    return Diagnosis("\n".join(lines), found, right)
+
+
+def forward_lines(states):
+    """Return lines about the states {key: (h, p)} of a `forward`, the known mistakes that explain them, and if right."""
+    right = after_right_forward(()).states
+    if not any(is_off(g, r) for key in states for g, r in zip(states[key], right[key], strict=True)):
+        return ["forward: h and p are right."], (), True
+    lines = []
+    for name, first, array, truth in zip("hp", (0, 1), states[HARDEST], right[HARDEST], strict=True):
+        wrong = [t for t in range(len(array)) if is_off(array[t], truth[t])]
+        where = f"wrong from t = {wrong[0] + first} on, {percent(off(array, truth))}" if wrong else "right"
+        lines.append(f"forward: {name} is {where}.")
+    for chosen, forward in forwards().items():
+        with np.errstate(all="ignore"):
+            theirs = {key: forward(problem.params, problem.x, problem.h0) for key, problem in problems().items()}
+        if not any(is_off(g, t) for key in states for g, t in zip(states[key], theirs[key], strict=True)):
+            return [*lines, *(explained(mistake) for mistake in chosen)], chosen, False
+    lines.append("None of the known mistakes in forward, alone or in pairs.")
+    if not np.allclose(states[HARDEST][1].sum(axis=1), 1):
+        lines.append("Each row of p should add up to 1, and does not.")
+    return lines, (), False
+
+
+def backward_lines(backward, expected, loss):
+    """Return lines about a `backward`, the known mistakes that explain its gradients, and whether they are right."""
+    called = {key: call_backward(backward, problem, expected.states[key]) for key, problem in problems().items()}
+    gradients = {key: found for key, (found, _) in called.items()}
+    wrong = [name for name in gradients[HARDEST] if not expected.fits(gradients, (), [name])]
+    explanations = []
+    if wrong:
+        explanations = next(filter(None, (expected.explanations(gradients, c) for c in candidates(loss))), [])
+    found = explanations[0] if explanations else ()
+    notes = {name: note(name, found, gradients, expected, loss) for name in wrong}
+    lines = table(gradients, expected, notes) + [explained(mistake) for mistake in found]
+    if len(explanations) > 1:
+        others = [", together with: ".join(mistake.what for mistake in chosen) for chosen in explanations[1:4]]
+        lines.append("The same gradients would come from: " + "; or from: ".join(others) + ".")
+    if MEAN in found:
+        lines.append('If your loss is the mean over the sequence, this is right: call diagnose with loss="mean".')
+    if wrong and not explanations:
+        lines += unknown(backward, wrong, notes, loss)
+    again = {key: call_backward(backward, problem, expected.states[key])[0] for key, problem in problems().items()}
+    differs = any(is_off(again[key][name], g) for key in gradients for name, g in gradients[key].items())
+    if names := next((names for _, names in called.values() if names), ""):
+        lines.append(f"backward changes {names}, which it was given: a second call then gets other numbers.")
+        lines.append(explained(IN_PLACE))
+        found = (*found, IN_PLACE)
+    elif differs:
+        lines.append("A second call with the same arguments returns other gradients: what is kept between the calls?")
+    return lines, found, not (wrong or found or differs)
+
+
+def percent(error):
+    """Return how far off, in words."""
+    return f"{100 * error:.0f} % off" if error > 0.1 else f"{100 * error:.2g} % off"
+
+
+def table(gradients, expected, notes):
+    """Return lines that say how far each gradient is off on each problem, and what it looks like."""
+    sizes = dict.fromkeys(size for size, _ in gradients)
+    lines = [" " * 10 + "".join(f"{size:30}" for size in sizes)]
+    lines += ["gradient  " + "".join(f"{state:15}" for _, state in gradients)]
+    for name in gradients[HARDEST]:
+        pairs = [(gradients[key][name], expected(key, ())[name]) for key in gradients]
+        cells = (percent(off(*pair)) if is_off(*pair) else "right" for pair in pairs)
+        lines.append(f"{name:10}" + "".join(f"{cell:15}" for cell in cells) + notes.get(name, ""))
+    return [line.rstrip() for line in lines]
+
+
+def note(name, found, gradients, expected, loss):
+    """Return what a wrong gradient looks like by itself."""
+    alone = {mistake: expected(HARDEST, (mistake,)) for mistake in found}
+    right = expected(HARDEST, ())[name]
+    if guilty := [mistake for mistake in found if is_off(alone[mistake][name], right)]:
+        return " and ".join(mistake.what for mistake in guilty) if len(found) > 1 else "see below"
+    fitting = [mistake.what for (mistake,) in candidates(loss)[0] if expected.fits(gradients, (mistake,), [name])]
+    if fitting:
+        return "looks like: " + fitting[0]
+    g = gradients[HARDEST][name]
+    factor = np.sum(g * right) / np.sum(right**2)
+    if not is_off(g, factor * right):
+        return f"{factor:.4g} times the right one"
+    return "like none of the known mistakes"
+
+
+def explained(mistake):
+    """Return a mistake as lines: in words, what the code does, what it should do."""
+    function = "forward" if mistake in FORWARD else "backward"
+    lines = [f"It looks like this, in {function}: {mistake.what}."]
+    if mistake.wrong == "pass":
+        return f"{lines[0]}\n    is missing:       {mistake.right}"
+    lines += [f"    your code does:   {line}" for line in mistake.wrong.split("\n") if line != mistake.right]
+    return "\n".join((*lines, f"    {'should only be:' if mistake.adds else 'it should do:':17} {mistake.right}"))
+
+
+def unknown(backward, wrong, notes, loss):
+    """Return sentences that say where a `backward` without known mistakes goes wrong."""
+    if all(text.startswith("looks like") for text in notes.values()):
+        return ["More than two mistakes at once: each line of the table names its own."]
+    sentences = ["None of the known mistakes explains all of it, alone or in pairs."]
+    if "c" in wrong:
+        sentences.append("dc is wrong, so begin with dL/do: all other gradients are made from it.")
+    elif "V" not in wrong:
+        sentences.append("dV and dc are right, so dL/do is right.")
+    return sentences + where_in_time(backward, loss)
+
+
+def where_in_time(backward, loss):
+    """Return a sentence that says at which t dL/da_t is wrong: where no character repeats, it is column x_t of dU."""
+    rng = np.random.default_rng(5)
+    params = model.init_params(T + 1, M, rng, 0.6, np.float64)
+    problem = Problem(params, np.arange(T), np.arange(1, T + 1), rng.normal(0, 0.5, M))
+    states = model.forward(params, problem.x, problem.h0)
+    try:
+        dU = call_backward(backward, problem, states)[0]["U"]
+    except UnusableError:
+        return []
+    right, _ = planted((MEAN,) if loss == "mean" else (), ())(params, problem.x, problem.y, *states)
+    wrong = [t + 1 for t in range(T) if is_off(dU[:, t], right.U[:, t])]
+    if not wrong:
+        return ["dL/da_t is right at every t where no character repeats, so look at how it is summed up."]
+    last = wrong[-1]
+    if last == T:
+        times = "at every t" if len(wrong) == T else "from t = T on"
+        return [f"dL/da_t is wrong {times}, and at t = T nothing comes from t + 1: look at one step by itself."]
+    before, at = ("T" if last == T - 1 else f"T - {T - last - 1}"), f"T - {T - last}"
+    return [f"Going backwards, dL/da_t is right down to t = {before} and wrong from t = {at} on: what comes from t + 1?"]

@@ -1,0 +1,156 @@
+"""Which known mistake does a draw of characters look like? A test of frequencies.
+
+Two characters are drawn thousands of times from the same state. How often each pair comes is compared by Pearson's
+chi-square with the probabilities that the network gives the pairs, and with those that known mistakes give them.
+"""
+
+import functools
+import inspect
+import itertools
+import math
+
+import numpy as np
+
+from rnn import model
+from rnn.diagnosis.conventions import Diagnosis, UnusableError, call, copied
+from rnn.mistakes import NEXT_P, NEXT_PAIR, SAMPLER, next_p, next_pair, plant
+
+K, M, DRAWS = 5, 4, 2000
+CASES = {
+    "temperature 1, top-p 1": {},
+    "temperature 0.5": {"temperature": 0.5},
+    "temperature 2": {"temperature": 2.0},
+    "top-p 0.5": {"top_p": 0.5},
+}
+TOO_RARE = 1e-6  # a right sampler fails one time in a million
+
+
+@functools.cache
+def problem():
+    """Return (params, h, x): a small network whose state and last character both matter."""
+    rng = np.random.default_rng(7)
+    params = model.init_params(K, M, rng, 1.0, np.float64)
+    return params._replace(b=rng.normal(0, 0.5, M), c=rng.normal(0, 0.5, K)), rng.normal(0, 0.7, M), 2
+
+
+@functools.cache
+def probabilities(case, *chosen):
+    """Return p (K, K) of the next two characters in one of the cases, with known mistakes."""
+    in_pair = [mistake for mistake in chosen if mistake in NEXT_PAIR]
+    pair = plant(next_pair, *in_pair)
+    one = plant(next_p, *(mistake for mistake in chosen if mistake in NEXT_P))
+    pair.__globals__["next_p"] = one
+    return pair(*problem(), **({"temperature": 1.0, "top_p": 1.0} | CASES[case]))
+
+
+def frequencies(sample, settings):
+    """Return how often each pair of characters came (K, K)."""
+    counts, rng = np.zeros((K, K), int), np.random.default_rng(11)
+    for _ in range(DRAWS):
+        params, h, x = problem()
+        codes = call(sample, "sample", copied(params), h.copy(), x, 2, rng, **settings)
+        first, second = as_codes(codes)
+        counts[first, second] += 1
+    return counts
+
+
+def as_codes(codes):
+    """Return two codes from what a sampler returns: codes, or one-hot columns (K, 2)."""
+    try:
+        codes = np.array(codes)
+        if codes.shape == (K, 2) and set(np.unique(codes)) <= {0, 1}:
+            codes = codes.argmax(axis=0)
+        codes = codes.astype(int, casting="same_kind").ravel()
+    except (TypeError, ValueError):
+        raise UnusableError("sample should return codes (length,), integers, or one-hot columns (K, length).") from None
+    if len(codes) != 2:
+        raise UnusableError(f"sample returns {len(codes)} codes where 2 were asked for: length is the number of draws.")
+    if codes.min() < 0 or codes.max() >= K:
+        raise UnusableError(f"sample returns the code {codes[np.argmax(np.abs(codes))]}, and codes are 0 to {K - 1}.")
+    return codes
+
+
+def chance(counts, p):
+    """Return how likely frequencies as far from p as these are, by Pearson's chi-square.
+
+    What is expected fewer than five times is counted together. Wilson and Hilferty's approximation (1931).
+    """
+    expected = counts.sum() * p.ravel()
+    counts = counts.ravel()
+    if counts[expected == 0].any():
+        return 0.0
+    order = np.argsort(-expected)
+    often = order[expected[order] >= 5]
+    seldom = order[(expected[order] < 5) & (expected[order] > 0)]
+    e, n = [*expected[often]], [*counts[often]]
+    if expected[seldom].sum() > 0.5:
+        e, n = [*e, expected[seldom].sum()], [*n, counts[seldom].sum()]
+    chi_square, freedom = sum((a - b) ** 2 / b for a, b in zip(n, e, strict=True)), len(e) - 1
+    if freedom == 0:
+        return 1.0
+    z = ((chi_square / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / math.sqrt(2 / (9 * freedom))
+    return math.erfc(z / math.sqrt(2)) / 2
+
+
+def accepts(sample):
+    """Return the cases whose settings a sampler has."""
+    try:
+        parameters = inspect.signature(sample).parameters.values()
+    except (TypeError, ValueError):
+        return list(CASES)
+    names = {parameter.name for parameter in parameters}
+    everything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    return [case for case, settings in CASES.items() if everything or settings.keys() <= names]
+
+
+def diagnose_sampler(sample):
+    """Return a `Diagnosis` of a sampler; print it.
+
+    sample(params, h, x, length, rng, temperature=1.0, top_p=1.0) draws the codes (length,) that follow the state h (m,) and
+    the character x, with the random numbers of `rng` (a sampler that uses NumPy's own passes too). One-hot columns
+    (K, length) are codes too. What it has no argument for, temperature or top_p, is not tested.
+    """
+    try:
+        counts = {case: frequencies(sample, CASES[case]) for case in accepts(sample)}
+    except UnusableError as error:
+        return Diagnosis(str(error))
+    right = {case: chance(counts[case], probabilities(case)) for case in counts}
+    lines = [f"{DRAWS:,} draws of two characters       how likely, if right"]
+    for case, p in right.items():
+        lines.append(f"{case:36}{'right' if p > TOO_RARE else 'wrong'} ({p:.2g})")
+    if all(p > TOO_RARE for p in right.values()):
+        return Diagnosis("\n".join((*lines, "No mistake found.")), right=True)
+    found = explanation(counts)
+    if not found:
+        return Diagnosis("\n".join((*lines, none_known(counts))))
+    for mistake in found:
+        lines.append(f"It looks like this: {mistake.what}.")
+        if mistake.wrong != "pass":
+            lines.append(f"    your code does:   {mistake.wrong}")
+        lines.append(f"    it should do:     {mistake.right}")
+    return Diagnosis("\n".join(lines), found)
+
+
+def explanation(counts):
+    """Return the known mistake, or else the two, that make the frequencies {case: (K, K)} likeliest; () if none do."""
+    for candidates in (SINGLE, PAIRS):
+        likely = {
+            chosen: min(chance(counts[case], probabilities(case, *chosen)) for case in counts) for chosen in candidates
+        }
+        best = max(likely, key=likely.get)
+        if likely[best] > TOO_RARE:
+            return best
+    return ()
+
+
+SINGLE = [(mistake,) for mistake in SAMPLER]
+PAIRS = [pair for pair in itertools.combinations(SAMPLER, 2) if pair[0].right != pair[1].right]
+
+
+def none_known(counts):
+    """Return a sentence about frequencies that no known mistake explains."""
+    if all(np.count_nonzero(of_case) == 1 for of_case in counts.values()):
+        return "None of the known mistakes: all texts are the same. Is the same generator made anew for each draw?"
+    if all(np.all(of_case == np.diag(np.diag(of_case))) for of_case in counts.values()):
+        return "None of the known mistakes: the second character is always the first one again."
+    return "None of the known mistakes, alone or in pairs."

@@ -1,0 +1,99 @@
+"""Which known mistake, or which two, does an update rule look like?
+
+Three steps on L(theta) = sum of scale (theta - goal)^2 / 2, whose gradients reach from 1e-5 to 30: so epsilon, clipping and
+memory all show.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+
+from rnn.diagnosis.conventions import Diagnosis, UnusableError, as_array, call
+from rnn.diagnosis.gradients import is_off
+from rnn.mistakes import ADAGRAD, ADAM, adagrad_step, adam_step, plant, plant_both
+
+SCALES = np.array([30.0, 8.0, 12.0, 3.0, 0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5])
+GOALS = np.array([1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0, -1.0])
+RULES = {"adagrad": (adagrad_step, ADAGRAD, 0.1), "adam": (adam_step, ADAM, 0.001)}
+
+
+def steps(update, n=3):
+    """Return the losses before each of n steps and after the last (n + 1,), and the weights after each (n, 10)."""
+    theta, memory = np.zeros(len(SCALES)), {}
+    losses, weights = [loss(theta)], []
+    for number in range(1, n + 1):
+        result = call(update, "update", theta, SCALES * (theta - GOALS), memory, number)
+        theta = as_array(theta if result is None else result, SCALES.shape, f"theta after step {number}").astype(float)
+        losses.append(loss(theta))
+        weights.append(theta.copy())
+    return np.array(losses), np.array(weights)
+
+
+def loss(theta):
+    """Return L(theta)."""
+    return np.sum(SCALES * (theta - GOALS) ** 2) / 2
+
+
+@functools.cache
+def known_steps(rule, learning_rate, clip):
+    """Return {mistakes: (losses, weights)} of a rule: right, with each known mistake, and with each pair."""
+    right, known, _ = RULES[rule]
+    rules = {(): right} | {(mistake,): plant(right, mistake) for mistake in known}
+    rules |= {pair: plant_both(right, *pair) for pair in itertools.combinations(known, 2)}
+    found = {}
+    for chosen, update in rules.items():
+        if update is not None:
+            try:
+                found[chosen] = steps(functools.partial(update, learning_rate=learning_rate, clip=clip))
+            except UnusableError:  # overflows: nothing to compare with
+                continue
+    return found
+
+
+def diagnose_update(update, rule="adagrad", learning_rate=None, clip=5.0):
+    """Return a `Diagnosis` of an update rule for one array, "adagrad" or "adam"; print it.
+
+    update(theta, g, memory, n) takes step n (from 1) with the gradient g, which is not clipped yet. It changes theta in
+    place or returns the new one. `memory` is a dictionary, empty before step 1, for what the rule remembers. The learning
+    rate is 0.1 for AdaGrad and 0.001 for Adam if not given. `clip=np.inf` is for a rule that does not clip.
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+    learning_rate = RULES[rule][2] if learning_rate is None else learning_rate
+    try:
+        losses, weights = steps(update)
+    except UnusableError as error:
+        return Diagnosis(str(error))
+    known = known_steps(rule, learning_rate, clip)
+    right_losses, right_weights = known[()]
+    lines = ["step   loss before it, yours and right    weights after it"]
+    for n, (theta, right) in enumerate(zip(weights, right_weights, strict=True), 1):
+        wrong = [place for place in range(len(theta)) if differ(theta[place], right[place])]
+        text = f"{len(wrong)} of {len(theta)} wrong" if wrong else "right"
+        lines.append(f"{n:<7}{losses[n - 1]:<16.8g}{right_losses[n - 1]:<23.8g}{text}")
+    found = [chosen for chosen, (_, theirs) in known.items() if not differ(weights, theirs)]
+    if () in found:
+        return Diagnosis("\n".join((*lines, "No mistake found.")), right=True)
+    if not found:
+        return Diagnosis("\n".join((*lines, f"None of the known mistakes. {first_step(weights[0], rule, learning_rate)}")))
+    shortest = found[0]
+    for mistake in shortest:
+        lines.append(f"It looks like this: {mistake.what}.")
+        lines += [f"    your code does:   {mistake.wrong}", f"    it should do:     {mistake.right}"]
+    same = [chosen for chosen in found[1:] if len(chosen) == len(shortest)]
+    if same:
+        others = [", together with: ".join(mistake.what for mistake in chosen) for chosen in same[:3]]
+        lines.append("The same weights would come from: " + "; or from: ".join(others) + ".")
+    return Diagnosis("\n".join(lines), shortest)
+
+
+def differ(theta, right):
+    """Whether weights differ by more than rounding: 1e-9 of the weight or of the step."""
+    return not np.allclose(theta, right, rtol=1e-9, atol=1e-12)
+
+
+def first_step(theta, rule, learning_rate):
+    """Return a sentence about the size of the first step, which is the learning rate for all but tiny gradients."""
+    size = np.abs(theta[3:6]).mean()
+    return f"The first step of {rule} is {learning_rate:g} for gradients of 0.1 to 5; yours is {size:.4g}."
