@@ -293,7 +293,7 @@ FORWARD = (
 
 
 def adagrad_step(theta, g, memory, n, learning_rate, clip):
-    """Return theta after step n, from 1, of AdaGrad with a clipped gradient; `memory` is a dictionary, empty at first."""
+    """Return theta after step n, from 1, of AdaGrad, the gradient clipped; `memory` is a dictionary."""
     squares = memory.get("squares", 0.0)
     clipped = np.clip(g, -clip, clip)
     squares = squares + clipped**2
@@ -304,7 +304,7 @@ def adagrad_step(theta, g, memory, n, learning_rate, clip):
 
 
 def adam_step(theta, g, memory, n, learning_rate, clip):
-    """Return theta after step n, from 1, of Adam with a clipped gradient; `memory` is a dictionary, empty at first."""
+    """Return theta after step n, from 1, of Adam, the gradient clipped; `memory` is a dictionary."""
     mean, square = memory.get("mean", 0.0), memory.get("square", 0.0)
     clipped = np.clip(g, -clip, clip)
     mean = 0.9 * mean + 0.1 * clipped
@@ -379,7 +379,7 @@ ADAM = (
             "square = 0.9 * square + 0.1 * clipped**2": "the mean of the squares decays with 0.9, not with 0.999",
             "square = 0.99 * square + 0.01 * clipped**2": "the mean of the squares decays with 0.99, not with 0.999",
             "square = clipped**2": "the mean of the squares is not kept",
-            "square = 0.999 * square + 0.001 * mean**2": "the square of the mean, where the mean of the squares belongs",
+            "square = 0.999 * square + 0.001 * mean**2": "the square of the mean for the mean of the squares",
             "square = square + clipped**2": "the sum of the squares (AdaGrad), where Adam has their mean",
         },
     ),
@@ -464,7 +464,7 @@ NEXT_P = (
     *_changes(
         "p = e / e.sum()",
         {
-            "p = np.eye(len(o))[np.argmax(e)]": "the most probable character is always taken (greedy): nothing is drawn",
+            "p = np.eye(len(o))[np.argmax(e)]": "the most probable character is always taken (greedy)",
             "p = np.ones(len(o)) / len(o)": "all characters are equally likely: p is not used in the draw",
             "p = np.roll(e / e.sum(), 1)": "off by one: the character after the one that the sums find is taken",
             "p = np.roll(e / e.sum(), -1)": "off by one: the character before the one that the sums find is taken",
@@ -474,8 +474,8 @@ NEXT_P = (
         "n = np.searchsorted(np.cumsum(p[order]), top_p) + 1",
         {
             "n = len(p)": "top-p has no effect",
-            "n = max(1, np.searchsorted(np.cumsum(p[order]), top_p))": "the character that reaches top-p is left out of "
-            "the nucleus",
+            "n = max(1, np.searchsorted(np.cumsum(p[order]), top_p))": "the nucleus lacks the character that "
+            "reaches top-p",
             "n = np.searchsorted(np.cumsum(p[order]), top_p) + 2": "the nucleus has one character too many",
         },
     ),
@@ -493,6 +493,6 @@ NEXT_PAIR = _changes(
     },
 ) + _changes(
     "both[first] = p[first] * q",
-    {"both[x] += p[first] * np.eye(K)[first]": "the given character comes first: the text has it, and all else is late"},
+    {"both[x] += p[first] * np.eye(K)[first]": "the text begins with the given character"},
 )
 SAMPLER = (*NEXT_P, *NEXT_PAIR)

@@ -49,13 +49,13 @@ def init_memory(params):
 
 
 def softmax(o):
-    """Return exp(o) over its sum along the last axis; complex o too, as the complex-step derivative needs."""
+    """Return exp(o) over its sum along the last axis; o may be complex, for the complex step."""
     e = np.exp(o - o.real.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 def forward(params, x, h0):
-    """Return the states h (T + 1, m), h[0] being h0, and the predictions p (T, K) of the characters x (T,)."""
+    """Return the states h (T + 1, m), h[0] being h0, and the predictions p (T, K) from x (T,)."""
     W, U, V, b, c = params
     T = len(x)
     h = np.empty((T + 1, len(b)), np.result_type(W, h0))
@@ -69,7 +69,7 @@ def forward(params, x, h0):
 
 
 def cross_entropy(p, y):
-    """Return L, the summed cross-entropy in nats per sequence, of predictions p (T, K) and targets y (T,)."""
+    """Return L, the cross-entropy of p (T, K) and y (T,), summed, in nats per sequence."""
     return -np.log(p[np.arange(len(y)), y]).sum()
 
 

@@ -1,4 +1,4 @@
-"""Your own code: which bug is it?
+"""Your own code: which bug it has.
 
     print(diagnose(forward, backward))      gradients: which known mistake, or which two, give the same numbers
     print(diagnose_update(update))          AdaGrad and Adam: the first three losses and weights

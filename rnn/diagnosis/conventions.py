@@ -54,9 +54,10 @@ def one_hot(codes, K):
 def from_columns(forward=None, backward=None):
     """Return (forward, backward) in the conventions of `model`, made from functions in those of the assignment.
 
-    forward(RNN, X, h0) returns H, P, and backward(RNN, X, Y, h0, H, P) the gradients. X and Y are one-hot columns (K, T),
-    P is (K, T), h0 (m, 1), and H (m, T + 1) with h0 as its first column, or (m, T) without. RNN has b (m, 1) and c (K, 1),
-    as RNN["b"] and as RNN.b. The gradients are a dictionary, an object, or a tuple in the order W, U, V, b, c.
+    forward(RNN, X, h0) returns H, P, and backward(RNN, X, Y, h0, H, P) the gradients. X and Y are one-hot columns
+    (K, T), P is (K, T), h0 (m, 1), and H (m, T + 1) with h0 as its first column, or (m, T) without. RNN has b (m, 1)
+    and c (K, 1), as RNN["b"] and as RNN.b. The gradients are a dictionary, an object, or a tuple in the order W, U, V,
+    b, c.
     """
     first = 0  # the first of the states 0 to T that the student's H has
 
@@ -96,9 +97,11 @@ def as_array(value, shape, name):
     """Return an array, list, column or row as an array of the shape; raise UnusableError if it is none, or has NaN."""
     try:
         array = np.array(value)
-        array = array.astype(np.result_type(array.dtype, np.float32))
-    except (TypeError, ValueError):
-        raise UnusableError(f"{name} is no array of numbers but of type {type(value).__name__}.") from None
+    except ValueError:  # rows of different lengths
+        array = np.array("?")
+    if array.dtype.kind not in "biuf":
+        raise UnusableError(f"{name} is no array of real numbers but of type {type(value).__name__}.")
+    array = array.astype(np.result_type(array.dtype, np.float32))
     if len(shape) == 1 and array.size == max(array.shape, default=0) == shape[0]:
         array = array.reshape(shape)
     if array.shape != shape:

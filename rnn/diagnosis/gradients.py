@@ -1,4 +1,4 @@
-"""Which known mistake, or which two, does a `backward` look like?
+"""Which known mistake, or which two, a `backward` looks like.
 
 It runs on four small problems. Each gradient is compared with the right one and, where one differs, with those that the
 known mistakes of `mistakes` give, alone and in pairs.
@@ -50,6 +50,7 @@ class Expected:
     """
 
     def __init__(self, states, base):
+        """Keep the states {key: (h, p)} and what is no mistake."""
         self.states, self.base, self.known, self.vectors = states, base, {}, {}
 
     def __call__(self, key, chosen):
@@ -134,9 +135,10 @@ def after_right_forward(base):
 def diagnose(forward=None, backward=None, loss="sum"):
     """Return a `Diagnosis` of a `forward`, a `backward` or both; print it.
 
-    Arguments and results are those of `model.forward` and `model.backward`; `from_columns` makes such functions from ones
-    in the assignment's conventions. `backward` may return the gradients of W, U, V, b and c as `Params`, dictionary, object
-    or tuple, and with them, as a second value, that of h_0. `loss` is "sum" or "mean", over the sequence.
+    Arguments and results are those of `model.forward` and `model.backward`; `from_columns` makes such functions from
+    ones in the assignment's conventions. `backward` may return the gradients of W, U, V, b and c as `Params`,
+    dictionary, object or tuple, and with them, as a second value, that of h_0. `loss` is "sum" or "mean", over the
+    sequence.
     """
     if loss not in ("sum", "mean"):
         raise ValueError(f'loss must be "sum" or "mean", got {loss!r}')
@@ -163,7 +165,7 @@ def diagnose(forward=None, backward=None, loss="sum"):
 
 
 def forward_lines(states):
-    """Return lines about the states {key: (h, p)} of a `forward`, the known mistakes that explain them, and if right."""
+    """Return lines about the states {key: (h, p)} of a `forward`, the mistakes that explain them, and if right."""
     right = after_right_forward(()).states
     if not any(is_off(g, r) for key in states for g, r in zip(states[key], right[key], strict=True)):
         return ["forward: h and p are right."], (), True
@@ -232,12 +234,13 @@ def table(gradients, expected, notes):
 def note(name, found, gradients, expected, loss):
     """Return what a wrong gradient looks like by itself."""
     alone = {mistake: expected(HARDEST, (mistake,)) for mistake in found}
-    right = expected(HARDEST, ())[name]
+    all_right = expected(HARDEST, ()).items()
+    right = dict(all_right)[name]
     if guilty := [mistake for mistake in found if is_off(alone[mistake][name], right)]:
         return " and ".join(mistake.what for mistake in guilty) if len(found) > 1 else "see below"
-    fitting = [mistake.what for (mistake,) in candidates(loss)[0] if expected.fits(gradients, (mistake,), [name])]
-    if fitting:
-        return "looks like: " + fitting[0]
+    if fitting := [mistake for (mistake,) in candidates(loss)[0] if expected.fits(gradients, (mistake,), [name])]:
+        best = min(fitting, key=lambda mistake: sum(is_off(expected(HARDEST, (mistake,))[n], r) for n, r in all_right))
+        return "looks like: " + best.what
     g = gradients[HARDEST][name]
     factor = np.sum(g * right) / np.sum(right**2)
     if not is_off(g, factor * right):
@@ -286,4 +289,6 @@ def where_in_time(backward, loss):
         times = "at every t" if len(wrong) == T else "from t = T on"
         return [f"dL/da_t is wrong {times}, and at t = T nothing comes from t + 1: look at one step by itself."]
     before, at = ("T" if last == T - 1 else f"T - {T - last - 1}"), f"T - {T - last}"
-    return [f"Going backwards, dL/da_t is right down to t = {before} and wrong from t = {at} on: what comes from t + 1?"]
+    return [
+        f"Going backwards, dL/da_t is right down to t = {before} and wrong from t = {at} on: what comes from t + 1?"
+    ]

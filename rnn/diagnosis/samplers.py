@@ -1,4 +1,4 @@
-"""Which known mistake does a draw of characters look like? A test of frequencies.
+"""Which known mistake a draw of characters looks like: a test of frequencies.
 
 Two characters are drawn thousands of times from the same state. How often each pair comes is compared by Pearson's
 chi-square with the probabilities that the network gives the pairs, and with those that known mistakes give them.
@@ -106,8 +106,8 @@ def accepts(sample):
 def diagnose_sampler(sample):
     """Return a `Diagnosis` of a sampler; print it.
 
-    sample(params, h, x, length, rng, temperature=1.0, top_p=1.0) draws the codes (length,) that follow the state h (m,) and
-    the character x, with the random numbers of `rng` (a sampler that uses NumPy's own passes too). One-hot columns
+    sample(params, h, x, length, rng, temperature=1.0, top_p=1.0) draws the codes (length,) that follow the state h (m,)
+    and the character x, with the random numbers of `rng` (a sampler that uses NumPy's own passes too). One-hot columns
     (K, length) are codes too. What it has no argument for, temperature or top_p, is not tested.
     """
     try:
@@ -132,15 +132,25 @@ def diagnose_sampler(sample):
 
 
 def explanation(counts):
-    """Return the known mistake, or else the two, that make the frequencies {case: (K, K)} likeliest; () if none do."""
-    for candidates in (SINGLE, PAIRS):
-        likely = {
-            chosen: min(chance(counts[case], probabilities(case, *chosen)) for case in counts) for chosen in candidates
-        }
-        best = max(likely, key=likely.get)
-        if likely[best] > TOO_RARE:
-            return best
-    return ()
+    """Return the known mistake, or the two, that make the frequencies {case: (K, K)} likeliest; () if none does.
+
+    Two must make them e^10 times likelier than one does.
+    """
+    possible = [chosen for chosen in (*SINGLE, *PAIRS) if not rejected(counts, chosen)]
+    return max(possible, key=lambda chosen: log_likelihood(counts, chosen) - 10 * len(chosen), default=())
+
+
+def rejected(counts, chosen):
+    """Whether frequencies like these would be too rare with the chosen mistakes."""
+    return any(chance(of_case, probabilities(case, *chosen)) <= TOO_RARE for case, of_case in counts.items())
+
+
+def log_likelihood(counts, chosen):
+    """Return the logarithm of the probability of the draws, given the chosen mistakes."""
+    return sum(
+        np.sum(of_case[of_case > 0] * np.log(probabilities(case, *chosen)[of_case > 0]))
+        for case, of_case in counts.items()
+    )
 
 
 SINGLE = [(mistake,) for mistake in SAMPLER]

@@ -1,7 +1,7 @@
-"""Which known mistake, or which two, does an update rule look like?
+"""Which known mistake, or which two, an update rule looks like.
 
-Three steps on L(theta) = sum of scale (theta - goal)^2 / 2, whose gradients reach from 1e-5 to 30: so epsilon, clipping and
-memory all show.
+Three steps on L(theta) = sum of scale (theta - goal)^2 / 2, whose gradients reach from 1e-5 to 30: so epsilon, clipping
+and memory all show.
 """
 
 import functools
@@ -10,7 +10,6 @@ import itertools
 import numpy as np
 
 from rnn.diagnosis.conventions import Diagnosis, UnusableError, as_array, call
-from rnn.diagnosis.gradients import is_off
 from rnn.mistakes import ADAGRAD, ADAM, adagrad_step, adam_step, plant, plant_both
 
 SCALES = np.array([30.0, 8.0, 12.0, 3.0, 0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5])
@@ -55,8 +54,8 @@ def diagnose_update(update, rule="adagrad", learning_rate=None, clip=5.0):
     """Return a `Diagnosis` of an update rule for one array, "adagrad" or "adam"; print it.
 
     update(theta, g, memory, n) takes step n (from 1) with the gradient g, which is not clipped yet. It changes theta in
-    place or returns the new one. `memory` is a dictionary, empty before step 1, for what the rule remembers. The learning
-    rate is 0.1 for AdaGrad and 0.001 for Adam if not given. `clip=np.inf` is for a rule that does not clip.
+    place or returns the new one. `memory` is a dictionary, empty before step 1, for what the rule remembers. The
+    learning rate is 0.1 for AdaGrad and 0.001 for Adam if not given. `clip=np.inf` is for a rule that does not clip.
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
@@ -76,7 +75,9 @@ def diagnose_update(update, rule="adagrad", learning_rate=None, clip=5.0):
     if () in found:
         return Diagnosis("\n".join((*lines, "No mistake found.")), right=True)
     if not found:
-        return Diagnosis("\n".join((*lines, f"None of the known mistakes. {first_step(weights[0], rule, learning_rate)}")))
+        return Diagnosis(
+            "\n".join((*lines, f"None of the known mistakes. {first_step(weights[0], rule, learning_rate)}"))
+        )
     shortest = found[0]
     for mistake in shortest:
         lines.append(f"It looks like this: {mistake.what}.")
