@@ -33,12 +33,6 @@ def largest(errors):
     return max(of_parameter.max() for of_parameter in errors.values())
 
 
-def changed_lines(mistakes):
-    """Return a table of the line of right code that each mistake changes, and of what it makes of it."""
-    rows = {mistake.what: (mistake.right, mistake.wrong) for mistake in mistakes}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["right", "with the bug"]).rename_axis("bug")
-
-
 def caught(checks, mistakes, forward, backward, right):
     """Return a table of which check finds which bug, and by which gradients.
 
