@@ -204,7 +204,7 @@ def test_blas_has_one_thread_inside_the_kernel_alone(monkeypatch, engine):
         with pytest.raises(ValueError, match="not in"):
             kernel.advance(**arguments(optimizer="strange"))
         assert blas_threads() == {2}
-    assert len(seen) >= 3
+    assert len(seen) >= 2
     assert all(threads == {1} for threads in seen)
 
 
