@@ -20,7 +20,7 @@ def check_settings(temperature=1.0, top_p=1.0, length=0):
 
 
 def nucleus(p, top_p):
-    """Return p (K,) with the fewest most probable characters that together have at least `top_p`, rescaled to sum 1.
+    """Return p (K,) of the fewest characters that together have at least `top_p`, the rest 0.
 
     Holtzman et al., The curious case of neural text degeneration, ICLR 2020.
     """
@@ -32,13 +32,13 @@ def nucleus(p, top_p):
 
 
 def next_distribution(o, temperature=1.0, top_p=1.0):
-    """Return the probabilities (K,), in float64, that the next character is drawn from, given the scores o (K,)."""
+    """Return the probabilities (K,), in float64, of the next character, given the scores o (K,)."""
     p = softmax(o.astype(np.float64) / temperature)
     return nucleus(p, top_p) if top_p < 1 else p
 
 
 def sample(params, h, x, length, rng, temperature=1.0, top_p=1.0):
-    """Return the codes (length,) that follow the character x, which is read from the state h (m,).
+    """Return the codes (length,) of a text that goes on from the state h (m,) and the code x.
 
     Raises ValueError for settings that mean nothing.
     """
@@ -48,7 +48,7 @@ def sample(params, h, x, length, rng, temperature=1.0, top_p=1.0):
     for n in range(length):
         h = np.tanh(W @ h + U[:, x] + b)  # the network reads x
         p = next_distribution(V @ h + c, temperature, top_p)
-        x = codes[n] = rng.choice(len(p), p=p)  # and draws what follows
+        x = codes[n] = rng.choice(len(p), p=p)  # the next character
     return codes
 
 

@@ -7,6 +7,7 @@ from report.measure.statistics import Estimate, of_stretches, proportion, series
 from rnn.corpus import encode, read_corpus
 from rnn.engine.runs import Config
 from rnn.engine.training import plan, train
+from rnn.model import forward
 from rnn.sampling import read
 
 TEXT = read_corpus().part(0, 40_000)
@@ -90,6 +91,45 @@ def test_what_was_learnt_by_heart_is_recited(tmp_path):
     text = TEXT.part(0, 51)
     run = train(text, Config(m=50, epochs=300), runs=tmp_path, show=False)
     assert samples.by_heart(run, text.text) == text.text
+
+
+def test_what_a_way_to_draw_makes_of_scores_and_how_many_words_it_draws():
+    ways = {"as it is": {}, "cold": {"temperature": 0.5}, "nucleus": {"top_p": 0.6}}
+    frame = samples.distributions(np.log([0.5, 0.3, 0.2]), ways)
+    assert list(frame.index) == list(ways)
+    np.testing.assert_allclose(frame.loc["cold"], np.array([25, 9, 4]) / 38)
+    np.testing.assert_allclose(frame.loc["nucleus"], [0.625, 0.375, 0])
+    mine = samples.distributions(np.zeros(2), {"mine": {}}, next_distribution=lambda o: o + 3)
+    assert mine.loc["mine"].tolist() == [3, 3]
+
+    codes = encode("x whale Whale zzz the x", TEXT.vocabulary)
+    row = samples.count_words({"some": codes}, TEXT).loc["some"]
+    assert (row["words"], row["different ones"]) == (6, 4)
+    assert row["words of the book"] == proportion(3, 4), "whale, Whale, the, and not zzz"
+
+
+def test_starting_from_zero_is_compared_with_the_carried_state(tmp_path):
+    run = train(TEXT, Config(m=8, epochs=1), runs=tmp_path, show=False)
+    letters = encode("a" * 200, TEXT.vocabulary)
+
+    def sample(params, h, x, length, rng):
+        """Write one long word if the text's beginning has just been read from zero."""
+        begun = np.array_equal(h, read(params, TEXT.codes[:99]))
+        return letters[:length] if begun else encode("a " * 100, TEXT.vocabulary)[:length]
+
+    frame = samples.starts(run, TEXT, [0, run.last_step], n=3, sample=sample)
+    assert list(frame.index) == [0, run.last_step]
+    assert frame["long runs, from zero"].tolist() == [proportion(3, 3)] * 2
+    assert frame["from the carried state"].tolist() == [proportion(0, 3)] * 2
+    assert frame.loc[0, "cost at the beginning"] == 0, "before training zero is the carried state"
+    params, (h, _) = run.params(), samples.carried(run, TEXT)
+    (_, from_zero), (_, on) = (forward(params, TEXT.codes[:300], state) for state in (np.zeros(8), h))
+    bits = [-np.log2(p[np.arange(100, 300), TEXT.codes[101:301]]).mean() for p in (from_zero, on)]
+    assert frame.loc[run.last_step, "cost at the beginning"] == pytest.approx(bits[0] - bits[1], abs=1e-6)
+    assert np.isnan(samples.cost_of_zero(params, h, TEXT.codes, len(TEXT.codes) - 300))
+    short = TEXT.part(0, 150)
+    run = train(short, Config(m=3, epochs=1), runs=tmp_path, show=False)
+    assert np.isnan(samples.starts(run, short, [0], n=1).loc[0, "cost elsewhere"].value)
 
 
 def test_steps_are_spread_with_the_first_and_the_last_among_them():
