@@ -158,10 +158,10 @@ def main():
     folder, *sources = (Path(argument).resolve() for argument in sys.argv[1:] if "=" not in argument)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = int(parameters.pop("JOBS", 1))
-    if "QUICK" in parameters:
+    if parameters.pop("QUICK", "0").lower() not in ("", "0", "no", "off", "false"):
         parameters["QUICK"] = True
     if "CORPUS" in parameters:
-        parameters["CORPUS"] = str(Path(parameters["CORPUS"]).resolve())
+        parameters["CORPUS"] = str(Path(parameters["CORPUS"]).expanduser().resolve())
     # what draws with pyplot is shown, whatever backend the user's settings name
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     kernels, failed = Kernels(), []
@@ -178,7 +178,7 @@ def main():
 
     with kernels.folder, ThreadPoolExecutor(jobs) as pool:
         try:
-            list(pool.map(one, sources))
+            list(pool.map(one, reversed(sources)))  # the study's notebooks take the longest
         except KeyboardInterrupt:
             kernels.folder.cleanup()
             os._exit(1)  # within a second the kernels see that their parent has gone

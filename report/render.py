@@ -1,6 +1,6 @@
 """Make report.html and report.pdf of executed notebooks, in one piece or not at all.
 
-python report/render.py build [QUICK]
+python report/render.py build [QUICK] [CHAPTERS=01-05]
 """
 
 import base64
@@ -24,6 +24,7 @@ from traitlets.config import Config
 
 from report.show import web
 from report.show.prose import RESULTS
+from tools import chapters
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
@@ -180,7 +181,8 @@ def main():
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # node is there
     folder = Path(sys.argv[1]).resolve()
     quick = "QUICK" in sys.argv[2:]
-    paths = [folder / path.name for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
+    choice = next((word.partition("=")[2] for word in sys.argv[2:] if word.startswith("CHAPTERS=")), "")
+    paths = [folder / path.name for path in chapters.chosen(choice)]
     results = results_of(paths)
     figures = ROOT / "figures" / results.get("text_id", "report")
     figures.mkdir(parents=True, exist_ok=True)

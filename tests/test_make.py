@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,9 +33,8 @@ def test_a_second_report_with_nothing_changed_does_nothing(project, report):
 
 
 def test_the_report_says_what_each_stage_took(report):
-    for source in NOTEBOOKS:
-        assert re.search(rf"^notebooks/{source.name}: \d+ s$", report.said, re.MULTILINE)
-    assert re.search(r"^report.html and report.pdf: \d+ s$", report.said, re.MULTILINE)
+    for name in (*(f"notebooks/{source.name}" for source in NOTEBOOKS), "Notebooks", "Page and paper"):
+        assert re.search(rf"^{name}: \d+ s$", report.said, re.MULTILINE)
 
 
 def test_the_report_says_how_long_the_paper_is(report):
@@ -155,35 +155,66 @@ def test_a_kernel_ends_with_what_executes_the_notebook(tmp_path, end):
     kernel.wait()
 
 
-def test_outputs_stay_out_of_git_after_make_setup(project, tmp_path):
-    """A student's copy: what was run and saved is no change; without the filter a clone works too."""
-    clone = tmp_path / "clone"
-    git = ["git", "-c", "user.name=a", "-c", "user.email=b"]
-    for name in (
-        ".gitattributes",
-        "Makefile",
-        "requirements.lock",
-        "pyproject.toml",
-        "package.json",
-        "package-lock.json",
-    ):
-        clone.mkdir(exist_ok=True)
-        (clone / name).write_bytes((ROOT / name).read_bytes())
-    path = notebook(clone, "x = 1")
-    (clone / "node_modules").mkdir()
-    (clone / "node_modules" / "ready").touch()
-    subprocess.run([*git, "init", "-q"], cwd=clone, check=True)
-    assert make(".git/filtered", f"ENV={sys.prefix}", cwd=clone).returncode == 0
-    subprocess.run([*git, "add", path.name, ".gitattributes"], cwd=clone, check=True)
-    subprocess.run([*git, "commit", "-qm", "a"], cwd=clone, check=True)
+@pytest.fixture
+def clone(tmp_path):
+    """A repository with what `make filter` needs, and a notebook."""
+    folder = tmp_path / "a clone"
+    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".gitattributes", "Makefile", "requirements.lock", "package-lock.json"):
+        shutil.copy(ROOT / name, folder)
+    notebook(folder, "x = 1")
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "01_x.ipynb").write_bytes((folder / "01_small.ipynb").read_bytes())
+    git(folder, "init", "-q")
+    assert make("filter", f"ENV={sys.prefix}", cwd=folder).returncode == 0
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "a")
+    return folder
+
+
+def git(folder, *arguments):
+    command = ["git", "-c", "user.name=a", "-c", "user.email=b", "-c", "protocol.file.allow=always", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def run_and_saved(path):
+    """Leave in a notebook what JupyterLab leaves there after Run All and save."""
     run = nbformat.read(path, 4)
     run.cells[0].outputs = [nbformat.v4.new_output("stream", text="an output\n" * 1000)]
     run.cells[0].execution_count = 7
-    run.metadata["language_info"] = {"name": "python", "version": "3.99"}
+    run.cells[0].metadata |= {"editable": True, "slideshow": {"slide_type": ""}}
+    run.metadata |= {
+        "language_info": {"name": "python", "version": "3.99"},
+        "kernelspec": {"name": "mine", "display_name": "Mine", "language": "python"},
+        "widgets": {"application/vnd.jupyter.widget-state+json": {"state": {}}},
+    }
     nbformat.write(run, path)
-    subprocess.run([*git, "add", path.name], cwd=clone, check=True)
-    assert subprocess.check_output([*git, "diff", "--cached", "--stat"], cwd=clone) == b""
-    assert "an output" in path.read_text("utf-8")
+
+
+def test_run_all_and_save_leaves_git_clean(clone):
+    run_and_saved(clone / "01_small.ipynb")
+    assert git(clone, "diff") == ""
+    git(clone, "add", ".")
+    assert git(clone, "status", "--porcelain") == ""
+    assert "an output" in (clone / "01_small.ipynb").read_text("utf-8"), "they stay in the student's file"
+
+
+@pytest.mark.parametrize("kind", ["worktree", "submodule", "copy"])
+def test_git_keeps_no_outputs_in_a_worktree_a_submodule_and_a_copied_folder(clone, tmp_path, kind):
+    other = tmp_path / "other"
+    if kind == "worktree":
+        git(clone, "worktree", "add", "-q", other)
+    elif kind == "submodule":
+        git(tmp_path, "init", "-q", "super")
+        git(tmp_path / "super", "submodule", "--quiet", "add", str(clone), "sub")
+        other = tmp_path / "super" / "sub"
+        assert make("filter", f"ENV={sys.prefix}", cwd=other).returncode == 0
+    else:
+        shutil.copytree(clone, other)
+        shutil.rmtree(clone)
+    run_and_saved(other / "01_small.ipynb")
+    git(other, "add", ".")
+    assert git(other, "status", "--porcelain") == ""
 
 
 def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path):
@@ -310,66 +341,18 @@ def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
     assert "Is this mine?" not in report.html
 
 
-BAD = {
-    "empty.txt": (b"", "is empty"),
-    "short.txt": (b"abc", "has 3 characters"),
-    "too_short_to_split.txt": (b"abc" * 333, "999 characters; 1,000 are needed"),
-    "same.txt": (b"a" * 9999, "a single distinct character"),
-    "latin.txt": ("é" * 50).encode("latin-1"),
-    "missing.txt": (None, "does not exist"),
-}
-BAD["latin.txt"] = (BAD["latin.txt"], "not UTF-8: byte 0 ")
-
-
-def test_tests_that_build_reports_share_one_copy_of_the_project(project, request):
-    """A copy in each process would cost minutes; pytest 9.2 and xdist 3.8 do not keep groups together."""
-    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@reports")
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_make_says_one_clear_sentence_of_a_bad_text(project, tmp_path, name):
-    data, sentence = BAD[name]
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [(None, "does not exist"), ("é".encode("latin-1") * 9, "not UTF-8: byte 0 "), (b"abc" * 333, "1,000 are needed")],
+)
+def test_make_says_one_clear_sentence_of_a_bad_text(project, tmp_path, data, sentence):
     if data is not None:
-        (tmp_path / name).write_bytes(data)
-    result = project.make("report", "QUICK=1", f"CORPUS={tmp_path / name}")
+        (tmp_path / "bad.txt").write_bytes(data)
+    result = project.make("report", "QUICK=1", f"CORPUS={tmp_path / 'bad.txt'}")
     assert result.returncode != 0
     assert sentence in result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     assert len([line for line in result.stderr.splitlines() if not line.startswith("make")]) == 1
-
-
-def test_make_says_that_a_folder_is_no_text(project, tmp_path):
-    result = project.make("report", "QUICK=1", f"CORPUS={tmp_path}")
-    assert "is a folder" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def test_without_a_network_npm_says_so_in_a_sentence(tmp_path):
-    for name in ("Makefile", "package.json", "package-lock.json"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    result = make(
-        f"ENV={sys.prefix}",
-        "node_modules/ready",
-        cwd=tmp_path,
-        npm_config_registry="http://127.0.0.1:9",
-        npm_config_fetch_retries="0",
-        npm_config_cache=str(tmp_path),
-    )
-    assert result.returncode != 0
-    assert "is there a network?" in result.stdout
-    assert not (tmp_path / "node_modules" / "ready").exists()
-
-
-def test_npm_does_not_empty_what_node_modules_leads_to(tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "precious").touch()
-    (tmp_path / "node_modules").symlink_to(tmp_path / "elsewhere")
-    for name in ("Makefile", "package.json", "package-lock.json"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    result = make(f"ENV={sys.prefix}", "node_modules/ready", cwd=tmp_path)
-    assert result.returncode != 0
-    assert "node_modules is a link" in result.stdout
-    assert (tmp_path / "elsewhere" / "precious").exists()
 
 
 def test_links_of_the_readmes_lead_to_files():
@@ -379,16 +362,17 @@ def test_links_of_the_readmes_lead_to_files():
 
 
 def declared():
-    """The project of pyproject.toml, and all that it and the report need."""
+    """The project of pyproject.toml, and all that the notebooks and the report need."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    return settings["project"], settings["project"]["dependencies"] + settings["dependency-groups"]["report"]
+    project, groups = settings["project"], settings["dependency-groups"]
+    needed = {line.partition(";")[0].split("<0.63")[0] for line in project["dependencies"]}
+    return project, [*needed, *groups["study"], *groups["report"]]
 
 
 def test_conda_users_get_the_same_dependencies():
     pyproject, needed = declared()
     listed = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
     of_pip = listed.pop()["pip"]
-    assert of_pip.pop() == "-e ."
     listed.remove("pip")
     listed.remove(f"python{pyproject['requires-python']}")
     listed[listed.index("brotli-python")] = "brotli"  # its name at conda-forge
@@ -397,13 +381,14 @@ def test_conda_users_get_the_same_dependencies():
 
 def test_the_locks_pin_everything_with_hashes_and_name_no_registry():
     python = (ROOT / "requirements.lock").read_text("utf-8")
-    for block in re.split(r"\n(?=\S)", python):
+    bench = (ROOT / "benchmarks" / "requirements.lock").read_text("utf-8")
+    for block in re.split(r"\n(?=\S)", python + bench):
         assert block.startswith("#") or "--hash=sha256:" in block
     npm = (ROOT / "package-lock.json").read_text("utf-8")
     packages = json.loads(npm)["packages"]
     assert all("integrity" in package for name, package in packages.items() if name)
     assert "resolved" not in npm
-    assert "index-url" not in python
+    assert "index-url" not in python + bench
     names = {re.match(r"[\w.-]+", line)[0] for line in python.splitlines() if "==" in line}
     for requirement in declared()[1]:
         assert re.match(r"[\w.-]+", requirement)[0].replace("_", "-") in names

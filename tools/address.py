@@ -1,8 +1,9 @@
 """Write the project's public address wherever it must stand: in each notebook's first cell, and in README.
 
-    python tools/address.py [--check]
+    python -m tools.address [--check]
 
-It is the one of pyproject.toml. With --check nothing is written: what would change is said.
+It is the one of pyproject.toml; as long as there is none, no file has a link to it. With --check nothing is written:
+what would change is said.
 """
 
 import re
@@ -12,20 +13,19 @@ from pathlib import Path
 
 import nbformat
 
+from report import notebooks
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, START = "https://{owner}.github.io/{name}/", "notebooks/index.ipynb"
 IN_README = re.compile(r"(?s)(?<=<!-- make address -->\n).*?(?=<!-- -->)")
 
 CELL = """\
-# On Google Colab: fetch the project and its text, and install it. Elsewhere this does nothing.
-import sys
-
-if "google.colab" in sys.modules:
-    !git clone -q --depth 1 {address} project
-    !make -C project hosted PYTHON={{sys.executable}}
-    sys.path.insert(0, "project")
+# On Google Colab: fetch the project and install what it needs. Elsewhere this does nothing.
+!test -z "$COLAB_RELEASE_TAG" || (git clone -q {address} project && make -C project hosted && ln -s project/r* .)
 """
 SEEN = """\
+**To see it without installing anything:**
+
 - [the page]({page}), in which the network runs, and [the paper]({page}report.pdf)
 - the notebooks, to run and to change in the browser: all of them on [Binder]({binder}), or
   one by one on Colab, for instance [03_training]({colab}/notebooks/03_training.ipynb)
@@ -34,24 +34,27 @@ SEEN = """\
 
 
 def read_address(root=ROOT):
-    """Return the public address, as pyproject.toml has it; exit with a sentence if it is none of GitHub's."""
+    """Return the public address in pyproject.toml, or None; exit with a sentence if it is not GitHub's."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    address = project["urls"]["Repository"].rstrip("/")
-    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
+    address = project.get("urls", {}).get("Repository", "").rstrip("/")
+    if address and not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
         sys.exit(f"pyproject.toml: Repository must be like https://github.com/name/project, got {address}")
-    return address
+    return address or None
 
 
 def with_cell(notebook, address):
-    """Give a notebook the cell for Colab, behind its title."""
-    notebook.cells = [cell for cell in notebook.cells if cell.id != "colab"]
-    source, tags = CELL.format(address=address).rstrip("\n"), {"tags": ["live-only"]}
-    notebook.cells.insert(1, nbformat.v4.new_code_cell(source, id="colab", metadata=tags))
+    """Give a notebook the cell for Colab, behind its title; without an address, none."""
+    notebook.cells = [cell for cell in notebook.cells if cell.get("id") != "colab"]
+    if address:
+        source, tags = CELL.format(address=address).rstrip("\n"), {"tags": ["live-only"]}
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(source, id="colab", metadata=tags))
     return notebook
 
 
 def where_to_see(address):
-    """Return the lines of README that say where the report is seen without installing it."""
+    """Return the lines of README that say where the report is seen without installing it; without an address, none."""
+    if not address:
+        return ""
     owner, name = address.split("/")[-2:]
     return SEEN.format(
         page=PAGE.format(owner=owner, name=name),
@@ -65,7 +68,7 @@ def main():
     """Write, or check."""
     address, changed = read_address(), {}
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        before, after = nbformat.read(path, 4), with_cell(nbformat.read(path, 4), address)
+        before, after = notebooks.read(path), with_cell(notebooks.read(path), address)
         if after != before:
             changed[path] = nbformat.writes(after) + "\n"
     readme = ROOT / "README.md"
@@ -74,10 +77,10 @@ def main():
         changed[readme] = after
     if "--check" in sys.argv and changed:
         names = ", ".join(str(path.relative_to(ROOT)) for path in changed)
-        sys.exit(f"Without the public address of pyproject.toml, which `make address` writes: {names}")
+        sys.exit(f"With another public address than pyproject.toml, which `make address` writes: {names}")
     for path, text in changed.items():
         path.write_text(text, "utf-8")
-        print(f"{path.relative_to(ROOT)} has the address {address}")
+        print(f"{path.relative_to(ROOT)} has {f'the address {address}' if address else 'no address'}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Let Numba compile what is named, once and not in every process.
 
-python tools/compile.py float32 float64    steps of training, and evaluating, in these types
+python -m tools.compile float32 float64    steps of training, and evaluating, in these types
 """
 
 import sys

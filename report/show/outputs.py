@@ -13,17 +13,15 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Code, display
-from scour import scour
 from tabulate import tabulate
 
 from report.show.characters import inline, named
 from report.show.plots import INK
 from report.show.prose import RESULTS, missing, text
+from report.show.svg import shortened
 from report.show.web import packed_curves
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-SHORT = "--no-line-breaks --indent=none --enable-id-stripping --shorten-ids --strip-xml-prolog --quiet"
-MINIFIED = scour.parse_args([*SHORT.split()])
 
 
 def figure(fig, name, alt):
@@ -33,7 +31,7 @@ def figure(fig, name, alt):
     letters = svg_of(fig, "none")
     if curves := packed_curves(fig):  # whose values the page tells
         letters = letters.replace(">", f'>\n<metadata class="curves">{html.escape(json.dumps(curves))}</metadata>', 1)
-    letters = scour.scourString(letters, MINIFIED)
+    letters = shortened(letters)
     plt.close(fig)
     in_jupyter = themed(outlines).replace("<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1)
     markdown = f'![caption](figures/{name}.svg){{#fig-{name} alt="{_attribute(alt)}"}}'

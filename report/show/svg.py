@@ -1,0 +1,43 @@
+"""Matplotlib's SVG, shortened for the page: it shows the same to a hundredth of a point."""
+
+import re
+
+_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+
+
+def shortened(svg):
+    """Return an SVG without the spaces between its elements, its numbers with two decimals, its lines relative."""
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r">\s+<", "><", svg)
+    svg = re.sub(r' d="([^"]+)"', lambda match: f' d="{_relative(match[1])}"', svg)
+    return re.sub(r"<[^>]+>", lambda tag: _NUMBER.sub(_rounded, tag[0]), svg)  # what the figure says stays
+
+
+def _rounded(number):
+    return _decimals(round(float(number[0]) * 100))
+
+
+def _relative(path):
+    """Return a path whose lines lead from point to point instead of to places; curves stay."""
+    commands = re.findall(r"([A-Za-z])([^A-Za-z]*)", path)
+    if {command for command, _ in commands} - set("MLz"):
+        return " ".join(path.split())
+    parts, at, begin = [], (0, 0), (0, 0)
+    for command, numbers in commands:
+        if command == "z":
+            parts.append("z")
+            at = begin
+            continue
+        x, y = (round(float(number) * 100) for number in numbers.split())
+        step = f"{_decimals(x - at[0])} {_decimals(y - at[1])}".replace(" -", "-")
+        parts.append(command.lower() + step if command == "M" or parts[-1] == "z" else f" {step}")
+        at = x, y
+        if command == "M":  # the numbers that follow it are lines
+            begin = at
+    return "".join(parts).replace(" -", "-")
+
+
+def _decimals(hundredths):
+    """Return a number of hundredths in as few characters as it takes."""
+    digits = f"{abs(hundredths) / 100:.2f}".rstrip("0").rstrip(".")
+    return ("-" if hundredths < 0 else "") + (digits.lstrip("0") or "0")

