@@ -67,15 +67,15 @@ $(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) |
 	@$(PY) -m tools.text $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(@D) && touch $@
 
-$(BUILD)/heading: report.yaml report/heading.py | $(READY) # what is wrong there is said before minutes of training
-	@$(PY) -m report.heading && mkdir -p $(@D) && touch $@
+$(BUILD)/lint: report.yaml $(NOTEBOOKS) | npm build/fonts/ready # what is wrong with words is said before minutes of training
+	@mkdir -p $(@D) && $(PY) -m report.lint $(CHOSEN) && touch $@
 
 COMPILED := build/compiled-float32 build/compiled-float64
 $(COMPILED): build/compiled-%: rnn/engine/kernel.py | $(READY)
 	$(STAGE) "Compiling for $*" $(PY) -m tools.compile $* && touch $@
 build/compiled-float64: | build/compiled-float32 # both write the same list of what is compiled
 
-$(TRAINED): $(BUILD)/text tools/train.py report/measure/choices.py $(wildcard rnn/engine/*.py) | build/compiled-float32 $(BUILD)/heading
+$(TRAINED): $(BUILD)/text tools/train.py report/measure/choices.py $(wildcard rnn/engine/*.py) | build/compiled-float32 $(BUILD)/lint
 	$(STAGE) Training $(PY) -m tools.train $(SETTINGS) $(CHOSEN) && mkdir -p $(@D) && touch $@
 
 build/fonts/ready: report/fonts.py package-lock.json | npm
@@ -94,10 +94,10 @@ $(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py report/measure/*.
 missing:
 
 $(BUILD)/report.html: $(BUILD)/executed report.yaml notebooks $(wildcard report/*.* web/*.*) $(PAGE)
-	$(STAGE) "Page and paper" $(PY) report/render.py $(BUILD) $(if $(QUICK),QUICK) $(CHOSEN)
+	$(STAGE) "Page and paper" $(PY) -m report.render $(BUILD) $(if $(QUICK),QUICK) $(CHOSEN)
 
 $(BUILD)/report.pdf: $(BUILD)/report.html
-	@test -f $@ || $(PY) report/render.py $(BUILD) $(if $(QUICK),QUICK) $(CHOSEN)
+	@test -f $@ || $(PY) -m report.render $(BUILD) $(if $(QUICK),QUICK) $(CHOSEN)
 
 report: filter $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and write build/report.html and build/report.pdf
 	@$(PYTHON) -m tools.chapters --left-out

@@ -1,19 +1,91 @@
--- Between the notebooks' Markdown and the two documents: numbers for figures, tables and equations, references to
--- them, folded code, and for the page KaTeX and inline SVG. Conventions are in report/README.md.
+-- Between the notebooks' pieces (reader.lua) and the two documents: numbers of chapters, references to figures, tables
+-- and equations, folded code, pictures, and for the page KaTeX and inline SVG. Conventions are in report/README.md.
 
 local html = FORMAT:match 'html' ~= nil
 local typst = FORMAT == 'typst'
 local captions = {} -- identifier -> inlines, the label first
 local known = {} -- identifiers that a reference may lead to
+local curious = {} -- identifiers that are in the page alone
+local places = {} -- identifier, formula, target of a link, source of a picture -> the cells that have it
+local chapters = {} -- the names of the report's notebooks -> true
+local settings = {} -- rehearsal: nothing has been executed, so that what cells show is missing
+
+-- End with a sentence, before it the cells that have `what` is wrong
+local function fault(what, sentence)
+  error('FAULT ' .. (places[what] and table.concat(places[what], ' and ') .. ': ' or '') .. sentence, 0)
+end
+
+local function identifier_of(inline)
+  return inline and inline.t == 'RawInline' and inline.text:match '^<a id="([^"]+)">$'
+end
+
+local function remember(what, place)
+  places[what] = places[what] or pandoc.List {}
+  if not places[what]:includes(place) then places[what]:insert(place) end
+end
+
+-- A chapter has the number of its notebook; sections that only the page has are lettered, so that paper misses no number
+local chapter = {}
+local function Chapter(header, notebook, is_curious)
+  if notebook ~= chapter.notebook then
+    local number = tonumber(notebook:match '^%d+') or (chapter.counts or { 0 })[1] + 1
+    chapter = { notebook = notebook, counts = { number, 0, 0, 0, 0, 0 }, letters = 0 }
+    header.level, header.identifier = 1, 'chapter-' .. notebook
+    header.attributes.number = tostring(number)
+    return typst and { pandoc.RawBlock('typst', '#counter(heading).update(' .. number - 1 .. ')'), header } or header
+  end
+  header.level = math.max(header.level, 2)
+  if is_curious then
+    chapter.letters = chapter.letters + 1
+    header.attributes.number = chapter.counts[1] .. '.' .. string.char(64 + chapter.letters)
+    return header
+  end
+  chapter.counts[header.level] = chapter.counts[header.level] + 1
+  for deeper = header.level + 1, 6 do chapter.counts[deeper] = 0 end
+  header.attributes.number = table.concat(chapter.counts, '.', 1, header.level)
+  return header
+end
+
+-- Take note of what is where, number the headings, and leave of each piece what it is made of
+local function pieces(doc)
+  settings.rehearsal = doc.meta.rehearsal
+  local blocks, identifiers = pandoc.Blocks {}, {}
+  for _, piece in ipairs(doc.blocks) do
+    local place, is_curious = piece.attributes.place, piece.classes:includes 'page-only'
+    local notebook = place:match '^(.*)%.ipynb'
+    chapters[notebook] = true
+    local seen = { Math = 'text', Link = 'target', Image = 'src', Div = 'identifier', Figure = 'identifier', Table = 'identifier' }
+    local look = {}
+    for kind, field in pairs(seen) do look[kind] = function(element) remember(element[field], place) end end
+    look.RawInline = function(raw)
+      local identifier = identifier_of(raw)
+      if identifier then remember(identifier, place); curious[identifier] = is_curious end
+    end
+    look.Header = function(header)
+      local times = identifiers[header.identifier] or 0
+      identifiers[header.identifier] = times + 1
+      known[pandoc.utils.stringify(header):gsub(' ', '-')] = header.identifier -- as Jupyter calls it
+      if times > 0 then header.identifier = header.identifier .. '-' .. times + 1 end
+      return Chapter(header, notebook, is_curious)
+    end
+    piece.content = piece.content:walk(look)
+    piece.attributes.place = nil
+    piece.classes = piece.classes:filter(function(class) return class ~= 'piece' end)
+    if #piece.classes > 0 then blocks:insert(piece) else blocks:extend(piece.content) end
+  end
+  doc.blocks = blocks
+  return doc
+end
 
 -- <a id="fig-x"></a>**Figure 1.2.** … at the beginning of a paragraph is the caption of the figure x
 local function caption_of(para)
-  local first = para.content[1]
-  local identifier = first and first.t == 'RawInline' and first.text:match '^<a id="([ft][ib][gl]%-[^"]+)">$'
-  if not identifier then return nil end
+  local identifier = identifier_of(para.content[1])
+  if not identifier or not (identifier:match '^fig%-' or identifier:match '^tbl%-') then return nil end
   local label = para.content[3]
-  if not (label and label.t == 'Strong') then error('the caption of ' .. identifier .. ' begins without its number in bold') end
-  if captions[identifier] then error('two captions are called ' .. identifier) end
+  if not (label and label.t == 'Strong') then
+    fault(identifier, 'the caption of ' .. identifier .. ' begins without its number in bold')
+  end
+  if captions[identifier] then fault(identifier, 'two captions are called ' .. identifier) end
   para.content:remove(1)
   para.content:remove(1)
   if html then para.content[1] = pandoc.Span(label.content, { class = 'label' }) end
@@ -23,8 +95,10 @@ end
 
 local function captioned(identifier)
   if identifier == '' then return nil end
-  if known[identifier] then error('two things are called ' .. identifier) end
-  if not captions[identifier] then error(identifier .. ' has no caption; report/README.md says how to write one') end
+  if known[identifier] then fault(identifier, 'two things are called ' .. identifier) end
+  if not captions[identifier] then
+    fault(identifier, identifier .. ' has no caption; report/README.md says how to write one')
+  end
   known[identifier] = true
   return pandoc.Caption { pandoc.Plain(captions[identifier]) }
 end
@@ -32,7 +106,10 @@ end
 -- After all figures, tables and texts: whose caption is left over?
 local function all_captions_used()
   for identifier in pairs(captions) do
-    if not known[identifier] then error('there is a caption of ' .. identifier .. ', which is not shown') end
+    if settings.rehearsal then known[identifier] = true end
+    if not known[identifier] and not (typst and curious[identifier]) then
+      fault(identifier, 'there is a caption of ' .. identifier .. ', which is not shown')
+    end
   end
 end
 
@@ -57,42 +134,92 @@ local function inline_svg(image, identifier)
   return pandoc.RawInline('html', '<svg role="img" aria-label="' .. alt .. '"' .. svg:sub(5) .. values)
 end
 
-local function Figure(figure)
-  figure.caption = captioned(figure.identifier) or pandoc.Caption {}
-  local inlined = figure:walk {
-    Image = function(image)
-      if html and image.src:match '%.svg$' then return inline_svg(image, figure.identifier) end
-    end,
-  }
-  return inlined, false
+-- A picture's file, seen from the project's top. What a cell shows has a path from there, with a slash before it; what
+-- is linked in Markdown is seen from the notebooks' folder.
+local function file_of(image)
+  local source = image.src
+  if source:match '^data:' then return nil end
+  if source:match '^%a[%w+.-]*:' or source:match '^//' then
+    fault(source, 'the picture ' .. source .. ' is on the network: save it in the folder notebooks, and link to that')
+  end
+  source = source:gsub('%%(%x%x)', function(code) return string.char(tonumber(code, 16)) end)
+  local path = source:match '^/(.*)' or pandoc.path.normalize(pandoc.path.join { 'notebooks', source })
+  local up = 0
+  local parts = pandoc.List {}
+  for part in path:gmatch '[^/]+' do
+    if part == '..' and #parts > 0 then parts:remove() elseif part ~= '..' then parts:insert(part) else up = up + 1 end
+  end
+  path = table.concat(parts, '/')
+  local file = up == 0 and io.open(path, 'rb')
+  if not file then fault(image.src, 'there is no picture ' .. image.src .. ' in the project') end
+  file:close()
+  return path
 end
 
+local KINDS = { png = 'image/png', jpg = 'image/jpeg', jpeg = 'image/jpeg', gif = 'image/gif', svg = 'image/svg+xml', webp = 'image/webp' }
+
+-- A picture that a cell shows, or that words link to: in the page as data
+local function Image(image)
+  local path = file_of(image)
+  if not path then
+    if typst then fault(image.src, 'a picture is written out as data: paste it, or save it in the folder notebooks') end
+    return nil
+  end
+  local kind = KINDS[(path:match '%.(%w+)$' or ''):lower()]
+  if not kind then fault(image.src, 'the picture ' .. image.src .. ' is of a kind that the paper cannot show: save it as PNG') end
+  image.src = html and pandoc.mediabag.make_data_uri(kind, read(path)) or path
+  return image
+end
+
+-- show.figure's figures have an identifier; a picture in a paragraph of its own is a figure to pandoc too
+local function Figure(figure)
+  if figure.identifier == '' then
+    local picture = figure:walk { Image = Image }.content
+    return typst and { pandoc.RawBlock('typst', '#align(center)['), pandoc.Div(picture), pandoc.RawBlock('typst', ']') } or picture, false
+  end
+  figure.caption = captioned(figure.identifier)
+  return figure:walk {
+    Image = function(image)
+      image.src = file_of(image)
+      if html then return inline_svg(image, figure.identifier) end
+      return image
+    end,
+  }, false
+end
+
+-- Tables of HTML (pandas, Styler) have no identifier, and cells in the colours of their style
 local function Table(tbl)
-  if tbl.identifier == '' then return nil end
-  tbl.caption = captioned(tbl.identifier)
-  local label = pandoc.utils.stringify(captions[tbl.identifier][1])
+  local label = 'Table'
+  if tbl.identifier ~= '' then
+    tbl.caption = captioned(tbl.identifier)
+    label = pandoc.utils.stringify(captions[tbl.identifier][1])
+  end
+  local numbers = tbl.classes:includes 'dataframe' -- of pandas, which says so of its rows
+  for n, spec in ipairs(tbl.colspecs) do -- as wide as what is in them
+    tbl.colspecs[n] = { numbers and (n > 1 and 'AlignRight' or 'AlignLeft') or spec[1] }
+  end
+  tbl.attr = pandoc.Attr(tbl.identifier)
+  tbl = tbl:walk { Image = Image }
   if html then return pandoc.Div({ tbl }, pandoc.Attr('', { 'wide' }, { { 'role', 'region' }, { 'aria-label', label } })), false end
   return tbl, false
 end
 
 -- ::: {#fig-x .texts} blocks :::  is a figure whose content is text
 local function texts(div)
-  local caption = captioned(div.identifier) or pandoc.Caption {}
-  if typst then
-    local shown = { pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, caption: [') }
-    for _, block in ipairs(caption.long) do table.insert(shown, block) end
-    table.insert(shown, pandoc.RawBlock('typst', '])['))
-    for i = 1, #div.content, 2 do
-      table.insert(shown, pandoc.RawBlock('typst', '#labelled['))
-      table.insert(shown, div.content[i])
-      table.insert(shown, pandoc.RawBlock('typst', ']['))
-      table.insert(shown, div.content[i + 1])
-      table.insert(shown, pandoc.RawBlock('typst', ']'))
-    end
-    table.insert(shown, pandoc.RawBlock('typst', ']'))
-    return shown
+  local caption = captioned(div.identifier)
+  if html then return pandoc.Figure(div.content, caption, pandoc.Attr(div.identifier, { 'texts' })) end
+  local shown = pandoc.Blocks { pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, caption: [') }
+  shown:extend(caption.long)
+  shown:insert(pandoc.RawBlock('typst', ']'))
+  for i = 1, #div.content, 2 do
+    shown:insert(pandoc.RawBlock('typst', ', ['))
+    shown:insert(div.content[i])
+    shown:insert(pandoc.RawBlock('typst', '], ['))
+    shown:insert(div.content[i + 1])
+    shown:insert(pandoc.RawBlock('typst', ']'))
   end
-  return pandoc.Figure(div.content, caption, pandoc.Attr(div.identifier, { 'texts' }))
+  shown:insert(pandoc.RawBlock('typst', ')'))
+  return shown
 end
 
 local function folded(div)
@@ -168,24 +295,38 @@ local function Div(div)
   if div.classes:includes 'code' then return folded(div), false end
 end
 
--- $$ … \tag{n} $$, alone or at the end of a paragraph, is equation n
+-- A formula with \tag{n}, alone or at the end of a paragraph, is equation n
 local function Math(math)
   local n = math.text:match '\\tag{(%w+)}'
   if not n or math.mathtype ~= 'DisplayMath' then return nil end
   known['eq-' .. n] = true
   if typst then
-    math.text = math.text:gsub('%s*\\tag{%w+}%s*$', '')
-    return { pandoc.RawInline('typst', '#tagged("' .. n .. '", '), math, pandoc.RawInline('typst', ') <eq-' .. n .. '>') }
+    local plain = math:clone()
+    plain.text = math.text:gsub('%s*\\tag{%w+}%s*$', '')
+    places[plain.text] = places[math.text]
+    return { pandoc.RawInline('typst', '#tagged("' .. n .. '", '), plain, pandoc.RawInline('typst', ') <eq-' .. n .. '>') }
   end
   return pandoc.Span({ math }, { id = 'eq-' .. n })
 end
 
--- Within the report a link to another notebook, or to something in it, is a link to that chapter, or that thing
+-- Within the report a link to another notebook, or to something in it, is a link to that chapter, or that thing. What
+-- is not in this report, because its chapter is not, or because the paper leaves it out, becomes plain words.
 local function Link(link)
-  local notebook, place = link.target:match '^([%w_]+)%.ipynb#?(.*)$'
-  if notebook then link.target = '#' .. (place ~= '' and place or 'chapter-' .. notebook) end
-  local identifier = link.target:match '^#(.+)$'
-  if identifier and not known[identifier] then error('a reference leads nowhere: ' .. link.target) end
+  local target = link.target:gsub('%%20', ' ')
+  local notebook, anchor = target:match '^(.+)%.ipynb#?(.*)$'
+  if notebook and not notebook:match '/' then
+    if not chapters[notebook] then return link.content end
+    target = '#' .. (anchor ~= '' and anchor or 'chapter-' .. notebook)
+  end
+  local identifier = target:match '^#(.+)$'
+  if not identifier then return link end
+  if type(known[identifier]) == 'string' then identifier = known[identifier] end
+  if typst and curious[identifier] then
+    link.content:extend { pandoc.Space(), pandoc.Str '(in the page)' }
+    return link.content
+  end
+  if not known[identifier] then fault(link.target, 'a reference leads nowhere: ' .. link.target) end
+  link.target = '#' .. identifier
   return link
 end
 
@@ -216,21 +357,51 @@ local function in_katex(doc)
     table.insert(formulas, { text = math.text, display = math.mathtype == 'DisplayMath' })
   end }
   if #formulas == 0 then return doc end
-  local rendered = pandoc.json.decode(pandoc.pipe('node', { 'report/katex.mjs' }, pandoc.json.encode(formulas)), false)
+  local set = pandoc.json.decode(pandoc.pipe('node', { 'report/katex.mjs' }, pandoc.json.encode(formulas)), false)
   local index = 0
-  return doc:walk { Math = function()
+  return doc:walk { Math = function(math)
     index = index + 1
-    return pandoc.RawInline('html', rendered[index])
+    if set[index].fault then fault(math.text, 'the formula ' .. math.text .. ' cannot be set: ' .. set[index].fault) end
+    return pandoc.RawInline('html', set[index].html)
   end }
 end
 
+-- The paper's formulas: what pandoc cannot write in Typst's language it would print as it is
+local function in_typst(doc)
+  doc:walk { Math = function(math)
+    local written = pandoc.write(pandoc.Pandoc { pandoc.Plain { math } }, 'typst')
+    if not written:match '^%s*%$' then
+      fault(math.text, 'the formula ' .. math.text .. ' cannot be set in the paper; write it in other commands')
+    end
+  end }
+end
+
+-- The typefaces have no small digits: h₀ is an h with a 0 below
+local function Str(str)
+  local inlines, plain = pandoc.Inlines {}, ''
+  for _, code in utf8.codes(str.text) do
+    if code >= 0x2080 and code <= 0x2089 then
+      if plain ~= '' then inlines:insert(pandoc.Str(plain)) end
+      inlines:insert(pandoc.Subscript { pandoc.Str(tostring(code - 0x2080)) })
+      plain = ''
+    else
+      plain = plain .. utf8.char(code)
+    end
+  end
+  if #inlines == 0 then return nil end
+  if plain ~= '' then inlines:insert(pandoc.Str(plain)) end
+  return inlines
+end
+
 return {
+  { Pandoc = pieces },
   { Pandoc = function(doc) doc.blocks = page_only(doc.blocks); return doc end },
   { Para = caption_of },
-  { Blocks = Blocks, RawInline = RawInline },
-  { traverse = 'topdown', Figure = Figure, Table = Table, Div = Div }, -- in the order of the document
+  { Blocks = Blocks },
+  { traverse = 'topdown', Figure = Figure, Table = Table, Div = Div, Image = Image }, -- in the order of the document
+  { RawInline = RawInline },
   { Pandoc = all_captions_used, Math = Math, Header = Header },
-  { Link = Link, Span = Span },
+  { Link = Link, Span = Span, Str = Str },
   html and { Inlines = Inlines } or {},
-  { Pandoc = function(doc) if html then return in_katex(doc) end end },
+  { Pandoc = html and in_katex or in_typst },
 }

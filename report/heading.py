@@ -1,6 +1,6 @@
 """What stands above the report: `report.yaml`, as data for the two templates, never as their markup.
 
-python report/heading.py    says in a sentence what is wrong with report.yaml
+A sentence of the abstract that names a result of a chapter which is not in the report is left out.
 """
 
 import html
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from textwrap import shorten
 
 import pypandoc
 import yaml
@@ -22,7 +23,8 @@ from report.show.prose import text, unbroken
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = re.compile(r"\{([A-Za-z_]\w*)(:[^{}]*)?\}")  # of a result, with a format; other braces are braces
-MARKDOWN = "markdown-smart-raw_html-raw_tex-raw_attribute"
+SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[A-Z*_“\"{\[(])")
+MARKDOWN = "markdown-smart-raw_html-raw_tex-raw_attribute-citations"
 LINES = ("title", "subtitle", "author", "course", "date")  # literal text; the other two are paragraphs of Markdown
 PARAGRAPHS = ("abstract", "made-from")
 
@@ -48,6 +50,10 @@ def read_heading():
             )
         if isinstance(value, dict):
             sys.exit(f"report.yaml, {_line(path, key)}: {key} must be a text, or a list of texts.")
+    if not chosen.get("title"):
+        sys.exit("report.yaml has no title: give it a line like `title: A vanilla RNN reads a novel`.")
+    if re.search(r"!\[|<img\b", f"{chosen.get('abstract', '')} {chosen.get('made-from', '')}"):
+        sys.exit("report.yaml: a picture belongs in a notebook, the abstract is words.")
     return {key: _joined(value) for key, value in chosen.items() if value}
 
 
@@ -79,8 +85,6 @@ def with_results(paragraph, results, linked=False):
 
     def value(match):
         name, spec = match[1], (match[2] or ":")[1:]
-        if name not in results:
-            sys.exit(f"report.yaml names {{{name}}}, and no notebook gives it: they give {', '.join(sorted(results))}.")
         try:
             shown = text(as_value(results[name]), spec)
         except (TypeError, ValueError) as error:
@@ -89,6 +93,24 @@ def with_results(paragraph, results, linked=False):
         return f"[{literal}](#result-{name})" if linked else literal
 
     return NAME.sub(value, paragraph)
+
+
+def known_only(chosen, results):
+    """Return the heading without the sentences that name a result which no notebook of the report gives; say which."""
+    kept = dict(chosen)
+    for key in PARAGRAPHS:
+        for sentence in (part for paragraph in _paragraphs(chosen.get(key, "")) for part in paragraph):
+            if missing := [name for name, _ in NAME.findall(sentence) if name not in results]:
+                kept[key] = kept[key].replace(sentence, "", 1)
+                print(f"report.yaml: no notebook here gives {{{missing[0]}}}; left out: {shorten(sentence, 60)}")
+        if key in kept:
+            kept[key] = "\n\n".join(filter(None, (" ".join(parts) for parts in _paragraphs(kept[key]))))
+    return {key: value for key, value in kept.items() if value}
+
+
+def _paragraphs(text):
+    """Return the sentences of each paragraph of a text."""
+    return [list(filter(None, map(str.strip, SENTENCE_END.split(part)))) for part in re.split(r"\n\s*\n", text)]
 
 
 def variables(chosen, results, quick, to):
@@ -118,5 +140,3 @@ def build_time():
         return int(time.time())
 
 
-if __name__ == "__main__":
-    read_heading()

@@ -1,8 +1,13 @@
-// Formulas on standard input, [{text, display}], to HTML with MathML for screen readers, [string]. Fails on bad TeX.
+// Formulas on standard input, [{text, display}], to HTML with MathML for screen readers, [{html} or {fault}].
 import { readFileSync } from "node:fs";
 import katex from "katex";
 
-const formulas = JSON.parse(readFileSync(0, "utf8"));
-const options = { output: "htmlAndMathml", strict: "error", throwOnError: true };
-const rendered = formulas.map(({ text, display }) => katex.renderToString(text, { ...options, displayMode: display }));
-process.stdout.write(JSON.stringify(rendered));
+const options = { output: "htmlAndMathml", strict: "ignore" }; // Jupyter is not strict: a letter may be ä
+const set = ({ text, display }) => {
+  try {
+    return { html: katex.renderToString(text, { ...options, displayMode: display }) };
+  } catch (error) {
+    return { fault: error.message.replace(/^KaTeX parse error: /, "") };
+  }
+};
+process.stdout.write(JSON.stringify(JSON.parse(readFileSync(0, "utf8")).map(set)));

@@ -1,14 +1,10 @@
-import sys
-
 import html5lib
 import pypandoc
 import pytest
 import typst
 
+from report import heading
 from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "report"))
-import heading
 
 RESULTS = {"bits": [2.714, 0.06], "word": "a_b <i>", "n": 1234}
 NASTY = 'RNN: a "report" # <script>alert(1)</script> {lone \\ brace $x$ *s* #panic("x")'
@@ -70,6 +66,8 @@ def test_an_interval_that_one_run_does_not_have_and_a_setting_that_is_none():
         ("just a text", "must have lines like"),
         ("title: T\ntytle: X", "line 2: there is no 'tytle'"),
         ("title: T\nauthor: {a: b}", "line 2: author must be a text"),
+        ("author: Anna", "report.yaml has no title"),
+        ("title: T\nabstract: 'See ![this](x.png).'", "a picture belongs in a notebook"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_a_sentence_with_its_line(given, text, sentence):
@@ -79,7 +77,22 @@ def test_what_cannot_be_read_is_said_in_a_sentence_with_its_line(given, text, se
     assert len(str(stopped.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("abstract", ["{nothing}", "{word:.2f}"])
-def test_a_result_that_is_not_there_or_has_another_type_is_named(given, abstract):
-    with pytest.raises(SystemExit, match=r"nothing|word"):
+@pytest.mark.parametrize("abstract", ["{word:.2f}", "{n:>99999999999}"])
+def test_a_result_that_cannot_be_written_so_is_named(given, abstract):
+    with pytest.raises(SystemExit, match=r"report.yaml: \{(word|n)"):
         heading.variables(given(f"title: T\nabstract: '{abstract}'"), RESULTS, False, "html5")
+
+
+def test_sentences_whose_results_no_chapter_gives_are_left_out_and_named(given, capsys):
+    abstract = "One, {n:,}. Two needs {other:.2f} bits. Three.\n\n  Four {other}."
+    chosen = heading.known_only(given(f"title: T\nabstract: |\n  {abstract}"), RESULTS)
+    assert chosen["abstract"] == "One, {n:,}. Three."
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[2].partition(";")[0] for line in said] == ["no notebook here gives {other}"] * 2
+
+
+def test_a_citation_in_the_abstract_is_text(given):
+    pdf = typst.compile(
+        rendered(given("title: T\nabstract: 'As [@x] and x@y.z say.'"), "typst", "template.typ").encode()
+    )
+    assert pdf.startswith(b"%PDF")

@@ -8,10 +8,10 @@ import unicodedata
 
 import html5lib
 import nbformat
-import pypandoc
 import pytest
 from pypdf import PdfReader
 
+from report import render
 from tests.conftest import HOSTILE, ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -199,13 +199,14 @@ def test_a_later_sampler_lends_its_networks_to_the_first_and_paper_has_none(tmp_
         (tmp_path / name).write_text(json.dumps({"name": f"{name} </script>"}))
     first, both = f"{tmp_path}/one", f"{tmp_path}/one {tmp_path}/two"
     blocks = "\n\n".join(f'::: {{.sampler files="{files}"}}\n:::' for files in (first, both))
-    settings = {"filters": [str(ROOT / "report" / "filter.lua")], "cworkdir": str(ROOT)}
-    page = html5lib.parse(pypandoc.convert_text(blocks, "html5", "markdown", **settings), namespaceHTMLElements=False)
+    pieces = [{"place": "04_a.ipynb, cell 1", "format": "markdown", "text": blocks, "classes": []}]
+    (tmp_path / "body").write_text("$body$")
+    page = html5lib.parse(render.pandoc(pieces, "html5", tmp_path / "body"), namespaceHTMLElements=False)
     assert [section.get("class") for section in page.iter("section")] == ["sampler"]
     assert [json.loads(script.text)["name"] for script in page.iter("script")] == ["one </script>", "two </script>"]
     (link,) = page.iter("a")
     assert link.get("href") == "#sampler"
-    assert pypandoc.convert_text(blocks, "typst", "markdown", **settings).strip() == ""
+    assert render.pandoc(pieces, "typst", tmp_path / "body").strip() == ""
 
 
 def test_the_paper_has_outline_metadata_and_tags(report):

@@ -1,4 +1,3 @@
-import importlib
 import re
 import runpy
 import subprocess
@@ -14,7 +13,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from report import show
+from report import render, show
+from report.mathematics import for_pandoc
 from report.measure.statistics import Estimate, Shift
 from report.show import live, plots, prose
 from rnn.engine.runs import BASELINE
@@ -311,29 +311,23 @@ TABLE = "| a |\n|--:|\n| 1 |\n\n: caption {#tbl-a}\n\n"
 CAPTION = '<a id="fig-a"></a>**Figure 1.1.** A caption.\n\n'
 
 
-@pytest.fixture
-def rendered(monkeypatch):
-    """What pandoc makes of Markdown, in this process, which imports report/render.py once."""
-    monkeypatch.syspath_prepend(ROOT / "report")
-    render = importlib.import_module("render")
-
-    def of(markdown, to="html5", template="template.html"):
-        return render.pandoc(markdown, to, template, "-Vtitle=a", "-Vmade-on=year: 2020")
-
-    return of
+def rendered(markdown, to="html5", template="template.html"):
+    """Return what pandoc makes of a cell's Markdown."""
+    piece = {"place": "01_a.ipynb, cell 1", "format": "markdown", "text": for_pandoc(markdown)[0], "classes": []}
+    return render.pandoc([piece], to, template, "-Vtitle=a", "-Vmade-on=year: 2020")
 
 
-def test_a_caption_may_stand_before_what_it_belongs_to_or_after_it(rendered):
+def test_a_caption_may_stand_before_what_it_belongs_to_or_after_it():
     before, after = (rendered(markdown) for markdown in (CAPTION + TEXTS, TEXTS + CAPTION))
     assert '<figcaption><span class="label">Figure 1.1.</span> A caption.</figcaption>' in before
     assert before == after
     assert "caption: [\n#strong[Figure 1.1.] A caption." in rendered(TEXTS + CAPTION, "typst", "template.typ")
 
 
-def test_in_the_paper_each_text_stands_beside_its_label(rendered):
+def test_in_the_paper_each_text_stands_beside_its_label():
     two = TEXTS.replace("::::\n\n", "\n[another]{.labels}\n\n```\ny\n```\n::::\n\n")
     paper = rendered(two + CAPTION, "typst", "template.typ")
-    shown = re.findall(r"#labelled\[\s*(\w+)\s*\]\[\s*```\s*(\w+)\s*```\s*\]", paper)
+    shown = re.findall(r", \[\s*(\w+)\s*\], \[\s*```\s*(\w+)\s*```\s*\]", paper)
     assert shown == [("label", "x"), ("another", "y")]
 
 
@@ -348,10 +342,10 @@ def test_in_the_paper_each_text_stands_beside_its_label(rendered):
         ("See [Figure 1.2](#fig-b).", "a reference leads nowhere: #fig-b"),
     ],
 )
-def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(rendered, markdown, fault):
+def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(markdown, fault):
     with pytest.raises(SystemExit) as stopped:
         rendered(markdown)
-    assert str(stopped.value).startswith(f"The notebooks cannot be rendered: {fault}")
+    assert str(stopped.value).startswith("The notebooks cannot be rendered. 01_a.ipynb, cell 1: " + fault)
     assert len(str(stopped.value).splitlines()) == 1
 
 

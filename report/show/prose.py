@@ -14,6 +14,7 @@ from rnn.corpus import UserError
 
 RESULTS = "application/vnd.rnn.results+json"  # {name: a value that the abstract may show}
 KEPT = "application/vnd.rnn.prose+json"  # {what stands in braces: its value as text}
+WIDEST = 200  # characters of a value
 _BRACES = re.compile(r"\{\{(.+?)\}\}(?!\})", re.DOTALL)
 
 
@@ -35,6 +36,8 @@ def text(value, spec=""):
     """Return a value as a sentence has it: with a true minus, and a dash for what is not a number."""
     if missing(value):
         return "—"
+    if max(map(int, re.findall(r"\d+", spec)), default=0) > WIDEST:
+        raise ValueError(f"the format {spec} asks for more than {WIDEST} characters")
     shown = format(value, spec)
     return shown if isinstance(value, str) else re.sub(r"(?<![\w$^{])-(?=\d)", "−", shown)
 

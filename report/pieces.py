@@ -1,0 +1,145 @@
+"""The cells of a notebook as pieces for pandoc: what each says, the code it has, and what it shows.
+
+A piece is {"place": "03_training.ipynb, cell 5", "format": ..., "text": ..., "classes": [...]}, where the format is
+markdown, html, code, text (as it is), or image (its path). reader.lua reads each piece for itself.
+"""
+
+import base64
+import re
+import sys
+from urllib.parse import quote
+
+from report.mathematics import for_pandoc
+from report.show.prose import RESULTS
+
+LEFT_OUT = re.compile(r"<(script|iframe|video|audio|canvas|object|embed|form|input|button)\b", re.IGNORECASE)
+PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
+
+
+class Media:
+    """Where pictures are put, and the path by which pandoc reads them: from the project's top, with a slash first."""
+
+    def __init__(self, root, pictures, figures):
+        """Take the project's folder, that of all pictures, and that of the figures with captions."""
+        self.root, self.pictures, self.figures = root, pictures, figures
+
+    def keep(self, folder, name, data):
+        """Write bytes to a file of the folder; return its path for pandoc."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        return f"/{(folder / name).relative_to(self.root).as_posix()}"
+
+
+def pieces_of(notebook, name, media):
+    """Return the pieces of a notebook."""
+    pieces, macros, number = [], [], 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        number += "injected-parameters" not in tags
+        if "live-only" in tags:
+            continue
+        place = f"{name}, cell {number}"
+        prefix = f"{name.removesuffix('.ipynb')}-{number}"
+        for piece in _said(cell, tags, prefix, media) + _shown(cell, place, prefix, media):
+            if piece["format"] == "markdown":
+                piece["text"], macros = for_pandoc(piece["text"], macros)
+                piece["macros"] = list(macros)
+            piece["classes"] = piece.get("classes", []) + ["page-only"] * ("page-only" in tags)
+            pieces.append(piece | {"place": place})
+    return pieces
+
+
+def _said(cell, tags, prefix, media):
+    """Return the pieces of what is written in a cell: words, or code."""
+    if not cell.source.strip():
+        return []
+    if cell.cell_type == "markdown":
+        return [{"format": "markdown", "text": _with_attachments(cell, prefix, media)}]
+    if cell.cell_type == "raw":
+        return [{"format": "text", "text": cell.source}]
+    if "hide-code" in tags or cell.source.startswith("%%prose"):
+        return []
+    return [{"format": "code", "text": cell.source, "classes": [] if "show-code" in tags else ["code"]}]
+
+
+def _with_attachments(cell, prefix, media):
+    """Return a Markdown cell's source in which the pictures that were pasted into it are files."""
+    source = cell.source
+    for number, (name, data) in enumerate(cell.get("attachments", {}).items()):
+        ((kind, encoded),) = list(data.items())[:1]
+        file = f"{prefix}-pasted-{number}.{PICTURES.get(kind, kind.partition('/')[2])}"
+        path = media.keep(media.pictures, file, base64.b64decode(encoded))
+        for written in (name, quote(name)):
+            source = source.replace(f"attachment:{written}", path)
+    return source
+
+
+def _shown(cell, place, prefix, media):
+    """Return the pieces of a cell's outputs."""
+    pieces = []
+    for number, output in enumerate(cell.get("outputs", [])):
+        if output.output_type == "stream" and output.name == "stdout":
+            pieces.append({"format": "text", "text": _without_colours(output.text)})
+        elif output.output_type in ("display_data", "execute_result"):
+            pieces += _displayed(output.data, place, f"{prefix}-{number}", media)
+    return pieces
+
+
+def _displayed(data, place, prefix, media):
+    """Return the pieces of one output, {kind: data}, of the kind that says most."""
+    if RESULTS in data:  # where the abstract's links lead
+        return [{"format": "markdown", "text": "".join(f"[]{{#result-{name} .result}}" for name in data[RESULTS])}]
+    if "text/markdown" in data:
+        return [{"format": "markdown", "text": _with_figure(data, media)}]
+    for kind, suffix in PICTURES.items():
+        if kind in data:
+            content = data[kind].encode() if suffix == "svg" else base64.b64decode(data[kind])
+            return [{"format": "image", "text": media.keep(media.pictures, f"{prefix}.{suffix}", content)}]
+    if "text/latex" in data:
+        return [{"format": "markdown", "text": data["text/latex"]}]
+    return _as_html(data, place)
+
+
+def _with_figure(data, media):
+    """Return an output's Markdown; the figure that `show.figure` names in it is a file."""
+    markdown = data["text/markdown"]
+    if name := re.match(r"!\[caption\]\(figures/([\w-]+\.svg)\)", markdown):
+        path = media.keep(media.figures, name[1], data["image/svg+xml"].encode())
+        markdown = markdown.replace(f"figures/{name[1]}", path, 1)
+    return markdown
+
+
+def _as_html(data, place):
+    """Return the piece of an output as HTML, or as text; say what in it needs a script."""
+    if "application/vnd.jupyter.widget-view+json" in data or "application/javascript" in data:
+        say(f"{place}: this widget moves in Jupyter only and is left out; tag the cell `live-only`.")
+        return []
+    if "text/html" in data:
+        html = data["text/html"]
+        if found := LEFT_OUT.search(html):
+            say(f"{place}: this <{found[1].lower()}> will not run in the report, and is left out.")
+        return [{"format": "html", "text": _with_style(html)}]
+    text = data.get("text/plain", "")
+    return [{"format": "text", "text": _without_colours(text)}] if text else []
+
+
+def _with_style(html):
+    """Return HTML in which the cells of a pandas `Styler` have its colours themselves: the paper has no style sheet."""
+    rules = {}
+    for names, declarations in re.findall(r"((?:#[\w-]+[,\s]*)+)\{([^{}]*)\}", html):
+        for name in re.findall(r"#([\w-]+)", names):
+            rules[name] = rules.get(name, "") + " ".join(declarations.split())
+
+    def styled(match):
+        return f'{match[0]} style="{rules[match[1]]}"' if match[1] in rules else match[0]
+
+    return re.sub(r'(?<=<td )id="([\w-]+)"', styled, html)
+
+
+def _without_colours(text):
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).rstrip("\n")
+
+
+def say(sentence):
+    """Say on the terminal what a reader of the report will not see."""
+    print(sentence, file=sys.stderr)
