@@ -138,5 +138,3 @@ def build_time():
         return int(committed)
     except (OSError, subprocess.CalledProcessError):  # no git, or no repository
         return int(time.time())
-
-

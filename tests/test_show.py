@@ -349,28 +349,6 @@ def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(markdo
     assert len(str(stopped.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "fault"),
-    [
-        ("x = " + "1 + " * 30 + "1", "cell 1: a line of 125 characters, more than 100"),
-        ("%%prose\nIt is {{ 'more' if x else 'less' }}.", "cell 1: a sentence is chosen by an if"),
-        ("%%prose\nIt is {{ 1 + }}.", "cell 1: {{ 1 + }} is no Python expression"),
-        ("x = (1\ny = 2", "cell 1: line 1 is no Python"),
-        ("show.inline(f'After {x} steps the loss of the network is {y} nats.')", "cell 1: an f-string has a sentence"),
-        ("fig, ax = plt.subplots()\nax.plot(x)\nplt.show()\nx = 1", "25% of the code is the subject"),
-        ("import a\nimport b\nx = 1", "33% of the code is the subject"),
-        ("show.table(\n    x,\n    y\n)\nx = 1", "20% of the code is the subject"),
-        ("def f(): 1\ndef g(): 1\ndef h(): 1\ndef i(): 1", "define 4 functions, more than 1"),
-    ],
-)
-def test_what_a_reader_would_have_to_work_through_is_counted(tmp_path, code, fault):
-    (path,) = notebooks(tmp_path, [("code", code)])
-    checked = script("check", path)
-    assert checked.returncode == 1
-    assert fault in checked.stderr
-    assert script("check", *notebooks(tmp_path, [("code", "x = 1\ny = 2\n# a comment\nshow(x)")])).returncode == 0
-
-
 def test_what_survives_the_correction_is_filled_and_what_lies_outside_is_an_arrow_at_the_edge():
     settings = [("units", "50"), ("units", "200"), ("rate", "9")]
     shifts = [Shift(-0.1, -0.2, -0.05), Shift(0.01, -0.1, 0.1), Shift(0.8, 0.7, 0.9)]
