@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from rnn.engine import kernel
-from rnn.model import OPTIMIZERS, init_params
+from rnn.model import init_params
 
 # not `kernel.compiled`: Numba caches by file, and would not see that kernel.py has changed
 compiled = njit(fastmath=True, error_model="numpy")
@@ -89,7 +89,7 @@ def _microseconds(work, arrays, steps, repeats=7):
 
 def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
     """Return {kind of work: (microseconds a step, its floor)}, medians, in float32."""
-    rng, rows, rule = np.random.default_rng(0), T * B, list(OPTIMIZERS).index(optimizer)
+    rng, rows, rule = np.random.default_rng(0), T * B, kernel.RULES[optimizer]
     params = init_params(K, m, rng)
     M = len(kernel._network(params, params, B).b)  # the kernel fills rows up with zeros
     changed = M * M + K * M * (1 if optimizer == "adagrad" else 2)  # AdaGrad leaves most of U alone

@@ -72,7 +72,7 @@ WRONG = {
     "lengths of another number": with_plan(lengths=LENGTHS[:9]),
     "rates of another number": with_plan(rates=np.ones(9)),
     "rates of another type": with_plan(rates=np.ones(10, np.float32)),
-    "fresh of another number": with_plan(fresh=np.ones(11, bool)),
+    "resets of another number": with_plan(resets=np.ones(11, bool)),
     "losses of another number": {"losses": np.empty(11)},
     "losses of another type": {"losses": np.empty(10, np.float32)},
     "states of another network": {"h": np.zeros((2, m + 1))},
@@ -133,6 +133,32 @@ def test_sequences_are_evaluated_together_as_each_alone():
     assert kernel.evaluate(params, h, codes[:, :1]).shape == (3, 0)
 
 
+@pytest.mark.parametrize("length", [1, 2, kernel.PIECE, kernel.PIECE + 1, 150])
+def test_the_states_after_a_text_are_those_of_the_model(length):
+    params, rng = first_state(K, CONFIG).params, np.random.default_rng(0)
+    h, codes = rng.uniform(-1, 1, (3, m)), rng.integers(K, size=(3, length))
+    given = h.copy()
+    expected = [model.forward(params, x, h0)[0][-1] for x, h0 in zip(codes, h, strict=True)]
+    np.testing.assert_allclose(kernel.states_after(params, h, codes), expected, rtol=1e-9)
+    np.testing.assert_allclose(kernel.states_after(params, h[0], codes[0]), expected[0], rtol=1e-9)
+    assert np.array_equal(h, given)
+
+
+def test_the_kernel_has_every_rule_of_the_model_by_its_name():
+    assert list(kernel.RULES) == list(model.OPTIMIZERS)
+    assert len(set(kernel.RULES.values())) == len(kernel.RULES)
+
+
+def test_without_a_folder_for_machine_code_it_is_compiled_all_the_same():
+    """As where another user has set everything up, and the home cannot be written to."""
+    program = (
+        "from numba.core import caching; caching.CacheImpl._locator_classes = []; "
+        "from rnn.engine import kernel; print(type(kernel._advance._cache).__name__)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True, text=True)
+    assert said.stdout.startswith("NullCache")
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_weights_begin_where_a_line_of_the_cache_does(dtype):
     for size in range(1, 30):
@@ -142,9 +168,9 @@ def test_weights_begin_where_a_line_of_the_cache_does(dtype):
 
 
 def test_the_losses_of_single_characters_are_those_of_the_steps():
-    given = arguments(each=np.zeros((10, CONFIG.T * CONFIG.B)))
+    given = arguments(of_characters=np.zeros((10, CONFIG.T * CONFIG.B)))
     kernel.advance(**given)
-    np.testing.assert_allclose(given["each"].sum(axis=1) / CONFIG.B, given["losses"], rtol=1e-12)
+    np.testing.assert_allclose(given["of_characters"].sum(axis=1) / CONFIG.B, given["losses"], rtol=1e-12)
     plain = arguments()
     kernel.advance(**plain)
     assert bytes_of(plain) == bytes_of(given)
@@ -194,14 +220,14 @@ def test_blas_has_one_thread_inside_the_kernel_alone(monkeypatch, engine):
 
         return call
 
-    for module, name in ((kernel, "_advance"), (model, "train_step")):
+    for module, name in ((kernel, "_advance"), (kernel, "_evaluate"), (model, "train_step")):
         monkeypatch.setattr(module, name, spy(getattr(module, name)))
     config = CONFIG.replace(engine=engine)
     params, memory, h, *_ = first_state(K, config)
     with threadpool_limits(2, "blas"):
         training.advance(params, memory, h, CODES, 0, np.empty(5), config)
         kernel.evaluate(params, h[0], CODES)
-        with pytest.raises(ValueError, match="not in"):
+        with pytest.raises(ValueError, match="the kernel has no optimiser 'strange'"):
             kernel.advance(**arguments(optimizer="strange"))
         assert blas_threads() == {2}
     assert len(seen) >= 2

@@ -47,9 +47,9 @@ def same_weights(one, other):
 
 def reference(params, memory, h, codes, step, losses, config):
     """What `advance` does, with `model.train_step`."""
-    starts, lengths, fresh, rates = plan(config, len(codes), step, len(losses))
+    starts, lengths, resets, rates = plan(config, len(codes), step, len(losses))
     for n in range(len(losses)):
-        if fresh[n]:
+        if resets[n]:
             h[:] = 0
         x, y = (np.stack([codes[at : at + lengths[n]] for at in starts[n] + shift]) for shift in (0, 1))
         losses[n], _ = model.train_step(params, memory, x, y, h, rates[n], config.clip, config.optimizer)
@@ -223,15 +223,15 @@ def test_looking_whether_a_run_is_finished_writes_nothing(tmp_path):
 def test_what_steps_see():
     """Worked by hand: 21 characters, two strands of ten, sequences of four."""
     config = Config(T=4, B=2, epochs=2, learning_rate=1.0, dtype="float64")
-    starts, lengths, fresh, rates = plan(config, 21, 0, 4)
+    starts, lengths, resets, rates = plan(config, 21, 0, 4)
     assert starts.tolist() == [[0, 10], [4, 14], [0, 10], [4, 14]]
     assert lengths.tolist() == [4, 4, 4, 4]
-    assert fresh.tolist() == [True, False, True, False]
+    assert resets.tolist() == [True, False, True, False]
     assert rates.tolist() == [1, 1, 1, 1]
     with_remainder = plan(config.replace(remainder=True), 21, 1, 2)
     assert with_remainder.starts.tolist() == [[4, 14], [8, 18]]
     assert with_remainder.lengths.tolist() == [4, 2]
-    assert plan(config.replace(order="reset"), 21, 0, 4).fresh.all()
+    assert plan(config.replace(order="reset"), 21, 0, 4).resets.all()
     assert plan(config.replace(decay=True), 21, 0, 4).rates.tolist() == [1, 0.75, 0.5, 0.25]
     assert plan(config.replace(warmup=4), 21, 0, 4).rates.tolist() == [0.25, 0.5, 0.75, 1]
     assert plan(config.replace(warmup=2, decay=True), 21, 1, 2).rates.tolist() == [0.75, 0.5]
@@ -240,7 +240,7 @@ def test_what_steps_see():
 def test_random_places_are_everywhere_and_follow_from_the_number_of_the_step():
     config = Config(T=4, B=3, order="random", seed=5)
     whole = plan(config, 21, 0, 2_000)
-    assert whole.fresh.all()
+    assert whole.resets.all()
     assert set(whole.starts.ravel()) == set(range(17))  # the last target is character 20
     pieces = [plan(config, 21, begin, end - begin).starts for begin, end in ((0, 1), (1, 700), (700, 2_000))]
     assert np.array_equal(np.concatenate(pieces), whole.starts)
@@ -252,7 +252,7 @@ def test_shuffled_is_every_sequence_once_an_epoch_in_an_order_of_its_own(N, B, r
     config = Config(T=4, B=B, order="shuffled", epochs=50, remainder=remainder, seed=5)
     in_order, per_epoch = config.replace(order="reset"), config.steps_per_epoch(N)
     whole, expected = plan(config, N, 0, config.steps(N)), plan(in_order, N, 0, per_epoch)
-    assert whole.fresh.all()
+    assert whole.resets.all()
     epochs = whole.starts.reshape(50, per_epoch, B)
     for epoch, lengths in zip(epochs, whole.lengths.reshape(50, per_epoch), strict=True):
         assert sorted(epoch.ravel()) == sorted(expected.starts.ravel())
@@ -347,14 +347,14 @@ for few_or_many in (np.uint8, np.uint16, np.int64):
     codes = np.arange(9, dtype=few_or_many).repeat(9)
     training.advance(params, memory, h, codes, 0, np.empty(2), training.Config(m=5))
     kernel.evaluate(params, h[0], codes)
-print(len(kernel._advance.signatures))
+print(len(kernel._advance.signatures), len(kernel._evaluate.signatures))
 """
 COMPILING = """
 import runpy, sys
 sys.argv = ["compile.py", "float32"]
 runpy.run_path("tools/compile.py", run_name="__main__")
 from rnn.engine import kernel
-print(len(kernel._advance.stats.cache_misses))
+print(len(kernel._advance.stats.cache_misses), len(kernel._evaluate.stats.cache_misses))
 """
 
 
@@ -363,8 +363,8 @@ def test_what_make_compiles_is_what_training_uses():
     compiled, compiling = (
         subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) for code in (COMPILED, COMPILING)
     )
-    assert compiled == "1\n", "for texts of any number of characters, learning or not"
-    assert compiling == "0\n", "training has compiled it already"
+    assert compiled == "1 1\n", "for texts of any number of characters"
+    assert compiling == "0 0\n", "training has compiled it already"
 
 
 HEAVY = "print({'distributed', 'matplotlib', 'numba', 'pandas', 'scipy'} & set(sys.modules))"

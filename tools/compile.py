@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from rnn.engine import kernel
 from rnn.engine.runs import Config
 from rnn.engine.training import advance, first_state
 
@@ -16,7 +17,9 @@ def main():
     for dtype in sys.argv[1:]:
         config = Config(m=2, T=2, dtype=dtype)
         params, memory, h, *_ = first_state(2, config)
-        advance(params, memory, h, np.zeros(9, np.uint8), 0, np.empty(1), config)
+        codes = np.zeros(9, np.uint8)
+        advance(params, memory, h, codes, 0, np.empty(1), config)
+        kernel.evaluate(params, h[0], codes)
 
 
 if __name__ == "__main__":

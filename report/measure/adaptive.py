@@ -5,7 +5,7 @@ import numpy as np
 from report.measure.held_out import CONTEXT
 from rnn import model
 from rnn.engine import kernel
-from rnn.engine.kernel import Plan
+from rnn.engine.training import Plan
 from rnn.model import Params
 
 EVERY = 10  # characters that are predicted before the network learns from them

@@ -4,43 +4,57 @@ Numba makes machine code of these loops. Five things make them fast: products ov
 library; those with W, each of which waits for the one before, do too where BLAS is fast, and are sums of rows for the
 few sequences with which it is slow; every loop of our own runs along a row, which feeds the processor's vector units,
 and a row of units is filled up with zeros to whole vectors; tanh and exp are written as arithmetic, because a call into
-a library cannot be vectorised; and AdaGrad updates only those columns of U that the sequences touched. In here W and U
-lie transposed, (m, m) and (K, m), so that what one unit or one character adds to all units is a row.
+a library cannot be vectorised; and AdaGrad updates only those columns of U that the sequences touched.
 
-B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
+In here a network is a `Params` whose W and U lie transposed, (m, m) and (K, m), so that what one unit or one character
+adds to all units is a row. B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
 
-`advance` and `evaluate` are the doors: what they let through is in bounds, contiguous and of one type.
+`advance`, `evaluate` and `states_after` are the doors: what they let through is in bounds, contiguous and of one type.
 """
 
-import contextlib
 import math
-import threading
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, so that the limit below reaches it
+import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, so that `one_thread` reaches it
 from numba import njit
-from threadpoolctl import ThreadpoolController
 
-from rnn.model import OPTIMIZERS, Memory, Params
+from rnn.engine.threads import libraries, one_thread
+from rnn.model import Memory, Params
 
-_blas = ThreadpoolController()
+# the rules of `model.OPTIMIZERS` that `update` has
+ADAGRAD = 0
+ADAM = 1
+SGD = 2
+RULES = {"adagrad": ADAGRAD, "adam": ADAM, "sgd": SGD}
+
+PIECE = 64  # characters of each sequence that are evaluated at a time
 # multiplications in a product, up to which BLAS has a kernel for small ones: OpenBLAS has it where there is AVX-512
-SMALL = 10**6 * any(of.get("architecture") in ("SkylakeX", "Cooperlake", "SapphireRapids") for of in _blas.info())
+SMALL = 10**6 * any(
+    library.get("architecture") in ("SkylakeX", "Cooperlake", "SapphireRapids") for library in libraries().info()
+)
 # sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
-compiled = njit(fastmath=_relaxed, error_model="numpy", nogil=True, cache=True)
 # inlined, because a helper that stays a function of its own may be compiled in two ways, with two roundings: one in the
 # process that compiles, another in those that load the cache
 inlined = njit(fastmath=_relaxed, error_model="numpy", forceinline=True)
 
 
-class Plan(NamedTuple):
-    """What n steps do, apart from the arithmetic."""
+def compiled(function):
+    """Return the function compiled by Numba, which keeps the machine code on disk where it finds a folder for it."""
+    settings = {"fastmath": _relaxed, "error_model": "numpy", "nogil": True}
+    try:
+        return njit(cache=True, **settings)(function)
+    except RuntimeError:  # neither this folder nor the user's own can be written to
+        return njit(**settings)(function)
 
-    starts: np.ndarray  # (n, B), where in the text each sequence of a step begins
-    lengths: np.ndarray  # (n,), of the sequences: T, and less in the last step of an epoch with a remainder
-    fresh: np.ndarray  # (n,), whether the step begins at states of zero
+
+class Sequences(NamedTuple):
+    """The sequences that n steps read, as they lie in the rows."""
+
+    codes: np.ndarray  # (n, (T + 1) B), the last targets included; where a step is shorter the rest means nothing
+    lengths: np.ndarray  # (n,), characters of each sequence
+    resets: np.ndarray  # (n,), whether the step begins at states of zero
     rates: np.ndarray  # (n,), the learning rates
 
 
@@ -122,15 +136,13 @@ def sgd(theta, gradient, rate, clip):
 
 @inlined
 def update(rule, theta, squares, means, gradient, rate, clip, n):
-    """Step number n, in place, of the optimiser that is number `rule` of `model.OPTIMIZERS`."""
-    if rule == 0:
+    """Step number n of an optimiser, one of `RULES`, in place."""
+    if rule == ADAGRAD:
         adagrad(theta, squares, gradient, rate, clip)
-    elif rule == 1:
+    elif rule == ADAM:
         adam(theta, squares, means, gradient, rate, clip, n)
-    elif rule == 2:
-        sgd(theta, gradient, rate, clip)
     else:
-        raise ValueError("kernel.update has no branch for this optimiser: add one, or take engine='numpy'")
+        sgd(theta, gradient, rate, clip)
 
 
 @inlined
@@ -189,132 +201,259 @@ def add_rows(A, R, out, begin, end, together):
 
 
 @inlined
-def forward(params, transposed, x, y, h, flat, p, loss, rows, B):
-    """From B states in h (and `flat`) fill the next `rows`, those of p and the loss (in nats), and `transposed`."""
-    (W, U, V, b, c), (back, up) = params, transposed
-    if B > 1:
-        transpose(W, back)
-    transpose(V, up)
-    for r in range(0, rows, B):
-        if B == 1:
-            np.dot(h[r], W, h[r + 1])
-        else:
-            product(h[r : r + B], W, back, h[r + B : r + 2 * B])
+def states_of_one(network, x, h):
+    """Fill h[1], h[2], ... from h[0]: the states of one sequence."""
+    for t in range(len(x)):
+        np.dot(h[t], network.W, h[t + 1])
+        code = x[t]
+        for i in range(len(network.b)):
+            h[t + 1, i] += network.U[code, i] + network.b[i]
+        tanh(h[t + 1])
+
+
+@inlined
+def states_of_several(network, W_transposed, x, h, B):
+    """Fill the rows of h after the first B: the states of B sequences."""
+    m = len(network.b)
+    flat = h.reshape(-1)
+    for r in range(0, len(x), B):
+        product(h[r : r + B], network.W, W_transposed, h[r + B : r + 2 * B])
         for s in range(r, r + B):
             code = x[s]
-            for i in range(len(b)):
-                h[s + B, i] += U[code, i] + b[i]
-        tanh(flat[(r + B) * len(b) : (r + 2 * B) * len(b)])
-    dot(h[B : rows + B], up, p[:rows])
-    scores = np.empty(len(c) + -len(c) % 32, p.dtype)  # whole vectors here too: what is left over takes long
+            for i in range(m):
+                h[s + B, i] += network.U[code, i] + network.b[i]
+        tanh(flat[(r + B) * m : (r + 2 * B) * m])
+
+
+@inlined
+def forward(network, transposed, x, y, B, h, p, losses):
+    """Fill h after its first B rows, p, and the loss of each character, in nats; and `transposed` with W^T and V^T."""
+    W_transposed, V_transposed = transposed
+    transpose(network.V, V_transposed)
+    if B == 1:
+        states_of_one(network, x, h)
+    else:
+        transpose(network.W, W_transposed)
+        states_of_several(network, W_transposed, x, h, B)
+    rows, K = len(x), len(network.c)
+    dot(h[B : rows + B], V_transposed, p[:rows])
+    scores = np.empty(K + -K % 32, p.dtype)  # whole vectors here too: what is left over takes long
     for r in range(rows):
-        for k in range(len(c)):
-            scores[k] = p[r, k] + c[k]
-        for k in range(len(c), len(scores)):
+        for k in range(K):
+            scores[k] = p[r, k] + network.c[k]
+        for k in range(K, len(scores)):
             scores[k] = -np.inf
         score = scores[y[r]]
-        loss[r] = softmax(scores) - score
-        for k in range(len(c)):
+        losses[r] = softmax(scores) - score
+        for k in range(K):
             p[r, k] = scores[k]
 
 
-@compiled
-def _advance(params, memory, h0, read, losses, each, plan, T, clip, rule):
-    W, U, V, b, c = params
-    squares, means, updates = memory
-    (K, m), B = V.shape, len(h0)
-    real = W.dtype.type
-    h, p, da = np.zeros((T * B + B, m), W.dtype), np.zeros((T * B, K), W.dtype), np.zeros((T * B, m), W.dtype)
-    from_next, back, up = np.zeros((B, m), W.dtype), np.zeros_like(W), np.zeros((m, K), W.dtype)
-    dW, dU, dV, db, dc = np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c)
-    touched, flat, carried = np.zeros(K, np.bool_), h.reshape(-1), h0.reshape(-1)
-    for n in range(len(losses)):
-        rows, rate, loss = plan.lengths[n] * B, plan.rates[n], each[n % len(each)]
-        x, y = read[n, :rows], read[n, B : B + rows]
-        for i in range(B * m):  # `h[:B] = h0` would take Numba three seconds more to compile
-            flat[i] = real(0) if plan.fresh[n] else carried[i]
-        forward(params, (back, up), x, y, h, flat, p, loss, rows, B)
-        losses[n] = loss[:rows].sum() / B
-        if rule >= 0 and not np.isfinite(losses[n]):
-            break
-        for i in range(B * m):
-            carried[i] = flat[rows * m + i]
-        if rule < 0:  # nothing is learned
-            continue
+@inlined
+def back_through_row(x, h, da, dh, gradient):
+    """da <- dL/da of a row, of which it has dL/do V; dh is W^T dL/da of the row after. Add to dL/db and dL/dU."""
+    for i in range(len(da)):
+        da[i] = (da[i] + dh[i]) * (da.dtype.type(1) - h[i] * h[i])
+    for i in range(len(da)):
+        gradient.b[i] += da[i]
+        gradient.U[x, i] += da[i]
 
-        from_next[:], db[:], dc[:] = real(0), real(0), real(0)
-        do = p  # dL/do_t = p_t - one-hot(y_t), made of p in place, and divided by B: the loss is a mean
-        for r in range(rows):
-            do[r, y[r]] -= real(1)
-            for k in range(K):
-                do[r, k] /= real(B)
-                dc[k] += do[r, k]
-        dot(do[:rows], V, da[:rows])  # dL/dh_t, of which dL/da_t is made in place
-        for r in range(rows - B, -1, -B):
-            for s in range(r, r + B):
-                touched[x[s]], code = True, x[s]
-                for i in range(m):
-                    da[s, i] = (da[s, i] + from_next[s - r, i]) * (real(1) - h[s + B, i] * h[s + B, i])
-                for i in range(m):
-                    db[i] += da[s, i]
-                    dU[code, i] += da[s, i]
-            if r > 0 and B == 1:
-                np.dot(W, da[r], from_next[0])
-            elif r > 0:
-                product(da[r : r + B], back, W, from_next)
-        dot_of_rows(h[:rows], da[:rows], dW)
-        dot_of_rows(do[:rows], h[B : rows + B], dV)
-        updates[0] += 1
-        for theta, its_squares, its_means, gradient in (
-            (W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), dW.reshape(-1)),
-            (V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), dV.reshape(-1)),
-            (b, squares.b, means.b, db),
-            (c, squares.c, means.c, dc),
-        ):
-            update(rule, theta, its_squares, its_means, gradient, rate, clip, updates[0])
+
+@inlined
+def back_through_one(network, x, h, da, dh, gradient):
+    """da <- dL/da of one sequence, from its end to its beginning."""
+    dh[:] = da.dtype.type(0)
+    for t in range(len(x) - 1, -1, -1):
+        back_through_row(x[t], h[t + 1], da[t], dh[0], gradient)
+        if t > 0:
+            np.dot(network.W, da[t], dh[0])
+
+
+@inlined
+def back_through_several(network, W_transposed, x, h, B, da, dh, gradient):
+    """da <- dL/da of B sequences, from their ends to their beginnings."""
+    dh[:] = da.dtype.type(0)
+    for r in range(len(x) - B, -1, -B):
+        for s in range(r, r + B):
+            back_through_row(x[s], h[s + B], da[s], dh[s - r], gradient)
+        if r > 0:
+            product(da[r : r + B], W_transposed, network.W, dh)
+
+
+@inlined
+def backward(network, W_transposed, x, y, B, h, p, da, dh, gradient):
+    """Fill the gradient, of the mean over the B sequences, from the h and p of `forward`; dL/dU must be zero before."""
+    rows, K, real = len(x), len(network.c), p.dtype.type
+    gradient.b[:] = real(0)
+    gradient.c[:] = real(0)
+    do = p  # dL/do_t = p_t - y_t, y_t one-hot, made of p in place
+    for r in range(rows):
+        do[r, y[r]] -= real(1)
         for k in range(K):
-            if touched[k] or rule == 1:  # Adam alone does something where the gradient is zero
-                update(rule, U[k], squares.U[k], means.U[k], dU[k], rate, clip, updates[0])
-            if touched[k]:
-                dU[k], touched[k] = real(0), False
+            do[r, k] /= real(B)
+            gradient.c[k] += do[r, k]
+    dot(do[:rows], network.V, da[:rows])
+    if B == 1:
+        back_through_one(network, x, h, da, dh, gradient)
+    else:
+        back_through_several(network, W_transposed, x, h, B, da, dh, gradient)
+    dot_of_rows(h[:rows], da[:rows], gradient.W)
+    dot_of_rows(do[:rows], h[B : rows + B], gradient.V)
 
 
-def advance(params, memory, h, codes, losses, plan, clip, optimizer, each=None):
+@inlined
+def learn(network, memory, gradient, x, touched, rule, rate, clip):
+    """Take a step of an optimiser along the gradient, and set dL/dU to zero again; `touched` (K,) is false outside."""
+    squares, means, updates = memory
+    updates[0] += 1
+    for theta, its_squares, its_means, d_theta in (
+        (network.W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), gradient.W.reshape(-1)),
+        (network.V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), gradient.V.reshape(-1)),
+        (network.b, squares.b, means.b, gradient.b),
+        (network.c, squares.c, means.c, gradient.c),
+    ):
+        update(rule, theta, its_squares, its_means, d_theta, rate, clip, updates[0])
+    for code in x:
+        touched[code] = True
+    for k in range(len(network.c)):
+        if touched[k] or rule == ADAM:  # Adam alone does something where the gradient is zero
+            update(rule, network.U[k], squares.U[k], means.U[k], gradient.U[k], rate, clip, updates[0])
+        if touched[k]:
+            gradient.U[k] = theta.dtype.type(0)
+            touched[k] = False
+
+
+@inlined
+def begin(h, carried, reset):
+    """Put the carried states, or zeros, into the first rows of h."""
+    for s in range(len(carried)):
+        for i in range(carried.shape[1]):
+            h[s, i] = h.dtype.type(0) if reset else carried[s, i]
+
+
+@inlined
+def carry(h, rows, carried):
+    """Take the states after the last character out of h."""
+    for s in range(len(carried)):
+        for i in range(carried.shape[1]):
+            carried[s, i] = h[rows + s, i]
+
+
+@compiled
+def _advance(network, memory, carried, sequences, rule, clip, losses, of_characters):
+    B, m = carried.shape
+    K, most, dtype = len(network.c), sequences.codes.shape[1] - B, network.W.dtype
+    h = np.zeros((most + B, m), dtype)
+    p = np.zeros((most, K), dtype)
+    da = np.zeros((most, m), dtype)
+    dh = np.zeros((B, m), dtype)
+    transposed = np.zeros_like(network.W), np.zeros((m, K), dtype)
+    W, U, V, b, c = network
+    gradient = Params(np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c))
+    touched = np.zeros(K, np.bool_)
+    for n in range(len(losses)):
+        rows = sequences.lengths[n] * B
+        x = sequences.codes[n, :rows]
+        y = sequences.codes[n, B : B + rows]
+        of_step = of_characters[n % len(of_characters)]
+        begin(h, carried, sequences.resets[n])
+        forward(network, transposed, x, y, B, h, p, of_step)
+        losses[n] = of_step[:rows].sum() / B
+        if not np.isfinite(losses[n]):
+            break
+        carry(h, rows, carried)
+        backward(network, transposed[0], x, y, B, h, p, da, dh, gradient)
+        learn(network, memory, gradient, x, touched, rule, sequences.rates[n], clip)
+
+
+@compiled
+def _evaluate(network, carried, sequences, of_characters):
+    B, m = carried.shape
+    K, most, dtype = len(network.c), sequences.codes.shape[1] - B, network.W.dtype
+    h = np.zeros((most + B, m), dtype)
+    p = np.zeros((most, K), dtype)
+    transposed = np.zeros_like(network.W), np.zeros((m, K), dtype)
+    for n in range(len(sequences.lengths)):
+        rows = sequences.lengths[n] * B
+        x = sequences.codes[n, :rows]
+        y = sequences.codes[n, B : B + rows]
+        begin(h, carried, sequences.resets[n])
+        forward(network, transposed, x, y, B, h, p, of_characters[n])
+        carry(h, rows, carried)
+
+
+def advance(params, memory, h, codes, losses, plan, clip, optimizer, of_characters=None):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
-    `plan` is a `Plan` of as many steps on the text `codes` (N,). `params`, `memory` and the carried states `h` (B, m)
-    change in place. In `each` (n, T B) the loss of each character is written, as it lies in the rows. Ends at the first
-    loss that is not finite. Raises ValueError for what would lead out of an array.
+    `plan` is a `training.Plan` of as many steps on the text `codes` (N,). `params`, `memory` and the carried states `h`
+    (B, m) change in place. In `of_characters` (n, T B) the loss of each character is written, as it lies in the rows.
+    Ends at the first loss that is not finite. Raises ValueError for what would lead out of an array.
     """
     (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
-    ours, each = (params, memory.squares, memory.means), np.empty((1, T * B)) if each is None else each
-    inside = [_network(of, params, B) for of in ours]
-    right = ((int, n, B), (int, n), (bool, n), (dtype, n), (dtype, B, len(params.b)), (float, n), (int, 1))
-    for array, kind in zip((*plan, h, losses, memory.updates, each), (*right, (float, len(each), T * B)), strict=True):
-        _expect(array, *kind)
-    states, clip, rule = _padded(h, B, len(inside[0].b)), dtype.type(clip), list(OPTIMIZERS).index(optimizer)
-    read = _read(codes, plan, T, len(params.c))
+    if of_characters is None:
+        of_characters = np.empty((1, T * B))
+    if optimizer not in RULES:
+        raise ValueError(f"the kernel has no optimiser {optimizer!r}: it has {', '.join(RULES)}")
+    theirs = (params, memory.squares, memory.means)
+    ours = [_network(thetas, params, B) for thetas in theirs]
+    _expect(plan.starts, int, n, B)
+    _expect(plan.lengths, int, n)
+    _expect(plan.resets, bool, n)
+    _expect(plan.rates, dtype, n)
+    _expect(h, dtype, B, len(params.b))
+    _expect(losses, float, n)
+    _expect(memory.updates, int, 1)
+    _expect(of_characters, float, len(of_characters), T * B)
+    read = _in_rows(codes, plan.starts, plan.lengths, T, len(params.c))
+    sequences = Sequences(read, plan.lengths, plan.resets, plan.rates)
+    network, squares, means = ours
+    carried = _padded(h, B, len(network.b))
     with one_thread():
-        _advance(inside[0], Memory(*inside[1:], memory.updates), states, read, losses, each, plan, T, clip, rule)
-    for of, changed in zip(ours, inside, strict=True):
-        for theta, theirs in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
-            theta[:] = theirs[tuple(map(slice, theta.shape))]
-    h[:] = states[:, : len(params.b)]
+        _advance(
+            network,
+            Memory(squares, means, memory.updates),
+            carried,
+            sequences,
+            RULES[optimizer],
+            dtype.type(clip),
+            losses,
+            of_characters,
+        )
+    for thetas, changed in zip(theirs, ours, strict=True):
+        for theta, its_change in zip(thetas, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
+            theta[:] = its_change[tuple(map(slice, theta.shape))]
+    h[:] = carried[:, : len(params.b)]
 
 
 def evaluate(params, h, codes):
     """Return -log p(codes[..., n + 1]) in nats, (..., N - 1), from states h (..., m) and the codes (..., N) up to n."""
-    network, *others, N = _network(params, like=params), *codes.shape
-    _expect(h, params.W.dtype, *others, len(params.b))
-    T, B, dtype = 64, math.prod(others), params.W.dtype
-    first = np.arange(0, N - 1, T)
-    plan = Plan(first[:, None] + N * np.arange(B), np.minimum(T, N - 1 - first), first < 0, np.zeros(len(first), dtype))
-    losses, each = np.empty(len(first)), np.empty((len(first), T * B))
-    read, states = _read(codes.reshape(-1), plan, T, len(params.c)), _padded(h.reshape(B, -1), B, len(network.b))
-    memory = Memory(network, network, np.zeros(1, int))
+    losses, _ = _read(params, h, codes)
+    return losses
+
+
+def states_after(params, h, codes):
+    """Return the states (..., m) after the codes (..., N), which are read from the states h (..., m)."""
+    _, states = _read(params, h, np.concatenate((codes, codes[..., -1:]), axis=-1))  # with a target for the last one
+    return states
+
+
+def _read(params, h, codes):
+    """Return the losses (..., N - 1) of all codes (..., N) but the first, and the states (..., m) before the last."""
+    network = _network(params, like=params)
+    *places, N = codes.shape
+    _expect(h, params.W.dtype, *places, len(params.b))
+    B, dtype = math.prod(places), params.W.dtype
+    first = np.arange(0, N - 1, PIECE)
+    starts = first[:, None] + N * np.arange(B)
+    lengths = np.minimum(PIECE, N - 1 - first)
+    read = _in_rows(codes.reshape(-1), starts, lengths, PIECE, len(params.c))
+    sequences = Sequences(read, lengths, np.zeros(len(first), bool), np.zeros(len(first), dtype))
+    carried = _padded(h.reshape(B, -1), B, len(network.b))
+    of_characters = np.empty((len(first), PIECE * B))
     with one_thread():
-        _advance(network, memory, states, read, losses, each, plan, T, dtype.type(0), -1)
-    return each.reshape(-1, B)[: max(0, N - 1)].T.reshape(*others, -1)
+        _evaluate(network, carried, sequences, of_characters)
+    losses = of_characters.reshape(-1, B)[: max(0, N - 1)].T.reshape(*places, -1)
+    return losses, carried[:, : len(params.b)].reshape(h.shape)
 
 
 def _expect(array, dtype, *shape):
@@ -322,16 +461,16 @@ def _expect(array, dtype, *shape):
         raise ValueError(f"expected {shape} of {np.dtype(dtype)}, got {array.shape} of {array.dtype}")
 
 
-def _read(codes, plan, T, K):
-    """Return the codes (n, (T + 1) B) that the steps of a plan read, in the one type that the compiled code takes."""
-    ends = plan.starts + plan.lengths[:, None]  # the numbers of the last targets
-    if plan.starts.min(initial=0) < 0 or plan.lengths.min(initial=1) < 1 or ends.max(initial=0) >= len(codes):
+def _in_rows(codes, starts, lengths, T, K):
+    """Return the codes (n, (T + 1) B) of sequences that begin at `starts` (n, B), as the compiled code takes them."""
+    last = starts + lengths[:, None]  # the numbers of the last targets
+    if starts.min(initial=0) < 0 or lengths.min(initial=1) < 1 or last.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
-    read = codes[np.minimum(plan.starts[:, None] + np.arange(T + 1)[:, None], ends[:, None])]
+    read = codes[np.minimum(starts[:, None] + np.arange(T + 1)[:, None], last[:, None])]
     right = codes.ndim == 1 and codes.dtype.kind in "ui"
     if not (right and read.min(initial=0) >= 0 and read.max(initial=0) < K):
         raise ValueError(f"expected codes from 0 to {K - 1}, got {codes}")
-    return read.astype(np.intp).reshape(-1, (T + 1) * ends.shape[1])
+    return read.astype(np.intp).reshape(-1, (T + 1) * starts.shape[1])
 
 
 def _network(params, like, B=1):
@@ -352,24 +491,3 @@ def _padded(array, *shape):
     padded = room[begin : begin + size].reshape(shape)
     padded[tuple(map(slice, array.shape))] = array
     return padded
-
-
-_lock, _inside = threading.Lock(), 0
-
-
-@contextlib.contextmanager
-def one_thread():
-    """Keep BLAS to one thread: these matrices are too small for two, and a second one would change the rounding."""
-    global _inside, _limit
-    with _lock:
-        _inside += 1
-        if _inside == 1:
-            _limit = _blas.limit(limits=1, user_api="blas")
-            _limit.__enter__()
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                _limit.__exit__(None, None, None)

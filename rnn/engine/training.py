@@ -8,14 +8,13 @@ import sys
 import threading
 import time
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from rnn import model
 from rnn.corpus import UserError
-from rnn.engine import kernel
-from rnn.engine.kernel import Plan
 from rnn.engine.runs import (
     EARLY,
     RUNS,
@@ -29,6 +28,7 @@ from rnn.engine.runs import (
     read_losses,
     save_state,
 )
+from rnn.engine.threads import one_thread
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
 CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
@@ -39,13 +39,22 @@ class Interrupted(UserError, KeyboardInterrupt):  # noqa: N818  (it is no error)
     """Training that was stopped by the user; the message says how it goes on."""
 
 
+class Plan(NamedTuple):
+    """What n steps of training read, and how fast they learn."""
+
+    starts: np.ndarray  # (n, B), where in the text each sequence of a step begins
+    lengths: np.ndarray  # (n,), of the sequences: T, and less in the last step of an epoch with a remainder
+    resets: np.ndarray  # (n,), whether the step begins at states of zero
+    rates: np.ndarray  # (n,), the learning rates
+
+
 def plan(config, N, step, n):
     """Return the `Plan` of n steps on N characters, from step number `step` on; it follows from these numbers alone."""
     steps, per_epoch = np.arange(step, step + n), config.steps_per_epoch(N)
     strand = (N - 1) // config.B
     places = steps % per_epoch * config.T  # in the strand
     starts = places[:, None] + strand * np.arange(config.B)
-    lengths, fresh = np.minimum(config.T, strand - places), (places == 0) | (config.order != "carried")
+    lengths, resets = np.minimum(config.T, strand - places), (places == 0) | (config.order != "carried")
     if config.order == "random":
         random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         lengths[:] = min(config.T, N - 1)
@@ -60,7 +69,7 @@ def plan(config, N, step, n):
             starts[here] = numbers * config.T + strands * strand
     risen = np.minimum(1, (steps + 1) / max(1, config.warmup))
     left = 1 - steps / config.steps(N) if config.decay else 1
-    return Plan(starts, lengths, fresh, (config.learning_rate * risen * left).astype(config.dtype))
+    return Plan(starts, lengths, resets, (config.learning_rate * risen * left).astype(config.dtype))
 
 
 @functools.lru_cache(maxsize=2)
@@ -83,6 +92,8 @@ def advance(params, memory, h, codes, step, losses, config):
     """
     of_steps = plan(config, len(codes), step, len(losses))
     if config.engine == "kernel":
+        from rnn.engine import kernel  # Numba, which NumPy's engine does without
+
         kernel.advance(params, memory, h, codes, losses, of_steps, config.clip, config.optimizer)
         return
     for n, (loss, _) in enumerate(model_steps(params, memory, h, codes, of_steps, config)):
@@ -93,11 +104,11 @@ def advance(params, memory, h, codes, step, losses, config):
 
 def model_steps(params, memory, h, codes, of_steps, config):
     """Yield the loss and the gradient of each step of a plan, taken with the functions of `model`."""
-    for starts, length, fresh, rate in zip(*of_steps, strict=True):
-        if fresh:
+    for starts, length, reset, rate in zip(*of_steps, strict=True):
+        if reset:
             h[:] = 0
         x, y = (np.stack([codes[at : at + length] for at in starts + shift]) for shift in (0, 1))
-        with kernel.one_thread():
+        with one_thread():
             taken = model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
         yield taken
 
