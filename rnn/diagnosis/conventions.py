@@ -63,9 +63,11 @@ def from_columns(forward=None, backward=None):
 
     def forward_in_rows(params, x, h0):
         nonlocal first
-        H, P = forward(columns(params), one_hot(x, len(params.c)), h0[:, None])
-        first = 1 if np.shape(H)[1] == len(x) else 0
-        return np.hstack((h0[:, None], H)).T if first else np.transpose(H), np.transpose(P)
+        H, P = two(forward(columns(params), one_hot(x, len(params.c)), h0[:, None]))
+        H = as_array(H, ((len(h0), len(x)), (len(h0), len(x) + 1)), "H, which forward returns,")
+        P = as_array(P, ((len(params.c), len(x)),), "P, which forward returns,")
+        first = len(x) + 1 - H.shape[1]
+        return (np.hstack((h0[:, None], H)) if first else H).T, P.T
 
     def backward_in_rows(params, x, y, h, p):
         X, Y = one_hot(x, len(params.c)), one_hot(y, len(params.c))
@@ -84,6 +86,8 @@ def call(function, name, *arguments, **settings):
     try:
         with np.errstate(all="ignore"):
             return function(*arguments, **settings)
+    except UnusableError:
+        raise
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         library = ("site-packages", "dist-packages", sys.prefix + "/lib", __file__)
@@ -93,8 +97,8 @@ def call(function, name, *arguments, **settings):
         raise UnusableError(f"{name} raises {type(error).__name__}{message}{where}.") from None
 
 
-def as_array(value, shape, name):
-    """Return an array, list, column or row as an array of the shape; raise UnusableError if it is none, or has NaN."""
+def as_array(value, shapes, name):
+    """Return an array, list, column or row as an array of one of the shapes, or raise UnusableError: also for NaN."""
     try:
         array = np.array(value)
     except ValueError:  # rows of different lengths
@@ -102,11 +106,12 @@ def as_array(value, shape, name):
     if array.dtype.kind not in "biuf":
         raise UnusableError(f"{name} is no array of real numbers but of type {type(value).__name__}.")
     array = array.astype(np.result_type(array.dtype, np.float32))
-    if len(shape) == 1 and array.size == max(array.shape, default=0) == shape[0]:
-        array = array.reshape(shape)
-    if array.shape != shape:
-        transposed = " It looks transposed." if array.T.shape == shape else ""
-        raise UnusableError(f"{name} has the shape {array.shape}, and should have {shape}.{transposed}")
+    if len(shapes[0]) == 1 and array.size == max(array.shape, default=0) == shapes[0][0]:
+        array = array.reshape(shapes[0])
+    if array.shape not in shapes:
+        transposed = " It looks transposed." if array.T.shape in shapes else ""
+        should = " or ".join(map(str, shapes))
+        raise UnusableError(f"{name} has the shape {array.shape}, and should have {should}.{transposed}")
     if not np.isfinite(array).all():
         raise UnusableError(f"{name} has {np.sum(~np.isfinite(array))} values that are not finite (NaN or infinite).")
     return array
@@ -124,15 +129,20 @@ def changed(pairs):
 def call_forward(forward, problem):
     """Return h (T + 1, m) and p (T, K) of a `forward`."""
     params, x, h0 = copied(problem.params), problem.x.copy(), problem.h0.copy()
-    result = call(forward, "forward", params, x, h0)
-    if not isinstance(result, tuple | list) or len(result) != 2:
-        number = f"{len(result)} values" if isinstance(result, tuple | list) else f"one {type(result).__name__}"
-        raise UnusableError(f"forward returns {number}, and should return two arrays: h and p.")
-    h = as_array(result[0], (len(x) + 1, len(h0)), "h, which forward returns,")
-    p = as_array(result[1], (len(x), len(params.c)), "p, which forward returns,")
+    h, p = two(call(forward, "forward", params, x, h0))
+    h = as_array(h, ((len(x) + 1, len(h0)),), "h, which forward returns,")
+    p = as_array(p, ((len(x), len(params.c)),), "p, which forward returns,")
     if names := changed({"the parameters": (params, problem.params), "x": (x, problem.x), "h0": (h0, problem.h0)}):
         raise UnusableError(f"forward changes {names}, which it was given: it needs a copy.")
     return h, p
+
+
+def two(result):
+    """Return the two arrays that a `forward` returns."""
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        number = f"{len(result)} values" if isinstance(result, tuple | list) else f"one {type(result).__name__}"
+        raise UnusableError(f"forward returns {number}, and should return two arrays: the states, the probabilities.")
+    return result
 
 
 def call_backward(backward, problem, states):
@@ -161,7 +171,7 @@ def as_gradients(result, problem):
         raise UnusableError(f"backward returns no gradient of {' and '.join(gone)}; what it returns is {has}.")
     shapes = {name: theta.shape for name, theta in zip(NAMES, (*problem.params, problem.h0), strict=True)}
     return {
-        name: as_array(gradient, shapes[name], f"The gradient of {name}")
+        name: as_array(gradient, (shapes[name],), f"The gradient of {name}")
         for name, gradient in found.items()
         if gradient is not None
     }

@@ -178,7 +178,7 @@ def forward_lines(states):
         with np.errstate(all="ignore"):
             theirs = {key: forward(problem.params, problem.x, problem.h0) for key, problem in problems().items()}
         if not any(is_off(g, t) for key in states for g, t in zip(states[key], theirs[key], strict=True)):
-            return [*lines, *(explained(mistake) for mistake in chosen)], chosen, False
+            return [*lines, *(explained(mistake, n) for n, mistake in enumerate(chosen, 1))], chosen, False
     lines.append("None of the known mistakes in forward, alone or in pairs.")
     if not np.allclose(states[HARDEST][1].sum(axis=1), 1):
         lines.append("Each row of p should add up to 1, and does not.")
@@ -195,7 +195,8 @@ def backward_lines(backward, expected, loss):
         explanations = next(filter(None, (expected.explanations(gradients, c) for c in candidates(loss))), [])
     found = explanations[0] if explanations else ()
     notes = {name: note(name, found, gradients, expected, loss) for name in wrong}
-    lines = table(gradients, expected, notes) + [explained(mistake) for mistake in found]
+    lines = table(gradients, expected, notes)
+    lines += [explained(mistake, number) for number, mistake in enumerate(found, 1)]
     if len(explanations) > 1:
         others = [", together with: ".join(mistake.what for mistake in chosen) for chosen in explanations[1:4]]
         lines.append("The same gradients would come from: " + "; or from: ".join(others) + ".")
@@ -207,8 +208,8 @@ def backward_lines(backward, expected, loss):
     differs = any(is_off(again[key][name], g) for key in gradients for name, g in gradients[key].items())
     if names := next((names for _, names in called.values() if names), ""):
         lines.append(f"backward changes {names}, which it was given: a second call then gets other numbers.")
-        lines.append(explained(IN_PLACE))
         found = (*found, IN_PLACE)
+        lines.append(explained(IN_PLACE, len(found)))
     elif differs:
         lines.append("A second call with the same arguments returns other gradients: what is kept between the calls?")
     return lines, found, not (wrong or found or differs)
@@ -237,7 +238,8 @@ def note(name, found, gradients, expected, loss):
     all_right = expected(HARDEST, ()).items()
     right = dict(all_right)[name]
     if guilty := [mistake for mistake in found if is_off(alone[mistake][name], right)]:
-        return " and ".join(mistake.what for mistake in guilty) if len(found) > 1 else "see below"
+        numbers = " and ".join(str(found.index(mistake) + 1) for mistake in guilty)
+        return f"mistake{'s' * (len(guilty) > 1)} {numbers}"
     if fitting := [mistake for (mistake,) in candidates(loss)[0] if expected.fits(gradients, (mistake,), [name])]:
         best = min(fitting, key=lambda mistake: sum(is_off(expected(HARDEST, (mistake,))[n], r) for n, r in all_right))
         return "looks like: " + best.what
@@ -248,10 +250,10 @@ def note(name, found, gradients, expected, loss):
     return "like none of the known mistakes"
 
 
-def explained(mistake):
+def explained(mistake, number):
     """Return a mistake as lines: in words, what the code does, what it should do."""
     function = "forward" if mistake in FORWARD else "backward"
-    lines = [f"It looks like this, in {function}: {mistake.what}."]
+    lines = [f"Mistake {number}, in {function}: {mistake.what}."]
     if mistake.wrong == "pass":
         return f"{lines[0]}\n    is missing:       {mistake.right}"
     lines += [f"    your code does:   {line}" for line in mistake.wrong.split("\n") if line != mistake.right]

@@ -23,7 +23,9 @@ def steps(update, n=3):
     losses, weights = [loss(theta)], []
     for number in range(1, n + 1):
         result = call(update, "update", theta, SCALES * (theta - GOALS), memory, number)
-        theta = as_array(theta if result is None else result, SCALES.shape, f"theta after step {number}").astype(float)
+        theta = as_array(theta if result is None else result, (SCALES.shape,), f"theta after step {number}").astype(
+            float
+        )
         losses.append(loss(theta))
         weights.append(theta.copy())
     return np.array(losses), np.array(weights)
