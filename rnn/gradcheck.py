@@ -39,7 +39,7 @@ def analytic_gradients(problem, forward=model.forward, backward=model.backward):
 
 
 def centred_differences(loss, params, x, y, h0, delta=1e-4):
-    """Return {name: gradient} by centred differences of the loss, one for each number theta."""
+    """Return {name: gradient} by centred differences, one for each number theta."""
     gradients = {}
     for name, theta in (params._asdict() | {"h₀": h0}).items():
         gradients[name] = np.zeros(theta.shape)
@@ -57,8 +57,8 @@ def centred_differences(loss, params, x, y, h0, delta=1e-4):
 def complex_step(loss, params, x, y, h0, delta=1e-30):
     """Return {name: gradient}, Im L(theta + i delta) / delta for each number theta.
 
-    There is no difference in it, so no cancellation: Squire and Trapp, Using complex variables to
-    estimate derivatives of real functions, SIAM Review 40(1), 1998.
+    No difference, so no cancellation: Squire and Trapp, Using complex variables to estimate
+    derivatives of real functions, SIAM Review 40(1), 1998.
     """
     params = Params(*(theta.astype(complex) for theta in params))
     h0 = h0.astype(complex)

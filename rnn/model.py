@@ -55,7 +55,7 @@ def softmax(o):
 
 
 def forward(params, x, h0):
-    """Return the states h (T + 1, m), h[0] being h0, and the predictions p (T, K) from x (T,)."""
+    """Return the states h (T + 1, m), h[0] being h0, and the predictions p (T, K)."""
     W, U, V, b, c = params
     T = len(x)
     h = np.empty((T + 1, len(b)), np.result_type(W, h0))
@@ -69,7 +69,7 @@ def forward(params, x, h0):
 
 
 def cross_entropy(p, y):
-    """Return L, the cross-entropy of p (T, K) and y (T,), summed, in nats per sequence."""
+    """Return L, the summed cross-entropy of p (T, K) and y (T,), in nats."""
     return -np.log(p[np.arange(len(y)), y]).sum()
 
 
