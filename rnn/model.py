@@ -34,11 +34,11 @@ class Memory(NamedTuple):
 def init_params(K, m, rng, sigma=0.01, dtype=np.float32):
     """Return `Params` with W, U, V drawn from N(0, sigma^2) and biases of zero.
 
-    With sigma None, the standard deviations are those of the assignment since 2025: 1/sqrt(2m) for W, 1/sqrt(2K) for U
-    and 1/sqrt(m) for V.
+    With sigma None they are scaled to the size of each matrix, as in the assignment since 2025.
     """
-    of_W, of_U, of_V = (sigma,) * 3 if sigma is not None else ((2 * m) ** -0.5, (2 * K) ** -0.5, m**-0.5)
-    W, U, V = rng.normal(0, of_W, (m, m)), rng.normal(0, of_U, (m, K)), rng.normal(0, of_V, (K, m))
+    W = rng.normal(0, (2 * m) ** -0.5 if sigma is None else sigma, (m, m))
+    U = rng.normal(0, (2 * K) ** -0.5 if sigma is None else sigma, (m, K))
+    V = rng.normal(0, m**-0.5 if sigma is None else sigma, (K, m))
     return Params(*(theta.astype(dtype) for theta in (W, U, V, np.zeros(m), np.zeros(K))))
 
 
@@ -108,7 +108,7 @@ def adagrad(theta, squares, means, g, learning_rate, n):
 
 
 def adam(theta, squares, means, g, learning_rate, n):
-    """Step number n, from 1, of Adam (Kingma and Ba, 2015), in place, with the decay rates 0.9 and 0.999."""
+    """Step number n, from 1, of Adam (Kingma and Ba, 2015), in place."""
     means += (1 - 0.9) * (g - means)
     squares += (1 - 0.999) * (g * g - squares)
     theta -= learning_rate * (means / (1 - 0.9**n)) / (np.sqrt(squares / (1 - 0.999**n)) + 1e-8)

@@ -18,5 +18,5 @@ calibration  whether a network knows what it does not know
 laws         Zipf's, Heaps' and Taylor's, of texts
 speed        what a step of training takes, in versions that compute the same
 gradients    gradient checks, as tables
-by_autograd  the mean loss, for Autograd to do the same
+settings     runs with different settings, by the losses that the assignment asks for
 """

@@ -33,6 +33,11 @@ def largest(errors):
     return max(of_parameter.max() for of_parameter in errors.values())
 
 
+def largest_of_each(errors):
+    """Return a table of one row: the largest of the relative errors {parameter: array} of each parameter."""
+    return pd.DataFrame({name: [error.max()] for name, error in errors.items()}, index=["largest relative error"])
+
+
 def caught(checks, mistakes, forward, backward, right):
     """Return a table of which check finds which bug, and by which gradients.
 

@@ -32,6 +32,21 @@ def bits(run, codes, part, step=None):
     return network_losses(state.params, codes, part, state.h[-1]) / np.log(2)
 
 
+def late_steps(run):
+    """Return the snapshots of a run's last epoch, or of its second half where it has fewer than two epochs."""
+    span = len(run.losses) / max(2, run.config.epochs)
+    return [step for step in run.snapshots if run.last_step - step < span] or [run.last_step]
+
+
+def late_bits(run, codes, part):
+    """Return the bits (n,) for each character of codes[part], the mean over the snapshots of a run's last epoch.
+
+    The weights of one snapshot have just learned from one place in the text. At the end of an epoch that is the place
+    which the held-out parts continue, so that they gain (chapter 6). A mean over all places compares runs fairly.
+    """
+    return np.mean([bits(run, codes, part, step) for step in late_steps(run)], axis=0)
+
+
 def bits_of_all(runs, codes, part, from_zero=False):
     """Return `bits` of each of several runs after the last step, on all cores; from a state of zero if asked."""
     states = [run.state() for run in runs]  # files are read in one thread
