@@ -5,6 +5,7 @@ local html = FORMAT:match 'html' ~= nil
 local typst = FORMAT == 'typst'
 local captions = {} -- identifier -> inlines, the label first
 local known = {} -- identifiers that a reference may lead to
+local headings = {} -- identifiers, in the order of the document
 local curious = {} -- identifiers that are in the page alone
 local places = {} -- identifier, formula, target of a link, source of a picture -> the cells that have it
 local chapters = {} -- the names of the report's notebooks -> true
@@ -222,10 +223,12 @@ local function texts(div)
   return shown
 end
 
+local folds = 0
 local function folded(div)
   if typst then return {} end
+  folds = folds + 1 -- each has a name of its own, for those who go from one to the next
   return {
-    pandoc.RawBlock('html', '<details class="code"><summary>Code</summary>'),
+    pandoc.RawBlock('html', '<details class="code"><summary aria-label="Code ' .. folds .. '">Code</summary>'),
     div,
     pandoc.RawBlock('html', '</details>'),
   }
@@ -262,22 +265,39 @@ local function Blocks(blocks)
   return merged
 end
 
--- ::: {.trainer files="…"} ::: is the trainer, with what files have packed in it; paper has none. The first ::: {.sampler}
--- is the sampler; a later one lends it what files have more, and leads to it
+local function script_of(file)
+  return '<script type="application/json" class="packed">' .. read(file):gsub('<', '\\u003c') .. '</script>'
+end
+
+-- the section in which the network reads, and the sentence above it
+local function reader(file)
+  local reading = pandoc.json.decode(read(file), false)
+  local section = read 'web/reader.html'
+  section = section:gsub('<!%-%- text %-%->', function() return escaped(reading.text) end)
+  local script = script_of(file):gsub(' class="packed"', '')
+  section = section:gsub('</section>%s*$', function() return script .. '</section>' end)
+  local sentence = ('A network of %d numbers reads <em>%s</em>, one character at a time. <span class="now"></span>'):format(reading.m, escaped(reading.title))
+  return section, sentence
+end
+
+-- <div class="trainer" data-files="…"> is the trainer, with what files have packed in it; paper has none. So is the sequence.
+-- The first sampler is the sampler; a later one lends it what files have more, and leads to it. What its `first` has
+-- packed is the first screen of the page.
 local lent = {}
+local first_screen, first_sentence
 local function interactive(div, name)
   if typst then return {} end
   local scripts = ''
-  for file in div.attributes.files:gmatch '%S+' do
-    if not lent[file] then
-      local packed = read(file):gsub('<', '\\u003c')
-      scripts = scripts .. '<script type="application/json" class="packed">' .. packed .. '</script>'
-    end
+  for file in (div.attributes['data-files'] or ''):gmatch '%S+' do
+    if not lent[file] then scripts = scripts .. script_of(file) end
     lent[file] = true
   end
+  local first = div.attributes['data-first']
+  if first and not first_screen then first_screen, first_sentence = reader(first) end
   if name == 'trainer' then scripts = scripts .. '<script type="application/wasm"></script>' end
   if lent[name] then return pandoc.RawBlock('html', '<p class="lent">Draw from it in <a href="#sampler">the sampler</a> of this page.</p>' .. scripts) end
   lent[name] = true
+  known[name] = true
   local section = read('web/' .. name .. '.html'):gsub('</section>%s*$', function() return scripts .. '</section>' end)
   return pandoc.RawBlock('html', section)
 end
@@ -292,6 +312,7 @@ local function Div(div)
   if div.classes:includes 'texts' then return texts(div), false end
   if div.classes:includes 'sampler' then return interactive(div, 'sampler'), false end
   if div.classes:includes 'trainer' then return interactive(div, 'trainer'), false end
+  if div.classes:includes 'sequence' then return interactive(div, 'sequence'), false end
   if div.classes:includes 'code' then return folded(div), false end
 end
 
@@ -320,6 +341,7 @@ local function Link(link)
   end
   local identifier = target:match '^#(.+)$'
   if not identifier then return link end
+  if identifier:match '^lens=' then return html and lent.sequence and link or link.content end -- it sets the view of one sequence
   if type(known[identifier]) == 'string' then identifier = known[identifier] end
   if typst and curious[identifier] then
     link.content:extend { pandoc.Space(), pandoc.Str '(in the page)' }
@@ -332,6 +354,7 @@ end
 
 local function Header(header)
   known[header.identifier] = true
+  table.insert(headings, header.identifier)
 end
 
 -- the anchors are for Jupyter; here what they stand for has the identifier itself
@@ -393,8 +416,55 @@ local function Str(str)
   return inlines
 end
 
+-- The first paragraph of a chapter of the assignment answers its title: all five are together below the abstract
+local function answers(blocks)
+  local items, title = {}, nil
+  for _, block in ipairs(blocks) do
+    if block.t == 'Header' and block.level == 1 then
+      title = block.identifier:match '^chapter%-0[1-5]' and block
+    elseif title and block.t == 'Para' then
+      local link = pandoc.Link(title.content, '#' .. title.identifier)
+      local items_ = pandoc.Inlines { pandoc.Strong { link }, pandoc.Space() } .. block.content:clone()
+      table.insert(items, { pandoc.Para(items_) })
+      title = nil
+    end
+  end
+  return #items == 5 and pandoc.MetaBlocks { pandoc.OrderedList(items) } or nil
+end
+
+-- what the first screen leads to: the first of the headings whose identifier has the pattern
+local WAYS = {
+  { name = 'What the original report got wrong', patterns = { 'got%-wrong', 'would%-we%-have', '^chapter%-01' } },
+  { name = 'What the first ten steps do', patterns = { 'ten%-steps', '^chapter%-07' } },
+}
+local PLACES = { { id = 'sequence', name = 'one sequence, forward and back' }, { id = 'trainer', name = 'the trainer' }, { id = 'sampler', name = 'the sampler' } }
+local function way(entry)
+  for _, pattern in ipairs(entry.patterns) do
+    for _, id in ipairs(headings) do
+      if id:match(pattern) then return { id = id, name = entry.name } end
+    end
+  end
+end
+
+local function first_of_page(doc)
+  if not html then return nil end
+  local places, ways = {}, {}
+  for _, place in ipairs(PLACES) do
+    if lent[place.id] then table.insert(places, place) end
+  end
+  if first_screen then
+    doc.meta['first-screen'] = pandoc.MetaBlocks { pandoc.RawBlock('html', first_screen) }
+    doc.meta['first-sentence'] = pandoc.MetaInlines { pandoc.RawInline('html', first_sentence) }
+    if doc.meta.answers then table.insert(ways, { id = 'answers', name = 'The assignment in five answers' }) end
+    for _, entry in ipairs(WAYS) do table.insert(ways, way(entry)) end
+  end
+  doc.meta.places, doc.meta.ways = places, ways
+  return doc
+end
+
 return {
   { Pandoc = pieces },
+  { Pandoc = function(doc) doc.meta.answers = html and answers(doc.blocks) or nil; return doc end },
   { Pandoc = function(doc) doc.blocks = page_only(doc.blocks); return doc end },
   { Para = caption_of },
   { Blocks = Blocks },
@@ -403,5 +473,6 @@ return {
   { Pandoc = all_captions_used, Math = Math, Header = Header },
   { Link = Link, Span = Span, Str = Str },
   html and { Inlines = Inlines } or {},
+  { Pandoc = first_of_page },
   { Pandoc = html and in_katex or in_typst },
 }

@@ -72,7 +72,7 @@ await sampler.locator(".drawn").focus();
 await tab.keyboard.press("ArrowRight");
 await tab.keyboard.press("ArrowRight");
 seen.readingByKey = await sampler.locator(".reading").textContent();
-const tints = () => sampler.locator(".drawn span").evaluateAll((spans) => spans.map((span) => +span.style.getPropertyValue("--bits")));
+const tints = () => sampler.locator(".drawn span").evaluateAll((spans) => spans.map((span) => +span.dataset.bits));
 await sampler.locator("[name=colour]").selectOption("leaned");
 await tab.mouse.move(0, 0);
 await sampler.locator(".drawn span").nth(80).hover();
@@ -107,7 +107,7 @@ const beside = async () => {
   await tab.waitForFunction(() => document.querySelector(".sampler").dataset.counted === document.querySelector(".sampler").dataset.draws);
   return sampler.locator(".counted").textContent();
 };
-await sampler.locator("[name=count]").check();
+await sampler.locator("[name=counted]").check();
 seen.counted = [await beside()];
 await sampler.locator("[name=seed]").fill("2");
 await done();
@@ -115,7 +115,7 @@ seen.counted.push(await beside());
 await sampler.locator("[name=seed]").fill("1");
 await done();
 seen.counted.push(await beside(), await text());
-await sampler.locator("[name=count]").uncheck();
+await sampler.locator("[name=counted]").uncheck();
 seen.uncounted = await sampler.locator(".counted").isHidden();
 seen.networks = await sampler.locator("[name=network] option").allTextContents();
 
@@ -150,6 +150,31 @@ for (const key of ["Home", "ArrowRight", "End"]) {
 }
 seen.curves = JSON.parse(await tab.locator("#fig-loss .curves").textContent());
 
+// a faulty address is said, and the rest of it holds; a long priming text neither blocks the page nor overflows
+const faulty = await browser.newPage();
+faulty.setDefaultTimeout(0);
+await faulty.goto(`${pathToFileURL(page).href}#step=1x&temperature=0&top_p=0.9&length=1e9&seed=`);
+await faulty.waitForFunction(() => +document.querySelector(".sampler")?.dataset.draws > 0);
+const valueOf = (name) => faulty.locator(`.sampler [name=${name}]`).inputValue();
+seen.faulty = [await faulty.locator(".sampler [role=alert]").textContent(), await valueOf("temperature"), await valueOf("top_p"), await valueOf("length"), await faulty.locator(".trainer .reading").textContent()];
+seen.long = await faulty.evaluate(async () => {
+  const longest = [0];
+  new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => longest.push(duration))).observe({ type: "longtask" });
+  const [section, prime] = [document.querySelector(".sampler"), document.querySelector(".sampler [name=prime]")];
+  const before = section.dataset.draws;
+  prime.value = prime.value.slice(0, 10).repeat(13_000);
+  const began = performance.now();
+  prime.dispatchEvent(new Event("input", { bubbles: true }));
+  const took = performance.now() - began;
+  prime.value = "The ".replaceAll(/./g, (letter) => (document.querySelector(".sampler .drawn").textContent.includes(letter) ? letter : ""));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const isReading = section.dataset.draws === before;
+  prime.dispatchEvent(new Event("input", { bubbles: true }));
+  while (section.dataset.draws === before) await new Promise((resolve) => setTimeout(resolve, 50));
+  return { took, isReading, longest: Math.max(...longest) };
+});
+await faulty.close();
+
 // one key for all code; the abstract's numbers lead to where they come from
 const open_ = () => tab.locator("details.code[open]").count();
 seen.code = [await open_()];
@@ -162,7 +187,7 @@ await tab.locator("body").press("c");
 seen.code.push(await open_());
 await sampler.locator("[name=prime]").press("c");
 seen.code.push(await open_());
-await tab.locator("#contents input").uncheck(); // a key that who speaks to his computer can switch off
+await tab.locator("#contents input").uncheck(); // a key that those who speak to their computer can switch off
 await tab.locator("body").press("c");
 seen.code.push(await open_());
 seen.from = await tab.locator(".abstract a").evaluateAll((links) => links.map((link) => [link.textContent, document.querySelector(link.hash)?.closest("section[id^=chapter]")?.id]));

@@ -46,15 +46,15 @@ await tab.waitForTimeout(500);
 seen.set = [await sampler.locator("label:has([name=temperature]) output").textContent(), await sampler.locator("[name=seed]").inputValue()];
 await draws(() => said(5, "READ"));
 seen.read = await plain();
-seen.colours = await sampler.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.style.getPropertyValue("--bits"))).size);
+seen.colours = await sampler.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.dataset.bits)).size);
 await draws(() => said(6, "BEST"));
 seen.units = await sampler.locator("[name=colour] option").allTextContents();
 seen.networks = await sampler.locator("[name=network] option").allTextContents();
 await draws(() => sampler.locator("[name=network]").selectOption("the network"));
-await sampler.locator("[name=count]").check();
+await sampler.locator("[name=counted]").check();
 await tab.waitForFunction((section) => document.querySelector(section).dataset.counted, section);
 seen.counted = await sampler.locator(".counted span").count();
-await sampler.locator("[name=count]").uncheck();
+await sampler.locator("[name=counted]").uncheck();
 seen.took = await tab.evaluate(async (name) => {
   const section = document.querySelector(name);
   const slider = section.querySelector("[name=temperature]");

@@ -31,7 +31,7 @@ const reading = () => trainer.locator(".reading").textContent();
 const says = (text) => tab.waitForFunction((text) => document.querySelector(".trainer .reading").textContent.includes(text), text);
 const reached = (step) => tab.waitForFunction((step) => +document.querySelector(".trainer").dataset.step >= step, step);
 const heldOut = async () => {
-  await tab.waitForFunction(() => !document.querySelector(".trainer [data-number=bits]").textContent.includes("–"));
+  await tab.waitForFunction(() => /^[\d.]+$/.test(document.querySelector(".trainer [data-number=bits]").textContent));
   return number("bits");
 };
 const begun = async (name) => {
@@ -41,11 +41,14 @@ const begun = async (name) => {
 };
 
 // the report's run, again
+await tab.waitForFunction(() => document.querySelector(".trainer .reading").textContent && document.querySelector(".sampler").dataset.draws);
 seen.invitation = await reading();
 await field("one").click();
 await reached(1);
 seen.first = await loss();
 seen.heldOutAtFirst = await heldOut();
+const view = tab.locator(".sequence");
+seen.view = view && (await view.count()) ? [await view.locator("[name=weights]").inputValue(), await view.locator(".total").textContent()] : null;
 await tab.waitForTimeout(300);
 const scroll = () => tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
 const longest = () => tab.evaluate(() => [globalThis.longest, (globalThis.longest = 0)][0]);
@@ -73,7 +76,7 @@ seen.heldOut = await heldOut();
 [seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await longest()];
 seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);
 seen.text = await trainer.locator(".drawn").textContent();
-seen.colours = await trainer.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.style.getPropertyValue("--bits"))).size);
+seen.colours = await trainer.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.dataset.bits)).size);
 seen.lines = await trainer.locator(".loss path.live").count();
 await field("back").click();
 await tab.waitForFunction(() => document.querySelector(".trainer").dataset.step === "0");
@@ -89,7 +92,7 @@ await begun("begin");
 await field("train").click();
 await reached(500);
 seen.refused = [];
-for (const [name, wrong, right] of [["m", "0", "20"], ["T", "2.5", "10"], ["rate", "-1", "0.1"], ["clip", "0", "5"], ["own", "too short", ""], ["own", "a".repeat(2000), ""], ["T", "1000", "10"]]) {
+const refuse = async (name, wrong, right) => {
   await field(name).fill(wrong);
   if (name === "T" && wrong === "1000") await field("own").fill("ab".repeat(505));
   await trainer.locator("[role=alert]").evaluate((alert) => (alert.textContent = ""));
@@ -97,7 +100,8 @@ for (const [name, wrong, right] of [["m", "0", "20"], ["T", "2.5", "10"], ["rate
   await tab.waitForFunction(() => document.querySelector(".trainer [role=alert]").textContent);
   seen.refused.push(await trainer.locator("[role=alert]").textContent());
   await field(name).fill(right);
-}
+};
+for (const [name, wrong, right] of [["m", "0", "20"], ["T", "2.5", "10"], ["rate", "-1", "0.1"], ["clip", "0", "5"], ["first", "", "3"]]) await refuse(name, wrong, right);
 await reached((await number("step")) + 500);
 await tab.evaluate(() => {
   Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
@@ -107,6 +111,11 @@ await heldOut();
 seen.hidden = [await field("train").textContent(), await reading()];
 await tab.evaluate(() => delete document.hidden);
 [seen.own, seen.ownText, seen.ownLoss] = [await number("bits"), await trainer.locator(".drawn").textContent(), +(await loss())];
+
+// a text that cannot be leaves nothing of the run before
+for (const [name, wrong, right] of [["own", "too short", ""], ["own", "a".repeat(2000), ""], ["T", "1000", "10"]]) await refuse(name, wrong, right);
+seen.lost = [await trainer.locator("[data-number=step]").textContent(), await loss(), await trainer.locator(".drawn").textContent(), await field("train").isDisabled()];
+await field("own").fill("the whale, the whale! ".repeat(100));
 
 // Adam with its own rate, and what diverges
 await field("optimizer").selectOption("adam");
@@ -151,8 +160,13 @@ seen.sampled = [await sampler.locator(".drawn").textContent(), await drawnAnew((
 seen.sampledAt = await sampler.locator("label:has([name=step]) output").textContent();
 seen.sampled.push(await drawnAnew(() => sampler.locator("[name=network]").selectOption("the network")));
 
-const [, without] = await open(() => (WebAssembly.validate = () => false));
-seen.without = await without.locator(".reading").textContent();
-seen.disabled = await without.locator("[name=train]").isDisabled();
+const invited = (tab) => tab.waitForFunction(() => document.querySelector(".trainer .reading").textContent);
+seen.without = [];
+for (const script of [() => (WebAssembly.validate = () => false), () => delete globalThis.WebAssembly, () => delete globalThis.Worker]) {
+  const [tab, without] = await open(script);
+  await invited(tab);
+  seen.without.push([await without.locator(".reading").textContent(), await without.locator("[name=train]").isDisabled()]);
+  await tab.close();
+}
 process.stdout.write(JSON.stringify(seen));
 await browser.close();

@@ -92,6 +92,43 @@ def test_the_page_in_a_browser(request, which, screens):
         assert value
         assert chapter.startswith("chapter-0"), "a number of the abstract leads into a chapter"
     assert min(seen["took"]) < 200, "milliseconds from a slider's move to 500 characters"  # 50 where nothing else runs
+    said, temperature, top_p, length, trainer = seen["faulty"]
+    assert all(word in said for word in ("training step", "temperature", "number of characters", "seed"))
+    assert (temperature, top_p, length) == ("1", "0.9", "500"), "what can be holds"
+    assert "Press" in trainer, "and the trainer is there"
+    assert seen["long"]["isReading"], "130,000 characters are read in short tasks"
+    assert seen["long"]["took"] < 1000
+
+
+@without_browser
+@pytest.mark.parametrize("which", ["report", "hostile_report"])
+def test_the_first_screen_in_a_browser(request, which):
+    seen = seen_in_browser(request.getfixturevalue(which), "browser_first.mjs")
+    assert (seen["requests"], seen["complaints"], seen["violations"]) == ([], [], [])
+    assert seen["size"] < 3_800_000
+    # 300 and 1,000 where nothing else runs
+    assert min(seen["alive"]) < 1500, "milliseconds from opening to the first character"
+    assert min(seen["throttled"]) < 5000, "and with a processor four times slower"
+    assert 4 < seen["pace"] < 9, "characters a second"
+    assert len([task for task in seen["longest"] if task[1] > 50]) <= 2, "it reads in short tasks"
+    assert seen["shifted"] < 0.02
+    now, paused, typed, writing, again = seen["sentences"]
+    assert now.endswith("It is reading now.")
+    assert paused.endswith("It is paused.")
+    assert typed.endswith("It is reading you now.")
+    assert writing.endswith("It is writing now.")
+    assert again == now
+    assert "-gram" in seen["gram"]
+    assert seen["isPaused"]
+    assert len(set(seen["bits"].values())) > 1, "the slider reads all of it anew"
+    assert seen["back"] == 1
+    assert seen["typed"][0].startswith(seen["typed"][1][:1])
+    assert "has never seen" in seen["unknown"]
+    assert seen["stopsOutOfSight"]
+    stands, sentence, button = seen["still"]
+    assert stands, "nothing moves where nothing may"
+    assert "reading now" not in sentence
+    assert button == "Let it read"
 
 
 @without_browser
@@ -122,7 +159,7 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert "the whale" in seen["ownText"]
     for sentence, words in zip(
         seen["refused"],
-        ("got 0", "got 2.5", "got -1", "got 0", "9 characters", "single distinct", "T = 1000"),
+        ("got 0", "got 2.5", "got -1", "got 0", "The seed", "9 characters", "single distinct", "T = 1000"),
         strict=True,
     ):
         assert words in sentence
@@ -130,8 +167,11 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert "could not be seen" in seen["hidden"][1]
     assert seen["usualRate"] == "0.001"
     assert "diverged" in seen["diverged"]
-    assert "no WebAssembly" in seen["without"]
-    assert seen["disabled"]
+    assert all("no WebAssembly" in sentence and disabled for sentence, disabled in seen["without"])
+    assert seen["lost"] == ["–", "–", "", True], "nothing is left of a run whose text is gone"
+    if seen["view"]:
+        assert seen["view"][0] == "your network, step 1"
+        assert f"Loss: {losses[0]:.1f} nats" in seen["view"][1], "the view shows the step that was taken"
     assert seen["openedAt"] == seen["savedAt"] >= 300
     assert seen["openedText"] == seen["savedText"]
     assert seen["savedAs"] == f"network-{seen['savedAt']}.safetensors.gz"

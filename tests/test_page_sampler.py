@@ -68,6 +68,7 @@ def weights(seed=0):
         ([0, 10, 20, 30], 1, [30]),
         ([0, 10, 20, 30], 2, [0, 30]),
         (range(0, 1001, 10), 4, [0, 10, 100, 1000]),
+        ([0, 10, 100, 1000, 1010, 1020], 4, [0, 10, 100, 1020]),
     ],
 )
 def test_the_steps_in_the_page_are_as_many_as_have_room(steps, n, chosen):

@@ -18,7 +18,7 @@ from rnn.engine import kernel
 from rnn.engine.runs import Config
 from rnn.engine.training import ABSURD, advance, first_state, train
 from rnn.model import Params
-from rnn.sampling import read, sample
+from rnn.sampling import sample
 from tests.conftest import ROOT
 
 NODE = Path(sys.prefix) / "bin" / "node"
@@ -99,17 +99,18 @@ def test_the_clipping_in_the_page_is_the_models(compiled):
 
 def test_what_is_held_out_and_what_is_drawn_are_as_in_python(compiled):
     config, uniforms = Config(m=50, **SMALL_STEPS["adam"]), np.random.default_rng(0).random(500)
-    asked = question(config, 83, 300, CODES, heldOut=7_900, prime=100, uniforms=uniforms.tolist()) | {"end": 7_600}
+    asked = question(config, 83, 300, CODES, heldOut=7_900, uniforms=uniforms.tolist()) | {"end": 7_600}
     (answer,) = in_javascript(compiled, [asked])
     state, losses = in_numpy(config, 83, 300, CODES[:7_600])
     np.testing.assert_allclose(answer["losses"], losses, rtol=1e-4)
     params, held_out = unpacked(answer["weights"], state.params), slice(7_600, 7_900)
     bits = network_losses(params, CODES, held_out, state.h[-1]).mean() / np.log(2)
     assert answer["bits"] == pytest.approx(bits, rel=1e-5)
-    h, drawn = read(params, CODES[:99]), answer["drawn"]
-    expected = sample(params, h, CODES[99], 500, np.random.default_rng(0))  # draws by the same uniforms
+    # from the state that training carries, and the next character of the text; an epoch has 303 steps
+    h, x, drawn = state.h[-1], CODES[300 * config.T], answer["drawn"]
+    expected = sample(params, h, x, 500, np.random.default_rng(0))  # draws by the same uniforms
     assert drawn["codes"] == expected.tolist()
-    surprises = kernel.evaluate(params, h, np.concatenate((CODES[99:100], expected))) / np.log(2)
+    surprises = kernel.evaluate(params, h, np.concatenate(([x], expected))) / np.log(2)
     np.testing.assert_allclose(drawn["bits"], surprises, rtol=1e-3, atol=1e-4)
 
 

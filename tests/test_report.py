@@ -198,7 +198,7 @@ def test_a_later_sampler_lends_its_networks_to_the_first_and_paper_has_none(tmp_
     for name in ("one", "two"):
         (tmp_path / name).write_text(json.dumps({"name": f"{name} </script>"}))
     first, both = f"{tmp_path}/one", f"{tmp_path}/one {tmp_path}/two"
-    blocks = "\n\n".join(f'::: {{.sampler files="{files}"}}\n:::' for files in (first, both))
+    blocks = "\n\n".join(f'<div class="sampler" data-files="{files}">\n\nsentence\n\n</div>' for files in (first, both))
     pieces = [{"place": "04_a.ipynb, cell 1", "format": "markdown", "text": blocks, "classes": []}]
     (tmp_path / "body").write_text("$body$")
     page = html5lib.parse(render.pandoc(pieces, "html5", tmp_path / "body"), namespaceHTMLElements=False)

@@ -1,5 +1,6 @@
 // A network as a file: safetensors inside gzip, whose checksum finds damage, with the names and shapes of rnn/engine/runs.py,
-// which reads it. What describes the network stands in the header.
+// which reads it. The header describes the network.
+import { Refusal, checked, complaint } from "./settings.mjs";
 
 const THETAS = ["W", "U", "V", "b", "c"];
 const KINDS = ["params", "squares", "means"];
@@ -16,7 +17,7 @@ const through = async (data, stream) => new Uint8Array(await new Response(new Bl
 // the file, of a network's state as web/network.mjs gives it
 export async function written({ params, squares, means, h, step }, settings, vocabulary) {
   const [m, K] = [settings.m, vocabulary.length];
-  const about = { settings: { ...settings, clip: Number.isFinite(settings.clip) ? settings.clip : null }, vocabulary: vocabulary.join(""), step };
+  const about = { settings, vocabulary: vocabulary.join(""), step };
   const header = { __metadata__: { about: JSON.stringify(about) } };
   const parts = [];
   let end = 0;
@@ -39,24 +40,40 @@ export async function written({ params, squares, means, h, step }, settings, voc
   return through(new Blob([BigInt64Array.of(BigInt(padded.length)), padded, ...parts]), new CompressionStream("gzip"));
 }
 
-// what `written` was given; throws where the file is damaged or something else
+const DAMAGED = "The file is damaged, or no network that this page has saved.";
+
+// what `written` was given; throws a Refusal where the file is damaged or something else, or has settings that cannot be
 export async function readFile(file) {
+  const saved = await parsed(file).catch((error) => {
+    throw error instanceof Refusal ? error : new Refusal(DAMAGED);
+  });
+  const sentence = complaint("step", saved.state.step);
+  if (sentence) throw new Refusal(sentence);
+  return saved;
+}
+
+async function parsed(file) {
   const bytes = await through(file, new DecompressionStream("gzip"));
   const begin = 8 + Number(new BigInt64Array(bytes.buffer, 0, 1)[0]);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, begin)));
-  const { settings, vocabulary, step } = JSON.parse(header.__metadata__.about);
-  const [m, K] = [settings.m, Array.from(vocabulary).length];
+  const { settings, vocabulary: characters, step } = JSON.parse(header.__metadata__.about);
+  const vocabulary = Array.from(characters);
+  const [m, K] = [settings.m, vocabulary.length];
+  if (K < 2 || new Set(vocabulary).size < K) throw new Error("its vocabulary is none");
+  checked(settings); // before anything is made of these sizes
   const array = (name, shape) => {
     const { dtype, data_offsets: [from, to] } = header[name];
     const n = shape.reduce((a, b) => a * b);
-    if (dtype !== "F32" || to - from !== 4 * n) throw new Error(`${name} has another size`);
-    return new Float32Array(bytes.buffer, begin + from, n);
+    const numbers = new Float32Array(bytes.buffer, begin + from, n);
+    if (dtype !== "F32" || to - from !== 4 * n || !numbers.every(Number.isFinite)) throw new Error(`${name} is another`);
+    return numbers;
   };
-  const flat = (kind) => Float32Array.from(THETAS.flatMap((theta) => {
-    const of_it = array(`${kind}.${theta}`, shapesOf(m, K)[theta]);
-    return Array.from(theta === "U" ? transposed(of_it, K) : of_it);
-  }));
+  const flat = (kind) => {
+    const parts = THETAS.map((theta) => [theta, array(`${kind}.${theta}`, shapesOf(m, K)[theta])]);
+    const list = new Float32Array(parts.reduce((n, [, part]) => n + part.length, 0));
+    parts.reduce((at, [theta, part]) => (list.set(theta === "U" ? transposed(part, K) : part, at), at + part.length), 0);
+    return list;
+  };
   const [params, squares, means] = KINDS.map(flat);
-  const state = { params, squares, means, h: array("h", [1, m]), step };
-  return { state, settings: { ...settings, clip: settings.clip ?? Infinity }, vocabulary: Array.from(vocabulary) };
+  return { state: { params, squares, means, h: array("h", [1, m]), step }, settings, vocabulary };
 }

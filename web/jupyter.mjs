@@ -3,10 +3,11 @@
 import { bytes } from "./network.mjs";
 import { countsOf } from "./ngrams.mjs";
 import { mountSampler } from "./sampler.mjs";
+import { mountSequence } from "./sequence.mjs";
 import { mountTrainer } from "./trainer.mjs";
 import { beginner } from "./workers.mjs";
 
-const SETTINGS = ["network", "step", "temperature", "top_p", "length", "prime", "seed", "colour"];
+const SETTINGS = ["network", "step", "temperature", "top_p", "length", "prime", "seed", "colour", "counted"];
 
 // what report/show/widget.py sends; where it has left a number in the place of bytes, the buffer of that number
 function packedOf(model) {
@@ -24,7 +25,7 @@ function packedOf(model) {
 }
 
 function renderSampler(model, section, { networks, text }, worker) {
-  const of_model = () => Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
+  const settingsOf = () => Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
   let saving = false; // what is saved here comes back as a change, which is none
   const save = () => {
     if (!sampler) return; // it writes before it is there
@@ -34,11 +35,11 @@ function renderSampler(model, section, { networks, text }, worker) {
     model.save_changes();
   };
   let sampler = null;
-  sampler = mountSampler(section, networks, { counts: countsOf(text, worker), ...of_model(), wrote: save });
+  sampler = mountSampler(section, networks, { counts: countsOf(text, worker), ...settingsOf(), wrote: save });
   save();
   section.addEventListener("input", save);
   section.addEventListener("network", ({ detail }) => sampler.hold({ name: "the one you have trained", ...detail }));
-  model.on(SETTINGS.map((name) => `change:${name}`).join(" "), () => saving || sampler.set(of_model()));
+  model.on(SETTINGS.map((name) => `change:${name}`).join(" "), () => saving || sampler.set(settingsOf()));
   model.on("change:text", () => saving || model.get("text") === sampler.text || sampler.show(model.get("text")));
 }
 
@@ -49,6 +50,7 @@ async function render({ model, el }) {
   const worker = beginner(model.get("_esm").replace(/^export .*$/m, ""));
   const packed = await packedOf(model);
   if (section.classList.contains("sampler")) renderSampler(model, section, packed, worker);
+  else if (section.classList.contains("sequence")) mountSequence(section, packed);
   else mountTrainer(section, packed.training, packed.kernels.map(bytes), worker);
 }
 

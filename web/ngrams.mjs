@@ -1,5 +1,5 @@
 // A 5-gram beside the network: report/measure/ngrams.py once more, counted in a worker from the text that the page has.
-import { distribution, draw, generator } from "./sampler.mjs";
+import { distribution, draw, generator } from "./model.mjs";
 import { textOf, unpacked } from "./text.mjs";
 
 const LONGEST_GRAM = 5;

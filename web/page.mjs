@@ -1,29 +1,41 @@
-// In the page: what it has packed becomes what can be moved, and the page's address keeps the sampler's settings.
+// In the page: what it has packed becomes what can be moved. The first screen begins at once, while the rest is still being
+// read; the rest follows part by part, each in a task of its own.
 import { mountCurves } from "./curves.mjs";
 import { bytes } from "./network.mjs";
 import { countsOf } from "./ngrams.mjs";
+import { mountReader } from "./reader.mjs";
 import { mountSampler } from "./sampler.mjs";
+import { mountSequence } from "./sequence.mjs";
+import { complaint, valueOf } from "./settings.mjs";
 import { mountTrainer } from "./trainer.mjs";
 import { beginner } from "./workers.mjs";
 
-// what scripts have packed; weights that stand for the second time are the number of those that stood first
-let packed;
-function packedIn(selector) {
-  const weights = [];
-  const whole = (key, value) => (key !== "weights" || value === null ? value : Number.isInteger(value) ? weights[value] : weights[weights.push(value) - 1]);
-  packed ??= new Map([...document.querySelectorAll("script.packed")].map((script) => [script, JSON.parse(script.textContent, whole)]));
-  return [...document.querySelectorAll(selector)].map((script) => packed.get(script));
-}
+const packedIn = (script) => JSON.parse(script.textContent);
 
 // networks and names of their units, from wherever chapters have left them
 function networksOf(packed) {
-  const networks = packed.filter(({ snapshots, name }, n) => snapshots && packed.findIndex((other) => other.name === name) === n);
-  for (const { units, of } of packed) if (units) Object.assign(networks.find(({ name }) => name === of) ?? {}, { units });
+  const networks = packed.filter(({ snapshots, name }, n) => snapshots && name && packed.findIndex((other) => other.name === name && other.snapshots) === n);
+  for (const { units, of } of packed) if (units && of) Object.assign(networks.find(({ name }) => name === of) ?? {}, { units });
   return networks;
 }
 
-function keepAddress(section, sampler) {
-  const names = networksOf(packedIn("script.packed")).map(({ name }) => name);
+// the sampler's settings that an address gives, and why others cannot be
+function settingsOf(words, names) {
+  const [changes, sentences] = [{}, []];
+  if (names.includes(words.get("network"))) changes.network = words.get("network");
+  if (words.has("prime")) changes.prime = words.get("prime");
+  for (const name of ["step", "temperature", "top_p", "length", "seed", "colour", "counted"]) {
+    if (!words.has(name)) continue;
+    const value = valueOf(name, words.get(name));
+    const sentence = complaint(name, value);
+    if (sentence) sentences.push(sentence);
+    else changes[name] = value;
+  }
+  return [changes, sentences.join(" ")];
+}
+
+// the page's address keeps the sampler's settings
+function keepAddress(section, sampler, names) {
   const keep = () => {
     if (!names.includes(sampler.settings.network)) return; // what the reader has trained is not at the address
     history.replaceState(null, "", `#${new URLSearchParams(sampler.settings)}`);
@@ -31,11 +43,9 @@ function keepAddress(section, sampler) {
   const restore = () => {
     const words = new URLSearchParams(location.hash.slice(1));
     if (!words.has("temperature")) return; // the address of a section is none
-    const changes = {};
-    for (const name of ["network", "prime", "colour"]) if (words.has(name)) changes[name] = words.get(name);
-    for (const name of ["step", "temperature", "top_p", "length", "seed"]) if (Number.isFinite(parseFloat(words.get(name)))) changes[name] = +words.get(name);
-    if (!names.includes(changes.network)) delete changes.network;
+    const [changes, sentence] = settingsOf(words, names);
     sampler.set(changes);
+    if (sentence) sampler.complain(`The page's address: ${sentence}`);
     section.scrollIntoView({ block: "center" });
   };
   section.addEventListener("change", ({ target }) => (target.name in sampler.settings || target.name === "unit") && keep());
@@ -43,19 +53,73 @@ function keepAddress(section, sampler) {
   restore();
 }
 
-function begin() {
-  const worker = beginner(document.querySelector("script[type=module]").textContent);
-  const [training] = packedIn(".trainer script[type='application/json']");
-  const networks = networksOf(packedIn("script.packed"));
+function beginSampler(section, networks, training, worker) {
   const counts = training && countsOf({ text: training.text, vocabulary: training.vocabulary, end: training.end }, worker);
-  for (const section of document.querySelectorAll(".sampler")) {
-    const sampler = mountSampler(section, networks, { counts });
-    section.addEventListener("network", ({ detail }) => sampler.hold({ name: "the one you have trained", ...detail }));
-    keepAddress(section, sampler);
-  }
-  const kernels = [...document.querySelectorAll("script[type='application/wasm']")].flatMap((script) => script.textContent.split(" ").map(bytes));
-  for (const section of document.querySelectorAll(".trainer")) mountTrainer(section, training, kernels, worker);
-  for (const svg of document.querySelectorAll("figure svg:has(.curves)")) mountCurves(svg);
+  const names = networks.map(({ name }) => name);
+  const sampler = mountSampler(section, networks, { counts });
+  section.addEventListener("network", ({ detail }) => sampler.hold({ name: "the one you have trained", ...detail }));
+  keepAddress(section, sampler, names);
 }
 
-if (globalThis.document) begin();
+// the view of one sequence begins when it is near, when a link sets it, or when the trainer shows a step in it
+function beginSequence(section, packed, networks) {
+  let isBegun = false;
+  const begin = () => {
+    if (isBegun) return;
+    isBegun = true;
+    const weightsOf = ({ weights, of, step }) => weights ?? networks.find(({ name }) => name === of)?.snapshots.find((snapshot) => snapshot.step === step)?.weights;
+    const there = packed.networks.map((network) => ({ ...network, weights: weightsOf(network) })).filter(({ weights }) => weights);
+    mountSequence(section, { ...packed, networks: there });
+  };
+  const observer = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && (observer.disconnect(), begin()), { rootMargin: "800px" });
+  observer.observe(section);
+  const isSet = () => location.hash.startsWith("#lens=");
+  addEventListener("hashchange", () => isSet() && begin());
+  section.addEventListener("sequence", (event) => {
+    if (isBegun) return; // the view has heard it itself
+    event.stopImmediatePropagation();
+    begin();
+    section.dispatchEvent(new CustomEvent("sequence", { detail: event.detail }));
+  });
+  if (isSet()) begin();
+}
+
+// what is to be done when there is time, one after the other
+function inTurn(tasks) {
+  const idle = globalThis.requestIdleCallback ?? setTimeout;
+  const next = () => {
+    tasks.shift()?.();
+    if (tasks.length) idle(next);
+  };
+  idle(next);
+}
+
+function beginRest(reader, source) {
+  const worker = beginner(source);
+  const [packed, training, networks] = [[], [], []];
+  const scripts = [...document.querySelectorAll("script.packed")].map((script) => () => {
+    const one = packedIn(script);
+    packed.push(one);
+    if (script.closest(".trainer")) training.push(one);
+  });
+  const all = (selector, begin) => [...document.querySelectorAll(selector)].map((section) => () => begin(section));
+  const kernels = () => [...document.querySelectorAll("script[type='application/wasm']")].flatMap((script) => script.textContent.split(" ").map(bytes));
+  inTurn([
+    ...scripts,
+    () => networks.push(...networksOf(packed)),
+    () => reader?.hold(networks.find(({ snapshots, vocabulary }) => snapshots.length > 1 && vocabulary === reader.vocabulary)?.snapshots ?? []),
+    ...all(".sequence", (section) => beginSequence(section, packed.find(({ passage }) => passage), networks)),
+    ...all(".trainer", (section) => mountTrainer(section, training[0], kernels(), worker)),
+    ...all(".sampler", (section) => beginSampler(section, networks, training[0], worker)),
+    ...[...document.querySelectorAll("figure svg .curves")].map((curves) => () => mountCurves(curves.closest("svg"))),
+  ]);
+}
+
+function begin(source) {
+  const section = document.querySelector(".reader");
+  const reader = section && mountReader(section, packedIn(section.querySelector("script")), document.querySelector(".subtitle .now"));
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => beginRest(reader, source));
+  else beginRest(reader, source);
+}
+
+if (globalThis.document) begin(document.currentScript.textContent);

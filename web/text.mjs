@@ -1,11 +1,10 @@
 // A text in a worker: the reader's or the report's.
 import { bytes } from "./network.mjs";
+import { Refusal } from "./settings.mjs";
 
 export const LONGEST = 3_000_000; // characters of a text; what is behind them is left out
 export const SHORTEST = 1_000; // as in rnn/corpus.py
-
-// a sentence for the reader, thrown
-export class Refusal extends Error {}
+const MOST_DISTINCT = 65_535; // a code has sixteen bits
 
 // a text, its sorted characters and its codes; the first 90 % are for training, the next 5 % are held out
 export function textOf(whole, vocabulary = null) {
@@ -17,6 +16,7 @@ export function textOf(whole, vocabulary = null) {
   if (text.includes("\0")) throw new Refusal("The text has NUL characters, as a file has that is no text, or is in UTF-16: save it as UTF-8.");
   vocabulary ??= [...new Set(text)].sort((a, b) => a.codePointAt(0) - b.codePointAt(0));
   if (vocabulary.length < 2) throw new Refusal("The text has a single distinct character: there is nothing to predict.");
+  if (vocabulary.length > MOST_DISTINCT) throw new Refusal(`The text has ${vocabulary.length.toLocaleString("en")} distinct characters; the trainer takes ${MOST_DISTINCT.toLocaleString("en")} at most.`);
   const code = new Map(vocabulary.map((character, k) => [character, k]));
   const part = Math.floor(0.05 * N);
   return { vocabulary, codes: Uint16Array.from(text, (character) => code.get(character)), end: N - 2 * part, heldOut: N - part, cut };

@@ -1,159 +1,201 @@
 // The worker of the trainer: it trains a network in short turns, and between them listens to the page.
 import { readFile, written } from "./file.mjs";
+import { generator } from "./model.mjs";
 import { bytes, network } from "./network.mjs";
-import { generator } from "./sampler.mjs";
-import { Refusal, textOf, unpacked } from "./text.mjs";
+import { Refusal, checked } from "./settings.mjs";
+import { textOf, unpacked } from "./text.mjs";
 
 const TURN = 20; // milliseconds of training, before the page is listened to
-const [PRIME, DRAWN] = [100, 300]; // characters of the text that the network reads first, and that it writes
+const DRAWN = 300; // characters that the network writes
 
 // W, U, V from N(0, sigma^2), or scaled to their sizes for null, b and c zero: as rnn.model.init_params, from other random numbers
 export function firstWeights({ m, seed, sigma }, K) {
   const uniform = generator(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  const scales = [[m * m, 2 * m], [K * m, 2 * K], [K * m, m]].map(([n, inverse]) => [n, sigma ?? 1 / Math.sqrt(inverse)]);
-  return Float32Array.from([...scales.flatMap(([n, scale]) => Array.from({ length: n }, () => scale * normal())), ...Array(m + K).fill(0)]);
+  const weights = new Float32Array(m * m + 2 * K * m + m + K);
+  let at = 0;
+  for (const [n, inverse] of [[m * m, 2 * m], [K * m, 2 * K], [K * m, m]]) {
+    const scale = sigma ?? 1 / Math.sqrt(inverse);
+    for (const end = at + n; at < end; at++) weights[at] = scale * normal();
+  }
+  return weights;
 }
 
-export function serve(scope) {
-  let packed, kernel, report; // what the page brought: all of it, the compiled kernel, the report's text
-  let net, text, settings, again; // the network, what it was made of, and how to make it anew
-  let running = false;
-  let lap = 0; // how often training has begun: a turn of an earlier time is none
-  let smoothed, points; // the loss, and those that the page has not yet
-  let turn, toldAt, toldStep, drawnAt;
-  const { port1, port2 } = new MessageChannel(); // to call the next turn: a timer would wait
-  const tellPage = (is, more) => scope.postMessage({ is, ...more });
+class Server {
+  running = false;
+  lap = 0; // how often something has begun: a turn of an earlier time is none
+  channel = new MessageChannel(); // to call the next turn: a timer would wait
 
-  function tell() {
-    const now = performance.now();
-    const rate = ((net.step - toldStep) / Math.max(now - toldAt, 1)) * 1000;
-    tellPage("progress", { step: net.step, smoothed, points, running, rate });
-    [points, toldAt, toldStep] = [[], now, net.step];
+  constructor(scope) {
+    this.scope = scope;
+    this.channel.port1.onmessage = ({ data }) => data.lap === this.lap && this[data.turn]();
   }
 
-  function write() {
-    const { codes, bits } = net.draw(Math.min(PRIME, text.codes.length), DRAWN, generator(1));
-    tellPage("text", { characters: codes.map((code) => text.vocabulary[code]), bits });
-    drawnAt = performance.now();
+  tellPage = (is, more) => this.scope.postMessage({ is, ...more });
+  callTurn = (turn) => this.channel.port2.postMessage({ turn, lap: this.lap });
+
+  tell() {
+    const now = performance.now();
+    const rate = ((this.net.step - this.toldStep) / Math.max(now - this.toldAt, 1)) * 1000;
+    const { smoothed, points, running } = this;
+    this.tellPage("progress", { step: this.net.step, smoothed, points, running, rate });
+    Object.assign(this, { points: [], toldAt: now, toldStep: this.net.step });
+  }
+
+  write() {
+    const { codes, bits } = this.net.draw(DRAWN, generator(1));
+    this.tellPage("text", { characters: codes.map((code) => this.text.vocabulary[code]), bits });
+    this.wroteAt = performance.now();
   }
 
   // take n steps; returns whether all went well
-  function take(n) {
-    let { step } = net;
-    const { losses, diverged } = net.advance(n);
+  take(n) {
+    let { step } = this.net;
+    const { alpha } = this.packed;
+    const { losses, diverged } = this.net.advance(n);
     for (const loss of losses) {
-      smoothed = smoothed === undefined ? loss : packed.alpha * smoothed + (1 - packed.alpha) * loss;
+      this.smoothed = this.smoothed === undefined ? loss : alpha * this.smoothed + (1 - alpha) * loss;
       const place = Math.floor(100 * Math.log(++step)); // on the log axis, where one point is enough
-      if (place > Math.floor(100 * Math.log(step - 1))) points.push([step, smoothed]);
+      if (place > Math.floor(100 * Math.log(step - 1))) this.points.push([step, this.smoothed]);
     }
     if (diverged === null) return true;
-    running = false;
-    tell();
-    tellPage("diverged", { step: net.step, loss: diverged });
+    this.running = false;
+    this.tell();
+    this.tellPage("diverged", { step: this.net.step, loss: diverged });
     return false;
   }
 
-  port1.onmessage = ({ data }) => {
-    if (!running || data !== lap) return;
+  trainOn() {
     const began = performance.now();
-    if (!take(turn)) return;
-    turn = Math.max(1, Math.round((turn * TURN) / Math.max(performance.now() - began, TURN / 4)));
-    if (began - toldAt > 100) tell();
-    if (began - drawnAt > 1000) write();
-    port2.postMessage(lap);
-  };
-
-  function rest() {
-    running = false;
-    tell();
-    write();
-    tellPage("bits", { bits: net.bits(text.end, text.heldOut) });
+    if (!this.take(this.turn)) return;
+    this.turn = Math.max(1, Math.round((this.turn * TURN) / Math.max(performance.now() - began, TURN / 4)));
+    if (began - this.toldAt > 100) this.tell();
+    if (began - this.wroteAt > 1000) this.write();
+    this.callTurn("trainOn");
   }
 
-  function start(made) {
-    net = made;
-    [running, points, smoothed, turn, toldAt, toldStep] = [false, [], undefined, 50, performance.now(), net.step];
+  // read some more of what is held out
+  measureOn() {
+    const began = performance.now();
+    while (!this.evaluation.isDone && performance.now() - began < TURN) this.evaluation.readOn(this.some);
+    this.some = Math.max(1, Math.min(4096, Math.round((this.some * TURN) / Math.max(performance.now() - began, TURN / 4))));
+    const { isDone, share, bits } = this.evaluation;
+    if (isDone || performance.now() - this.toldBits > 200) {
+      this.tellPage("bits", { bits, share });
+      this.toldBits = performance.now();
+    }
+    if (!isDone) this.callTurn("measureOn");
+  }
+
+  rest() {
+    this.running = false;
+    this.tell();
+    this.write();
+    Object.assign(this, { lap: this.lap + 1, some: 1, toldBits: performance.now() });
+    this.evaluation = this.net.evaluation(this.text.end, this.text.heldOut);
+    this.callTurn("measureOn");
+  }
+
+  start(net) {
+    Object.assign(this, { net, running: false, points: [], smoothed: undefined, turn: 1, toldAt: performance.now(), toldStep: net.step });
+    this.rest();
   }
 
   // begin with new weights, or with a state that was saved; what is wrong throws before anything is lost
-  function begin(of_it, chosen, weights, state = null) {
-    if (of_it.end - 1 < chosen.T) {
-      throw new Refusal(`T = ${chosen.T} is longer than the part of the text that is for training, ${of_it.end} characters.`);
-    }
+  begin(text, settings, weights, state = null) {
+    if (text.end - 1 < settings.T) throw new Refusal(`T = ${settings.T} is longer than the part of the text that is for training, ${text.end} characters.`);
     const anew = () => {
-      const made = network(kernel, chosen, of_it.vocabulary.length, of_it.codes, of_it.end, weights);
-      if (state) made.state = state;
-      return made;
+      const net = network(this.kernel, settings, text.vocabulary.length, text.codes, text.end, weights);
+      if (state) net.state = state;
+      return net;
     };
-    start(anew());
-    [text, again, settings] = [of_it, anew, chosen];
-    tellPage("begun", { settings, own: text !== report, K: text.vocabulary.length, characters: text.codes.length, cut: text.cut });
-    rest();
+    const net = anew();
+    Object.assign(this, { text, anew, settings });
+    this.tellPage("begun", { settings, own: text !== this.report, K: text.vocabulary.length, characters: text.codes.length, cut: text.cut });
+    this.start(net);
   }
 
-  async function ofReport() {
-    report ??= textOf(await unpacked(packed.text), Array.from(packed.vocabulary));
-    if (packed.end) Object.assign(report, { end: packed.end, heldOut: packed.heldOut });
-    return report;
+  async textOfReport() {
+    this.report ??= textOf(await unpacked(this.packed.text), Array.from(this.packed.vocabulary));
+    if (this.packed.end) Object.assign(this.report, { end: this.packed.end, heldOut: this.packed.heldOut });
+    return this.report;
   }
 
-  function hand(state, { m }, vocabulary) {
+  hand({ params, h, step }, { m }, vocabulary) {
     const prime = vocabulary.includes("\n") ? "\n" : vocabulary[0];
-    const snapshots = [{ step: state.step, weights: state.params }];
-    tellPage("network", { vocabulary: vocabulary.join(""), m, prime, snapshots });
+    this.tellPage("network", { vocabulary: vocabulary.join(""), m, prime, snapshots: [{ step, weights: params, h }] });
   }
 
-  const orders = {
-    async begin({ settings, own }) {
-      const of_it = own === null ? await ofReport() : textOf(own);
-      const { m, seed } = packed.settings;
-      const given = own === null && packed.weights && settings.m === m && settings.seed === seed;
-      begin(of_it, settings, given ? new Float32Array(bytes(packed.weights).buffer) : firstWeights(settings, of_it.vocabulary.length));
-    },
-    back() {
-      start(again());
-      rest();
-    },
-    train() {
-      if (running) return;
-      [running, toldAt, toldStep, drawnAt] = [true, performance.now(), net.step, performance.now()];
-      tell();
-      port2.postMessage(++lap);
-    },
-    pause() {
-      if (running) rest();
-    },
-    step() {
-      running = false;
-      if (take(1)) rest();
-    },
-    async save() {
-      const file = await written(net.state, settings, text.vocabulary);
-      tellPage("file", { file, name: `network-${net.step}.safetensors.gz` });
-    },
-    async open({ file }) {
-      const saved = await readFile(file).catch(() => {
-        throw new Refusal("The file is damaged, or no network that this page has saved.");
-      });
-      const of_it = [text, await ofReport()].find(({ vocabulary }) => vocabulary.join("") === saved.vocabulary.join(""));
-      if (of_it) return begin(of_it, saved.settings, saved.state.params, saved.state);
-      hand(saved.state, saved.settings, saved.vocabulary);
-      throw new Refusal("This network's text has other characters: you can sample from it below. To train it further, begin with its text, then open it.");
-    },
-    hand: () => hand(net.state, settings, text.vocabulary),
-  };
+  async open(file) {
+    const saved = await readFile(file);
+    const text = [this.text, await this.textOfReport()].find((text) => text?.vocabulary.join("") === saved.vocabulary.join(""));
+    if (text) return this.begin(text, saved.settings, saved.state.params, saved.state);
+    this.hand(saved.state, saved.settings, saved.vocabulary);
+    throw new Refusal("This network's text has other characters: you can sample from it below. To train it further, begin with its text, then open it.");
+  }
 
+  async beginWith(settings, own) {
+    checked(settings);
+    this.lap++;
+    this.net = null;
+    const text = own === null ? await this.textOfReport() : textOf(own);
+    const { m, seed } = this.packed.settings;
+    const isGiven = own === null && this.packed.weights && settings.m === m && settings.seed === seed;
+    this.begin(text, settings, isGiven ? new Float32Array(bytes(this.packed.weights).buffer) : firstWeights(settings, text.vocabulary.length));
+  }
+
+  oneStep() {
+    this.running = false;
+    const { step, state: { params, squares } } = this.net;
+    const { m, rate, clip, optimizer } = this.settings;
+    const sequence = { ...this.net.sequence, params, squares, m, rate, clip, optimizer, step: step + 1, vocabulary: this.text.vocabulary.join("") };
+    if (!this.take(1)) return;
+    this.rest();
+    this.tellPage("sequence", sequence);
+  }
+
+  train() {
+    if (this.running) return;
+    const now = performance.now();
+    Object.assign(this, { running: true, lap: this.lap + 1, toldAt: now, toldStep: this.net.step, wroteAt: now });
+    this.tell();
+    this.callTurn("trainOn");
+  }
+
+  async save() {
+    const file = await written(this.net.state, this.settings, this.text.vocabulary);
+    this.tellPage("file", { file, name: `network-${this.net.step}.safetensors.gz` });
+  }
+
+  obey({ order, settings, own, file }) {
+    if (order === "begin") return this.beginWith(settings, own);
+    if (order === "open") return this.open(file);
+    if (!this.net) return null; // it was refused, which has been said
+    return {
+      back: () => this.start(this.anew()),
+      train: () => this.train(),
+      pause: () => this.running && this.rest(),
+      step: () => this.oneStep(),
+      save: () => this.save(),
+      hand: () => this.hand(this.net.state, this.settings, this.text.vocabulary),
+    }[order]();
+  }
+
+  refuse(error) {
+    const isFull = error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
+    const why = isFull ? "there is not enough memory for this network and text" : error.message;
+    this.tellPage("refused", { sentence: error instanceof Refusal ? error.message : `It cannot be done here: ${why}.`, isLost: !this.net });
+  }
+}
+
+export function serve(scope) {
+  const server = new Server(scope);
   let before = Promise.resolve(); // one order after the other
   scope.onmessage = ({ data }) => {
-    if (data.packed) ({ packed } = data);
+    if (data.packed) server.packed = data.packed;
     before = before.then(async () => {
-      kernel ??= await WebAssembly.compile(packed.kernel);
-      await orders[data.order](data);
-    }).catch((error) => {
-      const full = error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
-      const why = full ? "there is not enough memory for this network and text" : error.message;
-      tellPage("refused", { sentence: error instanceof Refusal ? error.message : `It cannot be done here: ${why}.` });
-    });
+      server.kernel ??= await WebAssembly.compile(server.packed.kernel);
+      await server.obey(data);
+    }).catch((error) => server.refuse(error));
   };
 }

@@ -4,4 +4,4 @@ import { serve } from "./worker.mjs";
 
 export const beginner = (source) => (name) => new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), { name });
 
-if (!globalThis.document) ({ trainer: serve, counts: serveCounts })[globalThis.name]?.(globalThis);
+if (!globalThis.document && globalThis.name) ({ trainer: serve, counts: serveCounts })[globalThis.name]?.(globalThis);

@@ -139,3 +139,9 @@ def sample_ngrams(tables, K, length, n, rng, smoothing=witten_bell):
             longer.append(np.where(table.keys[found] == sought, found, -1))
         places = longer
     return codes
+
+
+def surprise(text, codes, K, n=5):
+    """Return (n, bits): how many bits each of the `codes` costs an n-gram that has counted the codes `text`."""
+    tables = count_ngrams(text[-RECENT:].astype(np.int64), K, n)
+    return n, -np.log2(ngram_probabilities(tables, codes.astype(np.int64), K, kneser_ney)[-1])

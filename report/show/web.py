@@ -7,21 +7,57 @@ import re
 
 import numpy as np
 
-from rnn.corpus import ROOT, split
+from rnn.corpus import ROOT, decode, split
 from rnn.engine.runs import Config
+from rnn.sampling import read
 
 WEB, BUILT = ROOT / "web", ROOT / "build" / "web"
-MODULES = ("network", "sampler", "text", "ngrams", "file", "worker", "trainer", "workers")  # what imports comes later
-MODULES_OF = {"page": (*MODULES, "curves", "page"), "jupyter": (*MODULES, "jupyter")}
-STYLES_OF = {"page": ("widgets",), "jupyter": ("jupyter", "widgets")}
+SETTINGS = json.loads((WEB / "settings.json").read_text("utf-8"))  # what each setting may be, as in web/settings.mjs
+# what imports comes later
+SHARED = ("settings", "network", "characters", "cells", "model", "text", "ngrams", "file", "worker", "loss")
+MOVING = ("trainer", "sampler", "lens", "sequence", "workers")
+MODULES_OF = {"page": (*SHARED, *MOVING, "curves", "reader", "page"), "jupyter": (*SHARED, *MOVING, "jupyter")}
+STYLES_OF = {"page": ("widgets", "reader", "sequence"), "jupyter": ("jupyter", "widgets", "sequence")}
 PAGE_BYTES = 3_000_000  # of weights in the page, in base64
 PAGE_CHARACTERS = 3_000_000  # of the text there, as in web/text.mjs
+PASSAGE = "And thus, through the serene tranquillities"  # where the first screen begins to read, if that is held out
+READ, BEFORE = 1_000, 1_000  # characters that the first screen reads, and those before them that make its state
+
+
+def complaint(name, value):
+    """Return why `value` cannot be the setting `name`, in a sentence, or "": as in web/settings.mjs."""
+    rule = SETTINGS[name]
+    if "among" in rule:
+        right = any(value is known or (isinstance(known, str) and value == known) for known in rule["among"])
+    elif "pattern" in rule:
+        right = isinstance(value, str) and re.fullmatch(rule["pattern"], value, re.ASCII) is not None
+    elif value is None or isinstance(value, bool | str):
+        right = value is None and rule.get("none", False)
+    else:
+        above, least, most = rule.get("above", -np.inf), rule.get("least", -np.inf), rule["most"]
+        right = above < value <= most and value >= least and (not rule.get("whole") or value == int(value))
+    return "" if right else f"{rule['name']} must be {rule['must']}, got {value!r}."
 
 
 def script(of):
-    """Return the script of the "page" or of "jupyter": modules that need not import one another; workers run it too."""
-    modules = "\n".join((WEB / f"{name}.mjs").read_text("utf-8") for name in MODULES_OF[of])
-    return re.sub(r"(?m)^import .*\n|^export (?!default)", "", modules)
+    """Return the script of the "page" or of "jupyter", which workers run too: each module in a function of its own."""
+    *modules, last = MODULES_OF[of]
+    table = f"const TABLE = {json.dumps(SETTINGS)};"
+    whole = "\n".join([table, *map(_in_function, modules), _without_imports(last)])
+    return whole if of == "jupyter" else f'(() => {{\n"use strict";\n{whole}\n}})();\n'
+
+
+def _in_function(name):
+    """Return a module of web/ as a statement that defines what it exports; what else it has stays inside."""
+    source = _without_imports(name)
+    exports = re.findall(r"(?m)^export (?:async )?(?:function|class|const) (\w+)", source)
+    names, body = ", ".join(exports), re.sub(r"(?m)^export ", "", source)
+    return f"const {{ {names} }} = (() => {{\n{body}return {{ {names} }};\n}})();"
+
+
+def _without_imports(name):
+    source = (WEB / f"{name}.mjs").read_text("utf-8")
+    return re.sub(r"(?m)^import .*\n|^ *//.*\n|^ +", "", source)  # comments and indents stay in web/
 
 
 def style(of):
@@ -56,10 +92,10 @@ def as_message(packed):
     return json.loads(json.dumps(packed, default=place)), buffers
 
 
-def pack(params):
-    """Return weights as bytes: float32, one array after the other, U transposed."""
-    arrays = [theta.ravel().astype("<f4") for theta in params._replace(U=params.U.T)]
-    return np.concatenate(arrays).tobytes()
+def pack(params, dtype="<f4"):
+    """Return weights as bytes, one array after the other, U transposed; float16 ("<f2") where they all fit in it."""
+    flat = np.concatenate([theta.ravel() for theta in params._replace(U=params.U.T)])
+    return (flat.astype(dtype) if np.abs(flat).max(initial=0) < np.finfo(dtype).max else flat.astype("<f4")).tobytes()
 
 
 def packed_text(corpus):
@@ -72,26 +108,67 @@ def packed_text(corpus):
     }
 
 
-def packed_network(run, name, prime, room, units=None):
+def packed_network(run, name, prime, room, units=None, dtype="<f4"):
     """Return a `Run` for the sampler: its weights at as many steps as `room` bytes have place for, the last among them.
 
-    `units` gives names to some of its units, {name: number}.
+    With each step is the state that training carries there, from which a text is drawn. `units` gives names to some of
+    the units, {name: number}.
     """
-    n = room // (4 * sum(theta.size for theta in run.params()))
-    snapshots = [{"step": step, "weights": pack(run.params(step))} for step in spread(run.snapshots, n)]
+    n = room // (np.dtype(dtype).itemsize * sum(theta.size for theta in run.params()))
+    snapshots = []
+    for step in spread(run.snapshots, n):
+        state = run.state(step)
+        snapshots.append({"step": step, "weights": pack(state.params, dtype), "h": state.h[-1].astype("<f4").tobytes()})
     named = {label: int(unit) for label, unit in (units or {}).items()}
     about = {"name": name, "vocabulary": run.vocabulary, "m": run.config.m, "prime": prime}
     return about | {"snapshots": snapshots, "units": named}
 
 
+def passage(corpus):
+    """Return where the first screen begins to read: in the part for tests, at a line's beginning if there is one."""
+    part = split(corpus).test
+    text = corpus.part(part.start, part.stop).text
+    at = text.find(PASSAGE)
+    if at < 0:
+        at = text.find("\n", 0, len(text) // 2) + 1
+    return part.start + at
+
+
+def packed_reading(run, corpus, steps, surprise=None):
+    """Return what the first screen reads: text that no training has seen, and the states before it at some `steps`.
+
+    The last step's weights are here, those of others with the sampler's. `surprise(text, codes, K)` returns
+    (n, bits): how many bits each of the `codes` costs an n-gram that has counted the codes `text`.
+    """
+    at = passage(corpus)
+    before, read_ = corpus.codes[max(0, at - BEFORE) : at], corpus.codes[at : at + READ]
+    states = [(step, run.state(step)) for step in steps]
+    packed = {
+        "title": "Moby-Dick" if corpus.name == "moby-dick" else corpus.name,
+        "vocabulary": run.vocabulary,
+        "m": run.config.m,
+        "text": decode(read_, corpus.vocabulary),
+        "snapshots": [{"step": steps[-1], "weights": pack(states[-1][1].params, "<f2")}],
+        "states": [{"step": step, "h": read(s.params, before, s.h[-1]).astype("<f4").tobytes()} for step, s in states],
+    }
+    if surprise is not None:
+        n, bits = surprise(split(corpus).train.codes, np.concatenate((before, read_)), corpus.K)
+        packed["gram"] = {"n": n, "bits": _rounded(bits[len(before) :], 3)}
+    return packed
+
+
 def spread(steps, n):
-    """Return at most n of the ascending `steps`, at least one: the last, the first, and others on a log scale."""
+    """Return at most n of the ascending `steps`, at least one: the last, the first, and those most apart in a log."""
     if n >= len(steps):
         return list(steps)
-    if n < 3 or len(steps) < 3:
-        return [steps[0], steps[-1]] if n > 1 and len(steps) > 1 else [steps[-1]]
-    wanted = np.geomspace(steps[1], steps[-1], n - 1)
-    return sorted({steps[0], *(min(steps, key=lambda step: abs(step - w)) for w in wanted)})
+    chosen = [steps[-1], steps[0]][: max(n, 1)]
+    logs = np.log(np.maximum(steps, 0.5))
+    apart = np.abs(logs - logs[-1])
+    apart[0] = 0
+    while len(chosen) < n:
+        chosen.append(steps[int(apart.argmax())])
+        apart = np.minimum(apart, np.abs(logs - logs[apart.argmax()]))
+    return sorted(chosen)
 
 
 def packed_training(run, corpus, smoothed, alpha):

@@ -1,0 +1,119 @@
+// The page's first screen in a real browser, for tests/test_browser.py: node browser_first.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [executablePath, page] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
+const seen = { requests: [], complaints: [], violations: [], alive: [], throttled: [], size: readFileSync(page).length };
+
+async function open({ slower = 1, width = 1300, hash = "", ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width, height: width < 500 ? 800 : 900 }, bypassCSP: true, ...options });
+  const tab = await context.newPage();
+  tab.setDefaultTimeout(0);
+  tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
+  tab.on("console", (message) => seen.complaints.push(message.text()));
+  tab.on("pageerror", (error) => seen.complaints.push(error.message));
+  await tab.addInitScript(() => {
+    Object.assign(globalThis, { alive: null, longest: [], shifted: 0 });
+    const look = () => (+document.querySelector(".reader")?.dataset.read >= 1 ? (globalThis.alive = performance.now()) : requestAnimationFrame(look));
+    requestAnimationFrame(look);
+    const observe = (type, see) => new PerformanceObserver((list) => list.getEntries().forEach(see)).observe({ type, buffered: true });
+    observe("longtask", ({ duration, startTime }) => globalThis.longest.push([Math.round(startTime), Math.round(duration)]));
+    observe("layout-shift", ({ value }) => (globalThis.shifted += value));
+  });
+  if (slower > 1) await (await context.newCDPSession(tab)).send("Emulation.setCPUThrottlingRate", { rate: slower });
+  await tab.goto(pathToFileURL(page).href + hash, { waitUntil: "commit" });
+  return tab;
+}
+
+for (const [times, slower] of [[seen.alive, 1], [seen.throttled, 4]]) {
+  for (let n = 0; n < 5; n++) {
+    const tab = await open({ slower });
+    await tab.waitForFunction(() => globalThis.alive !== null);
+    times.push(await tab.evaluate(() => globalThis.alive));
+    await tab.context().close();
+  }
+}
+
+const tab = await open();
+const reader = tab.locator(".reader");
+const read = async () => +(await reader.getAttribute("data-read"));
+const sentence = () => tab.locator(".subtitle").textContent();
+const bits = async () => +(await reader.locator("[data-number=bits]").textContent());
+await tab.waitForFunction(() => document.querySelector(".sampler")?.dataset.draws);
+await tab.waitForTimeout(500);
+await tab.evaluate(() => (globalThis.longest = []));
+const [before, began] = [await read(), performance.now()];
+await tab.waitForTimeout(4000);
+seen.pace = ((await read()) - before) / ((performance.now() - began) / 1000);
+seen.longest = await tab.evaluate(() => globalThis.longest); // while it reads
+seen.shifted = await tab.evaluate(() => globalThis.shifted);
+seen.sentences = [await sentence()];
+seen.gram = await reader.locator(".gram").textContent();
+await reader.locator("[name=pause]").click();
+seen.sentences.push(await sentence());
+const paused = await read();
+await tab.waitForTimeout(600);
+seen.isPaused = paused === (await read());
+
+// the slider recolours all that was read; at step 10 the network is worse than a uniform guess where that has weights
+seen.bits = {};
+const steps = +(await reader.locator("[name=step]").getAttribute("max"));
+for (let n = steps; n >= 0; n--) {
+  await reader.locator("[name=step]").press(n === steps ? "End" : "ArrowLeft");
+  await tab.waitForFunction((paused) => +document.querySelector(".reader").dataset.read === paused, paused);
+  await tab.waitForTimeout(150);
+  seen.bits[await reader.locator("output").textContent()] = await bits();
+}
+await reader.locator("[name=step]").press("End");
+await tab.waitForTimeout(300);
+
+// by keyboard: look back, type, let it go on, back to the book
+await reader.locator(".text").focus();
+await tab.keyboard.press("ArrowLeft");
+await tab.keyboard.press("ArrowLeft");
+seen.back = await reader.locator(".text .cursor").count();
+const letters = [...new Set((await reader.locator(".text").textContent()).slice(0, 20))].join("");
+await reader.locator("[name=typed]").fill(letters);
+await tab.waitForFunction((n) => +document.querySelector(".reader").dataset.read === n, letters.length);
+seen.typed = [await reader.locator(".text").textContent(), letters];
+seen.sentences.push(await sentence());
+await reader.locator("[name=typed]").press("Enter");
+await tab.waitForFunction((n) => +document.querySelector(".reader").dataset.read > n + 5, letters.length);
+seen.sentences.push(await sentence());
+await reader.locator("[name=typed]").fill("\u{10FFFF}");
+seen.unknown = await reader.locator("[role=alert]").textContent();
+await reader.locator("[name=back]").click();
+seen.sentences.push(await sentence());
+await tab.evaluate(() => document.querySelector("#trainer").scrollIntoView({ behavior: "instant" }));
+await tab.waitForTimeout(500);
+const away = await read();
+await tab.waitForTimeout(600);
+seen.stopsOutOfSight = away === (await read());
+await tab.context().close();
+
+// where nothing may move: the finished picture, and a button
+const still = await open({ reducedMotion: "reduce" });
+await still.waitForFunction(() => +document.querySelector(".reader")?.dataset.read >= 100);
+await still.waitForTimeout(300);
+const first = await still.locator(".reader").getAttribute("data-read");
+await still.waitForTimeout(800);
+seen.still = [first === (await still.locator(".reader").getAttribute("data-read")), await still.locator(".subtitle").textContent(), await still.locator(".reader [name=pause]").textContent()];
+await still.locator(".reader [name=pause]").click();
+await still.waitForFunction((n) => +document.querySelector(".reader").dataset.read > +n, first);
+await still.context().close();
+
+for (const options of [{}, { colorScheme: "dark" }, { width: 390, colorScheme: "dark", hasTouch: true }]) {
+  const tab = await open({ ...options, reducedMotion: "reduce" });
+  await tab.waitForFunction(() => document.querySelector(".sampler")?.dataset.draws);
+  await tab.evaluate(axe);
+  const { violations } = await tab.evaluate(() => axe.run(".first", { resultTypes: ["violations"] }));
+  seen.violations.push(...violations.map(({ id, nodes }) => `${JSON.stringify(options)} ${id}: ${nodes[0].html.slice(0, 150)}`));
+  if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.violations.push(`wider than ${options.width}`);
+  await tab.context().close();
+}
+process.stdout.write(JSON.stringify(seen));
+await browser.close();

@@ -1,0 +1,25 @@
+// What web/model.mjs computes of one sequence, for tests/test_page_sequence.py: questions on standard input, the answers on standard output.
+import { readFileSync } from "node:fs";
+import { MISTAKES, adagrad, backward, centredDifference, complexStep, crossEntropy, forward, unpack } from "../web/model.mjs";
+import { wrongColumns } from "../web/sequence.mjs";
+
+const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
+const answers = JSON.parse(readFileSync(0, "utf8")).map(({ weights, m, K, x, y, h0, mistake, places, steps }) => {
+  const params = unpack(weights, m, K);
+  const start = Float64Array.from(h0);
+  const { h, p } = forward(params, x, start);
+  const truth = backward(params, x, y, h, p);
+  const found = mistake ? MISTAKES[mistake](params, x, y, h, p) : truth;
+  const answer = { h: h.map(plain), p: p.map(plain), loss: crossEntropy(p, y), dh0: plain(found.dh0), columns: wrongColumns(found, truth) };
+  answer.gradient = Object.fromEntries(Object.entries(found.gradient).map(([name, d]) => [name, plain(d)]));
+  answer.half = Object.fromEntries(Object.entries(backward(params, x, y, h, p, Math.floor(x.length / 2)).gradient).map(([name, d]) => [name, plain(d)]));
+  answer.numerical = places.map(([name, index]) => [complexStep(params, x, y, start, name, index), centredDifference(params, x, y, start, name, index, 1e-5)]);
+  const squares = Object.fromEntries(Object.entries(params).map(([name, theta]) => [name, new Float64Array(theta.length)]));
+  for (let n = 0; n < steps; n++) {
+    const now = forward(params, x, start);
+    adagrad(params, squares, backward(params, x, y, now.h, now.p).gradient, 0.1, 5);
+  }
+  answer.updated = Object.fromEntries(Object.entries(params).map(([name, theta]) => [name, plain(theta)]));
+  return answer;
+});
+process.stdout.write(JSON.stringify(answers));
