@@ -188,6 +188,14 @@ local function Figure(figure)
   }, false
 end
 
+-- A cell's colours, which HTML has in its style, for the paper
+local function coloured(cell)
+  local style = cell.attributes.style or ''
+  local ground, letters = style:match 'background%-color:%s*(#%x+)', (' ' .. style):match '[%s;]color:%s*(#%x+)'
+  if ground then cell.attributes['typst:fill'] = 'rgb("' .. ground .. '")' end
+  if letters then cell.attributes['typst:text:fill'] = 'rgb("' .. letters .. '")' end
+end
+
 -- Tables of HTML (pandas, Styler) have no identifier, and cells in the colours of their style
 local function Table(tbl)
   local label = 'Table'
@@ -200,6 +208,11 @@ local function Table(tbl)
     tbl.colspecs[n] = { numbers and (n > 1 and 'AlignRight' or 'AlignLeft') or spec[1] }
   end
   tbl.attr = pandoc.Attr(tbl.identifier)
+  for _, body in ipairs(typst and tbl.bodies or {}) do
+    for _, row in ipairs(body.body) do
+      for _, cell in ipairs(row.cells) do coloured(cell) end
+    end
+  end
   tbl = tbl:walk { Image = Image }
   if html then return pandoc.Div({ tbl }, pandoc.Attr('', { 'wide' }, { { 'role', 'region' }, { 'aria-label', label } })), false end
   return tbl, false

@@ -51,8 +51,12 @@ def for_pandoc(source, macros=()):
             return match[0]
         defined.extend(map(_definition, _MACRO.finditer(inside)))
         formula = _as_set(_MACRO.sub("", inside))
-        is_inline = match["inline"] or match["round"]
-        return formula and (rf"\\({formula}\\)" if is_inline else rf"\\[{formula}\\]")
+        if not formula:
+            return ""
+        if not (match["inline"] or match["round"]):
+            return rf"\\[{formula}\\]"
+        before_digit = source[match.end() : match.end() + 1].isdigit()  # where pandoc sees no formula
+        return rf"\\({formula}\\)" + "<!-- -->" * before_digit
 
     return _PARTS.sub(written, source), defined
 

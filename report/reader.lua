@@ -3,7 +3,7 @@
 
 -- not `smart`: what is a straight quote in a notebook stays one
 local MARKDOWN = 'markdown-smart-raw_tex-tex_math_dollars-tex_math_single_backslash-citations'
-  .. '+tex_math_double_backslash+latex_macros+lists_without_preceding_blankline'
+  .. '+tex_math_double_backslash+lists_without_preceding_blankline'
 local OPTIONS = pandoc.ReaderOptions { columns = 9999 }
 
 -- HTML in Markdown: pictures, tables, and how letters look; of all else the tags go and the text stays
@@ -68,13 +68,30 @@ end
 
 local read = {}
 
+-- A formula with the macros of its notebook in it: LaTeX's reader knows them
+local function expanded(macros)
+  return function(math)
+    local first = pandoc.read(macros .. '\n\n$' .. math.text .. '$', 'latex').blocks[1]
+    local read_again = first and first.content[1]
+    if read_again and read_again.t == 'Math' then math.text = read_again.text end
+    return math
+  end
+end
+
 function read.markdown(piece)
-  local macros = table.concat(piece.macros or {}, '\n\n')
-  local blocks = pandoc.read(macros .. '\n\n' .. piece.text, MARKDOWN, OPTIONS).blocks
+  local blocks = pandoc.read(piece.text, MARKDOWN, OPTIONS).blocks
+  local macros = piece.macros or {}
+  if #macros > 0 then blocks = blocks:walk { Math = expanded(table.concat(macros, '\n')) } end
   return blocks:walk { Blocks = without_raw, Inlines = without_tags }
 end
 
-function read.html(piece) return pandoc.read(piece.text, 'html', OPTIONS).blocks end
+-- Without identifiers: they are no names of ours
+function read.html(piece)
+  return pandoc.read(piece.text, 'html', OPTIONS).blocks:walk {
+    Table = function(tbl) tbl.identifier = ''; return tbl end,
+    Header = function(header) header.identifier = ''; return pandoc.Para { pandoc.Strong(header.content) } end,
+  }
+end
 
 function read.code(piece) return { pandoc.CodeBlock(piece.text, { '', { 'python' } }) } end
 

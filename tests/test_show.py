@@ -50,6 +50,13 @@ def test_prose_is_a_sentence_with_values_in_it(shell):
     assert data[prose.KEPT]["losses[0]:.2f"] == "3.14"
 
 
+def test_double_braces_of_latex_are_no_values(shell):
+    shell.push({"x": [0, 1], "y": 2, "a": 3})
+    formula = r"$\frac{{x}}{{y}} + h_{{t}}^{{2}}$"
+    (data,), _, _ = shown(shell, "%%prose\n" + formula + r" and $\eta = {{ a }}$, **{{a}}**.")
+    assert data["text/markdown"] == formula + r" and $\eta = 3$, **3**."
+
+
 @pytest.mark.parametrize(
     ("expression", "why"),
     [("unknown", "NameError"), ("1 / 0:.2f", "ZeroDivisionError"), ("1 +", "SyntaxError"), ("'a':.2f", "ValueError")],

@@ -36,11 +36,13 @@ def __getattr__(name):
 
 
 def load_ipython_extension(ipython):
-    """Register `%%prose` and set the style of figures (`%load_ext report.show`)."""
+    """Register `%%prose`, show a pandas Series as a table, and set the style of figures (`%load_ext report.show`)."""
     from report.show.plots import use_style
     from report.show.prose import prose
 
     ipython.register_magic_function(prose, "cell", "prose")
+    in_html = ipython.display_formatter.formatters["text/html"]
+    in_html.for_type_by_name("pandas.core.series", "Series", lambda series: series.to_frame()._repr_html_())
     use_style()
 
 

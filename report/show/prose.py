@@ -3,8 +3,8 @@
     %%prose
     After {{ len(losses):, }} steps the loss is **{{ losses[-1]:.2f }}** nats.
 
-What stands in double braces is Python, with a format behind a colon if need be; LaTeX has single braces and stays as it
-is. The values are kept with the output, so that changed words need no new run.
+Double braces hold Python, with a format behind a colon if need be. LaTeX stays as it is, also \\frac{{x}}{{y}}. The values
+are kept with the output, so that changed words need no new run.
 """
 
 import re
@@ -15,7 +15,8 @@ from rnn.corpus import UserError
 RESULTS = "application/vnd.rnn.results+json"  # {name: a value that the abstract may show}
 KEPT = "application/vnd.rnn.prose+json"  # {what stands in braces: its value as text}
 WIDEST = 200  # characters of a value
-_BRACES = re.compile(r"\{\{(.+?)\}\}(?!\})", re.DOTALL)
+# what follows a command, _ or ^ without a space inside is LaTeX, as in \frac{{x}}{{y}}; the rest is a value, group 1
+_BRACES = re.compile(r"(?:\\[A-Za-z]+|[_^])(?:\{\{\S[^{}]*\}\})+|\{\{(.+?)\}\}(?!\})", re.DOTALL)
 
 
 class ProseError(UserError, ValueError):
@@ -23,13 +24,18 @@ class ProseError(UserError, ValueError):
 
 
 def expressions(body):
-    """Return what stands in double braces in a cell's body, in order, each once."""
-    return list(dict.fromkeys(match.strip() for match in _BRACES.findall(body)))
+    """Return the expressions with their formats in a cell's body, in order, each once."""
+    return list(dict.fromkeys(match[1].strip() for match in _values(body)))
+
+
+def _values(body):
+    """Return the matches of the values in a cell's body."""
+    return [match for match in _BRACES.finditer(body) if match[1]]
 
 
 def fill(body, values):
     """Return the Markdown of a body, given its values {expression with format: text}."""
-    return unbroken(_BRACES.sub(lambda match: values[match[1].strip()], body))
+    return unbroken(_BRACES.sub(lambda match: values[match[1].strip()] if match[1] else match[0], body))
 
 
 def text(value, spec=""):
@@ -62,7 +68,7 @@ def unbroken(markdown):
 def evaluate(body, namespace):
     """Return {expression with format: text} of a body; raise ProseError for the first that fails."""
     values = {}
-    for match in _BRACES.finditer(body):
+    for match in _values(body):
         inside = match[1].strip()
         line = body[: match.start()].count("\n") + 2  # the magic's own is the first
         try:
