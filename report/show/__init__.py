@@ -42,7 +42,8 @@ def load_ipython_extension(ipython):
 
     ipython.register_magic_function(prose, "cell", "prose")
     in_html = ipython.display_formatter.formatters["text/html"]
-    in_html.for_type_by_name("pandas.core.series", "Series", lambda series: series.to_frame()._repr_html_())
+    for module in ("pandas", "pandas.core.series"):  # as the class says since pandas 3, and said before
+        in_html.for_type_by_name(module, "Series", lambda series: series.to_frame()._repr_html_())
     use_style()
 
 

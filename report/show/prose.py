@@ -3,8 +3,8 @@
     %%prose
     After {{ len(losses):, }} steps the loss is **{{ losses[-1]:.2f }}** nats.
 
-Double braces hold Python, with a format behind a colon if need be. LaTeX stays as it is, also \\frac{{x}}{{y}}. The values
-are kept with the output, so that changed words need no new run.
+Double braces hold Python, with a format behind a colon if need be. LaTeX stays as it is, also \\frac{{x}}{{y}}. The
+values are kept with the output, so that changed words need no new run.
 """
 
 import re
