@@ -19,6 +19,7 @@ CORES := $(word 1,$(PLAN))
 TEXT := $(filter-out default,$(word 2,$(PLAN)))
 CHOICE := $(filter-out all,$(word 3,$(PLAN)))
 NOTEBOOKS := $(wordlist 4,99,$(PLAN))
+CHOSEN := CHAPTERS="$(foreach name,$(notdir $(NOTEBOOKS)),$(firstword $(subst _, ,$(name))))"
 MAKEFLAGS += -j$(CORES)
 
 # The code that runs is that of this folder, whatever environment is used
@@ -28,7 +29,6 @@ export PATH := $(if $(filter /%,$(ENV)),,$(CURDIR)/)$(ENV)/bin:$(PATH)
 PY := "$$ENV/bin/python"
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 SETTINGS = $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
-CHOSEN = $${CHAPTERS:+"CHAPTERS=$$CHAPTERS"}
 
 # What is made from a text of one's own, with QUICK or of some chapters, has a folder of its own
 BUILD := build$(TEXT:%=/%)$(if $(QUICK),/quick)$(CHOICE:%=/%)

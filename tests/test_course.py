@@ -47,6 +47,12 @@ def test_tests_run_on_both_systems_with_the_oldest_and_the_newest_python():
     assert matrix["python"] == [needed.removeprefix(">="), "3.14"]
 
 
+def test_actions_are_pinned_by_digest():
+    for path in WORKFLOWS:
+        for action in re.findall(r"uses: (\S+)", path.read_text("utf-8")):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
+
+
 def test_the_site_is_the_page_and_the_paper(project, report):
     result = project.make("site", "QUICK=1")
     assert result.returncode == 0, result.stderr

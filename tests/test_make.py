@@ -159,7 +159,8 @@ def test_a_kernel_ends_with_what_executes_the_notebook(tmp_path, end):
 def clone(tmp_path):
     """A repository with what `make filter` needs, and a notebook."""
     folder = tmp_path / "a clone"
-    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("rnn", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".gitattributes", "Makefile", "requirements.lock", "package-lock.json"):
         shutil.copy(ROOT / name, folder)
     notebook(folder, "x = 1")

@@ -15,6 +15,7 @@ def project(tmp_path):
     """A folder with what setting up needs."""
     folder = tmp_path / """a folder's "name" $HOME"""
     shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "rnn", folder / "rnn", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "package.json", "package-lock.json", "requirements.lock"):
         shutil.copy(ROOT / name, folder)
     (folder / "notebooks").mkdir()
@@ -113,13 +114,6 @@ def test_hosted_adds_what_is_missing_and_what_that_brings():
     assert all("--hash=sha256:" in entry for entry in entries)
     everything = {distribution.name.lower().replace("_", "-") for distribution in distributions()}
     assert hosted.to_install(lock, ["numpy"], is_there=everything.__contains__) == []
-
-
-@pytest.mark.parametrize(("limit", "cores"), [("max 100000", None), ("100000 100000", 1), ("150000 100000", 2)])
-def test_a_container_has_the_cores_that_it_may_use(tmp_path, limit, cores):
-    (tmp_path / "cpu.max").write_text(limit)
-    everything = plan.cores(tmp_path / "none")
-    assert plan.cores(tmp_path) == min(everything, cores or everything)
 
 
 def test_the_folder_of_a_text_follows_its_content_also_below_the_home_folder(tmp_path, monkeypatch):

@@ -6,31 +6,14 @@ The words are: how many cores this process has; the name of the folder for what 
 name of the choice of chapters, or `all`; the notebooks. Standard library alone.
 """
 
-import math
 import os
 import re
 import sys
 import zlib
 from pathlib import Path
 
+from rnn.engine.cores import cores
 from tools import chapters
-
-CGROUP = Path("/sys/fs/cgroup")
-
-
-def cores(cgroup=CGROUP):
-    """Return the number of cores that this process may use, in a container too, where the machine has more."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-    except (OSError, ValueError):  # no container, or one of the older kind
-        try:
-            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text()
-        except OSError:
-            quota = "max"
-    limit = math.inf if quota == "max" or int(quota) < 0 else math.ceil(int(quota) / int(period))
-    return max(1, min(available, limit))
 
 
 def text_folder(path, joined=False):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rnn.corpus import ROOT, Corpus, UserError
+from rnn.engine.cores import cores
 from rnn.engine.runs import RUNS, Config, LockedError, RunError, finished, is_own_rule, run_directory
 from rnn.engine.training import Interrupted, interrupts_remembered, progress_bar, train
 
@@ -287,29 +288,3 @@ class _Cluster:
 
     def close(self):
         self.client.close()
-
-
-def cores(root="/"):
-    """Return the number of cores that this process may use: a container may have fewer than its machine."""
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([n, *_quotas(Path(root))]))
-
-
-def _quotas(root):
-    """Yield the numbers of cores that control groups of Linux allow this process, in the second and first version."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for number, controllers, path in (line.split(":", 2) for line in lines):
-        group = root / "sys/fs/cgroup" / ("cpu" if number != "0" else "") / path.lstrip("/")
-        if number != "0" and "cpu" not in controllers.split(","):
-            continue
-        for folder in (group, *group.parents):
-            with contextlib.suppress(OSError, ValueError):
-                if number == "0":
-                    quota, period = (folder / "cpu.max").read_text().split()
-                else:
-                    quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-                if int(quota) > 0:
-                    yield -(-int(quota) // int(period))
