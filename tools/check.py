@@ -33,8 +33,6 @@ NOT_THE_SUBJECT = {"show", "plots", "widget", "plt", "fig", "ax", "pd", "formats
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 MARK = re.compile(r"(?m)^# (rnn(?:\.\w+)*)\.(\w+)\b.*$")
 EXCEPTIONS = {  # {chapter: kinds of faults that its owner has still to mend}
-    "02": {"subject", "left out"},
-    "03": {"subject", "left out"},
     "06": {"nested"},
     "07": {"subject", "nested"},
     "08": {"subject", "nested", "left out"},

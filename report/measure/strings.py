@@ -4,6 +4,7 @@ import os
 from itertools import count
 
 import numpy as np
+import pandas as pd
 
 
 def copied_lengths(samples, book, K):
@@ -34,3 +35,21 @@ def copied_lengths(samples, book, K):
 def agreement(text, truth):
     """Return the number of characters before the first in which two texts differ."""
     return len(os.path.commonprefix((text, truth)))
+
+
+def derailing(recited, text, T):
+    """Return a DataFrame: how many characters of texts that were learnt by heart come out right, a row for each length.
+
+    `recited` has what a network wrote, {(length, whether the end that fills no sequence of T was trained on): string},
+    of the first characters of `text`.
+    """
+    right = {key: agreement(string, text[: key[0]]) for key, string in recited.items()}
+    lengths = list(dict.fromkeys(length for length, _ in recited))
+    return pd.DataFrame(
+        {
+            "characters": lengths,
+            "predicted": [1 + T * ((length - 1) // T) for length in lengths],
+            "right, whole sequences": [right[length, False] for length in lengths],
+            "right, the rest too": [right[length, True] for length in lengths],
+        }
+    )

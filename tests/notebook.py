@@ -1,0 +1,45 @@
+"""Run the code of a notebook in this process, without Jupyter, some of its lines replaced: what a student does."""
+
+import linecache
+
+import matplotlib.pyplot as plt
+import nbformat
+
+from report.show import prose
+from tests.conftest import ROOT
+
+
+def run(name, *changes, **parameters):
+    """Run the code cells of notebooks/{name}.ipynb and return the names that they define, {name: value}.
+
+    Each of `changes` is (old, new): what a reader replaces, which must be in the code exactly once. `parameters` are
+    those of the notebook; QUICK is True if they do not say otherwise. Functions can be inspected, as in Jupyter.
+    """
+    cells = [cell for cell in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells if cell.cell_type == "code"]
+    for old, _ in changes:
+        found = sum(cell.source.count(old) for cell in cells)
+        assert found == 1, f"{found} times in {name}: {old}"
+    namespace = {"__name__": "__main__"}
+    try:
+        for number, cell in enumerate(cells, 1):
+            source = cell.source
+            for old, new in changes:
+                source = source.replace(old, new)
+            if "google.colab" not in source:
+                run_cell(source, namespace, f"<{name}, code cell {number}>")
+            if "parameters" in cell.metadata.get("tags", []):
+                namespace |= {"QUICK": True} | parameters
+    finally:
+        plt.close("all")
+    return namespace
+
+
+def run_cell(source, namespace, place):
+    """Run a cell; `%%prose` is evaluated, and other magics are left out."""
+    if source.startswith("%%prose"):
+        body = source.partition("\n")[2]
+        prose.fill(body, prose.evaluate(body, namespace))
+        return
+    lines = ["" if line.startswith(("%", "!")) else line for line in source.split("\n")]
+    linecache.cache[place] = (len(source), None, [f"{line}\n" for line in lines], place)  # for inspect.getsource
+    exec(compile("\n".join(lines), place, "exec"), namespace)
