@@ -87,12 +87,6 @@ def test_a_prime_is_read_from_the_state_that_training_carries(tmp_path):
         samples.primed(run, TEXT, "a☃")
 
 
-def test_what_was_learnt_by_heart_is_recited(tmp_path):
-    text = TEXT.part(0, 51)
-    run = train(text, Config(m=50, epochs=300), runs=tmp_path, show=False)
-    assert samples.by_heart(run, text.text) == text.text
-
-
 def test_what_a_way_to_draw_makes_of_scores_and_how_many_words_it_draws():
     ways = {"as it is": {}, "cold": {"temperature": 0.5}, "nucleus": {"top_p": 0.6}}
     frame = samples.distributions(np.log([0.5, 0.3, 0.2]), ways)

@@ -7,28 +7,22 @@ import sys
 
 from report.measure import choices
 from rnn.corpus import CorpusError, read_corpus, split
-from rnn.engine.runs import BASELINE, RUNS, Config, RunError
+from rnn.engine.runs import BASELINE, RUNS, RunError
 from rnn.engine.sweep import Job, sweep_all
 
 
-def needed(corpus, budget, quick=False):
+def needed(corpus, budget):
     """Return {chapter: the `Job`s whose runs its notebook asks for}, with the settings that it has in the repository.
 
     A chapter that is not named trains nothing. What is missing here, a notebook trains itself when it is executed.
     """
     text = split(corpus).train
     baseline = [Job(text, BASELINE)]
-    by_heart = [
-        Job(corpus.part(0, length), Config(epochs=200 if quick else 5_000, remainder=remainder))
-        for length in (60, 100, 150)
-        for remainder in (False, True)
-    ]
     longer = BASELINE.replace(epochs=BASELINE.epochs + 8)
     at_larger_rate = Job(text, BASELINE.replace(epochs=5, learning_rate=0.5), after=longer)
     memory = [*choices.seeds(), choices.WARM, *choices.searched(len(text.codes), budget)]
     study = [Job(text, config) for config in choices.grid(len(text.codes), budget)]
     return {
-        "02": by_heart,
         "03": [Job(text, longer), at_larger_rate],
         "04": baseline,
         "05": [*baseline, Job(text, choices.NEWEST)],
@@ -44,7 +38,7 @@ def main():
     quick = bool(arguments.get("QUICK"))
     budget = choices.FULL if arguments.get("ALL") and not quick else choices.SHORT
     try:
-        jobs = needed(read_corpus(arguments.get("CORPUS"), quick), budget, quick)
+        jobs = needed(read_corpus(arguments.get("CORPUS"), quick), budget)
         chapters = arguments.get("CHAPTERS", "").split() or jobs
         sweep_all([job for chapter in chapters for job in jobs.get(chapter, ())])
     except (CorpusError, RunError, KeyboardInterrupt) as error:

@@ -12,7 +12,7 @@ from rnn import sampling
 from rnn.corpus import decode, encode
 from rnn.engine.training import plan
 from rnn.model import cross_entropy, forward
-from rnn.sampling import GREEDY, read
+from rnn.sampling import read
 
 LONGEST = 18  # letters: a longer run of them is hardly a word
 RECENT = 20_000_000  # characters at the end of the training part in which copied strings are looked for, at most
@@ -56,13 +56,6 @@ def draw(run, text, length, n, step=None, sample=sampling.sample, seed=0, **sett
     params, (h, x) = run.params(step), carried(run, text, step)
     streams = [np.random.default_rng([seed, step, number]) for number in range(n)]
     return [sample(params, h, x, length, rng, **settings) for rng in streams]
-
-
-def by_heart(run, text, sample=sampling.sample):
-    """Return the first character of a string and what the network of a `Run` goes on with, always the most probable."""
-    params, x = run.params(), encode(text[0], run.vocabulary)[0]
-    codes = sample(params, np.zeros_like(params.b), x, len(text) - 1, np.random.default_rng(0), temperature=GREEDY)
-    return text[0] + decode(codes, run.vocabulary)
 
 
 def distributions(o, ways, next_distribution=sampling.next_distribution):
