@@ -131,16 +131,6 @@ def test_steps_are_spread_with_the_first_and_the_last_among_them():
     assert samples.spread([0, 7], 8) == [0, 7]
 
 
-def test_the_first_text_with_a_word_and_the_first_share_above_a_bound():
-    texts = {0: "xx whal xx", 10: "the whale it", 20: "whale whale whale"}
-    assert words.first_with(texts, {"whale"}) == (10, "whale")
-    step, word = words.first_with(texts, {"shark"})
-    assert np.isnan(step)
-    assert word == ""
-    shares = {0: proportion(1, 10), 10: proportion(6, 10)}
-    assert words.first_above(shares, 0.5) == (10, "60% ± 31%")
-
-
 def test_a_value_with_its_interval_writes_itself():
     assert f"{Estimate(2.714, 0.06):.2f}" == "2.71 ± 0.06"
     assert f"{Estimate(-0.5, 0.06):+.1%}" == "-50.0% ± 6.0%"

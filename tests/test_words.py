@@ -1,10 +1,18 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from report.measure import samples, words
 from report.measure.strings import agreement, copied_lengths
-from report.measure.words import counted_words, english_words, first_with, proper_nouns, share_of_words
+from report.measure.words import (
+    counted_words,
+    english_words,
+    milestones,
+    passage_table,
+    proper_nouns,
+    share_of_words,
+)
 from rnn.corpus import encode, read_corpus
 
 
@@ -54,12 +62,23 @@ def test_counted_words_leave_out_what_may_be_cut_and_single_letters():
     assert np.isnan(share_of_words("a b", {"a"}).value)
 
 
-def test_the_first_text_with_a_name_is_found_by_its_whole_words():
-    texts = {0: "xx Ahabs Ahab", 100: "the Ahab is here", 200: "the Ahab is here"}
-    assert first_with(texts, {"Ahab"}) == (100, "Ahab")
-    step, word = first_with(texts, {"Queequeg"})
-    assert np.isnan(step)
-    assert word == ""
+def test_milestones_are_shares_of_the_texts_of_a_step():
+    book = "Then, Ahab saw the whales; and Ahab saw a whale. " * 5
+    drawn = {0: ["qx zq wz", "qx zq wz"], 100: ["x saw Ahab whales it", "x saw Ahabs Ahab x", "Ahab saw whales"]}
+    table = milestones(drawn, book)
+    assert list(table.index) == [0, 100]
+    assert table.loc[0].drop("words of the book").tolist() == [0, 0, "—"]
+    assert table.loc[100, "with a word of six letters"] == pytest.approx(1 / 3), "the last word may be cut"
+    assert table.loc[100, "with a name"] == pytest.approx(2 / 3)
+    assert table.loc[100, "the first name"] == "Ahab"
+    assert table.loc[100, "words of the book"].value == pytest.approx((1 + 2 / 3 + 1) / 3)
+
+
+def test_passages_are_compared_with_the_originals():
+    table = passage_table({"ours": "x the whale qx x"}, "the whale")
+    assert table.loc["ours", "words"] == 3
+    assert table.loc["ours", "words of the book"].value == pytest.approx(2 / 3)
+    assert table.loc["the original, after 7 epochs", "words of the book"].value == pytest.approx(0.517)
 
 
 def test_proper_nouns_have_a_capital_inside_sentences_and_are_never_in_lower_case():

@@ -21,3 +21,42 @@ def losses_after(losses, T, steps):
             "bits per character": nats / T / np.log(2),
         }
     )
+
+
+def epoch_table(run, smoothed, validation, per_epoch):
+    """Return a DataFrame of the losses of a `Run` with a row at the end of each epoch, and one where it was stopped.
+
+    `smoothed` is {alpha: smoothed loss of every step}, `validation` the bits per character at each snapshot; where none
+    is, it is NaN. The training losses are in nats per sequence.
+    """
+    steps = len(run.losses)
+    ends = [*range(per_epoch, steps, per_epoch), steps]
+    epochs = [run.losses[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    mean = np.array([losses.mean() for losses in epochs])
+    bits = dict(zip(run.snapshots, validation, strict=True))
+    last = np.array(ends) - 1
+    return pd.DataFrame(
+        {
+            "epoch": [f"{end / per_epoch:.3g}" for end in ends],
+            "steps": ends,
+            **{f"smoothed, α = {alpha}": curve[last] for alpha, curve in smoothed.items()},
+            "mean of the epoch": mean,
+            "the same, bits per character": mean / run.config.T / np.log(2),
+            "validation, bits per character": [bits.get(run.first_step + end, np.nan) for end in ends],
+        }
+    )
+
+
+def extension_table(losses, smoothed, validation, per_epoch):
+    """Return a DataFrame with a row for each of the runs {label: losses of all steps}.
+
+    `smoothed` has the last smoothed loss of each and `validation` the bits per character after the last step.
+    """
+    return pd.DataFrame(
+        {
+            "steps": {label: len(curve) for label, curve in losses.items()},
+            "smoothed, α = 0.999": smoothed,
+            "mean of the last epoch": {label: curve[-per_epoch:].mean() for label, curve in losses.items()},
+            "validation, bits per character": validation,
+        }
+    )

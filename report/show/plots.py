@@ -78,7 +78,7 @@ def error_against_step(steps, errors):
 
 
 def overfit(losses, uniform):
-    """Draw the loss of every step, and as a dashed line that of a network that knows nothing, in nats per sequence."""
+    """Draw the loss of every step, and as a dashed line a uniform guess, in nats per sequence."""
     fig, ax = plt.subplots()
     ax.loglog(np.arange(1, len(losses) + 1), losses, color=BLUE, linewidth=0.8)
     ax.axhline(uniform, color=GREY, linewidth=0.8, linestyle="--")
@@ -123,11 +123,31 @@ def training(run, smoothed, validation, per_epoch):
         ax.plot(run.snapshots, validation, color=GREEN, marker="o", markersize=2.5, linewidth=0.8, label="validation")
         mark_epochs(ax, np.arange(per_epoch, len(run.losses) + 1, per_epoch))
         in_thousands(ax)
-    seen = np.concatenate([curve[min(per_epoch, len(curve) - 1) :] for curve in (smoothed[max(smoothed)],)])
-    after = validation[1:] if len(validation) > 1 else validation
-    close.set_ylim(min(seen.min(), after.min()) - 3, max(seen.max(), after.max()) + 3)
+    late = min(per_epoch, len(run.losses) - 1)  # the close-up's range is that of what follows the first epoch
+    curve, after = smoothed[max(smoothed)][late:], validation[np.array(run.snapshots) >= run.first_step + late]
+    lowest, highest = min([*curve, *after]), max([*curve, *after])
+    close.set_ylim(lowest - 3, highest + 3)
+    whole.set_yscale("log")
+    whole.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    whole.yaxis.set_major_formatter("{x:g}")
+    whole.yaxis.set_minor_formatter(NullFormatter())
     whole.set_ylabel("loss (nats per sequence)")
     fig.legend(*whole.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return fig
+
+
+def first_losses(losses, smoothed, uniform):
+    """Draw the loss of every step and the smoothed one, and as a dashed line a uniform guess, in nats per sequence."""
+    fig, ax = plt.subplots()
+    steps = np.arange(1, len(losses) + 1)
+    ax.semilogy(steps, losses, color=GREY, linewidth=0.4, label="every step")
+    ax.semilogy(steps, smoothed, color=BLUE, label="smoothed")
+    ax.axhline(uniform, color=GREY, linewidth=0.8, linestyle="--")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
+    ax.legend()
     return fig
 
 
@@ -141,6 +161,14 @@ def curves(lines, ylabel):
     ax.set_ylabel(ylabel)
     ax.legend()
     return fig
+
+
+def sparse_smoothing(sparse, smoothed, every):
+    """Draw a loss smoothed on every step, and `sparse`, smoothed on every so many steps alone."""
+    steps = np.arange(len(smoothed))
+    label = f"every {every}th step, α = 0.999 (original)"
+    lines = {label: (steps[::every], sparse), "every step, α = 0.999": (steps, smoothed)}
+    return curves(lines, "smoothed loss (nats per sequence)")
 
 
 def estimates(by_step, ylabel):
