@@ -1,5 +1,6 @@
 """Run the code of a notebook in this process, without Jupyter, some of its lines replaced: what a student does."""
 
+import itertools
 import linecache
 
 import matplotlib.pyplot as plt
@@ -7,6 +8,8 @@ import nbformat
 
 from report.show import prose
 from tests.conftest import ROOT
+
+CELLS = itertools.count(1)  # a name for each cell that is run, under which its source is found
 
 
 def run(name, *changes, **parameters):
@@ -21,12 +24,12 @@ def run(name, *changes, **parameters):
         assert found == 1, f"{found} times in {name}: {old}"
     namespace = {"__name__": "__main__"}
     try:
-        for number, cell in enumerate(cells, 1):
+        for cell in cells:
             source = cell.source
             for old, new in changes:
                 source = source.replace(old, new)
             if "google.colab" not in source:
-                run_cell(source, namespace, f"<{name}, code cell {number}>")
+                run_cell(source, namespace, f"<{name}, cell {next(CELLS)}>")
             if "parameters" in cell.metadata.get("tags", []):
                 namespace |= {"QUICK": True} | parameters
     finally:

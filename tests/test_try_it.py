@@ -4,6 +4,8 @@ import pytest
 
 from report.measure.changes import unchanged
 from rnn import model
+from rnn.engine import runs, training
+from rnn.model import OPTIMIZERS
 from tests.notebook import run
 
 
@@ -28,3 +30,87 @@ def test_by_heart_a_changed_loop_changes_the_figure_and_the_table():
     assert not usual["outcomes"].equals(changed["outcomes"])
     assert unchanged(usual["learn"], model.learn)
     assert not unchanged(changed["learn"], model.learn), "what is claimed of the report's loop is not asserted"
+
+
+@pytest.fixture
+def runs_of_its_own(tmp_path, monkeypatch):
+    """Runs, and what the page is given, are in a folder of their own."""
+
+    def train(*arguments, **settings):
+        return of_training(*arguments, runs=tmp_path, show=False, **settings)
+
+    def run_directory(corpus, config, start=None, runs=tmp_path):
+        return of_runs(corpus, config, start, runs)
+
+    of_training, of_runs = training.train, runs.run_directory
+    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(runs, "run_directory", run_directory)
+    monkeypatch.setattr("report.show.widget.ROOT", tmp_path)
+
+
+FEW = ("500, 20, step", "50, 5, step")  # and short texts, which take less time
+RMSPROP = """
+def rmsprop(theta, squares, means, g, learning_rate, n):
+    squares += 0.1 * (g**2 - squares)
+    theta -= learning_rate * g / np.sqrt(squares + 1e-8)
+
+from rnn.model import OPTIMIZERS
+OPTIMIZERS["rmsprop"] = rmsprop
+config = Config(engine="numpy","""
+STOP = """
+    import os, signal
+
+    def stop(step, losses):
+        if step > 1_000:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    try:
+        train(parts.train, config, watch=stop)
+    except KeyboardInterrupt:
+        from rnn.engine.runs import read_run, run_directory
+        run = read_run(run_directory(parts.train, config))"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("g = np.clip(g, -clip, clip)", "g = g * min(1, clip / np.linalg.norm(g))")], {"epoch": "7"}),
+        (
+            [
+                ('optimizer="adagrad"', 'optimizer="adam"'),
+                ("learning_rate=0.1,", "learning_rate=0.001,"),
+                ("sigma=0.01,", "sigma=None,"),
+            ],
+            {"epoch": "7"},
+        ),
+        ([("epochs=7", "epochs=1"), ("m=100", "m=200")], {"epoch": "1"}),
+        ([("epochs=7", "epochs=0.5")], {"epoch": "0.501"}),
+        ([("[5 * eta]", "[eta / 10, eta, 5 * eta]")], {"runs": 5}),
+        (
+            [
+                ("config = Config(", RMSPROP),
+                ('"adagrad"', '"rmsprop"'),
+                ("learning_rate=0.1,", "learning_rate=0.001,"),
+                ("epochs=7", "epochs=1"),
+            ],
+            {"epoch": "1"},
+        ),
+        ([("\n    run = train(parts.train, config, watch=watch)", STOP)], {"stopped": True}),
+    ],
+    ids=["norm", "adam", "epochs", "half an epoch", "ends", "rmsprop", "stopped"],
+)
+def test_training(runs_of_its_own, monkeypatch, changes, expected):
+    monkeypatch.delitem(OPTIMIZERS, "rmsprop", raising=False)
+    names = run("03_training", *changes, FEW)
+    last = names["epochs"]["epoch"].iloc[-1]
+    assert last == expected.get("epoch", last)
+    assert len(names["runs"]) == expected.get("runs", 3)
+    assert (len(names["run"].losses) < 5_033) == (expected.get("stopped", False) or last in ("1", "0.501"))
+
+
+def test_training_on_the_shortest_text_that_is_allowed(runs_of_its_own, tmp_path):
+    path = tmp_path / "short.txt"
+    path.write_text(("To be, or not to be, that is the question. " * 30)[:1_000], "utf-8")
+    names = run("03_training", CORPUS=path, QUICK=False)
+    assert len(names["epochs"]) == 7
+    assert len(names["milestones"]) == 12

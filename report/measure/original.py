@@ -24,7 +24,8 @@ PASSAGES = {  # {passage of 1,000 characters: (words that count, the share of th
 
 def compared(texts):
     """Return {label: text} of our texts {step: text}; a label has a line of the original's text at the same step."""
-    labels = {
-        step: f"Step {step:,}" + (f", the original’s: {LINES[step]} …" if step in LINES else "") for step in texts
-    }
-    return {labels[step]: text for step, text in texts.items()}
+    return {_label(step): text for step, text in texts.items()}
+
+
+def _label(step):
+    return f"Step {step:,} (the original: {LINES[step]} …)" if step in LINES else f"Step {step:,}"

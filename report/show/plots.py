@@ -183,14 +183,18 @@ def estimates(by_step, ylabel):
 
 
 def extension(losses, per_epoch, first):
-    """Draw the mean of each epoch of {label: losses of all steps}; the second begins as the first, the rest as that."""
-    labels, means = list(losses), [of.reshape(-1, per_epoch).mean(axis=1) for of in losses.values()]
-    trunk = means[1]
+    """Draw the mean of each epoch of {label: losses of all steps}, from the second on, which the later ones begin with.
+
+    The first is the beginning of the second; a dashed line is drawn where it ends, after `first` epochs.
+    """
+    _, trunk, *ends = losses
+    means = {label: losses[label].reshape(-1, per_epoch).mean(axis=1) for label in (trunk, *ends)}
+    n = len(means[trunk])
     fig, ax = plt.subplots()
-    ax.plot(1 + np.arange(len(trunk)), trunk, color=GREY, marker="o", markersize=3, label=labels[1])
-    for label, of_epochs, color, marker in zip(labels[2:], means[2:], (ORANGE, BLUE, GREEN), "^sD", strict=False):
-        epochs = np.arange(len(trunk), len(of_epochs) + 1)
-        ax.plot(epochs, of_epochs[len(trunk) - 1 :], color=color, marker=marker, markersize=3, label=label)
+    ax.plot(1 + np.arange(n), means[trunk], color=GREY, marker="o", markersize=3, label=trunk)
+    for label, color, marker in zip(ends, itertools.cycle((ORANGE, BLUE, GREEN)), itertools.cycle("^sD"), strict=False):
+        epochs = np.arange(n, len(means[label]) + 1)
+        ax.plot(epochs, means[label][n - 1 :], color=color, marker=marker, markersize=3, label=label)
     mark_epochs(ax, [first + 0.5])
     ax.set(xlabel="epoch", ylabel="mean loss (nats per sequence)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
