@@ -52,7 +52,7 @@ def test_texts_go_on_from_the_state_that_training_carries(tmp_path, settings):
         before, once = run.state(step - 1), plan(config, len(text.codes), step - 1, 1)
         place, length = once.starts[0, -1], once.lengths[0]
         read_codes = text.codes[place : place + length]
-        expected = read(before.params, read_codes, None if once.fresh[0] else before.h[-1])
+        expected = read(before.params, read_codes, None if once.resets[0] else before.h[-1])
         h, x = samples.carried(run, text, step)
         np.testing.assert_array_equal(h, expected)
         assert x == text.codes[place + length]
