@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from rnn import model, sampling
-from rnn.diagnosis import columns, diagnose, diagnose_sampler, diagnose_update, from_columns, samplers, updates
+from rnn.diagnosis import (
+    columns,
+    diagnose,
+    diagnose_sampler,
+    diagnose_update,
+    from_columns,
+    from_rows,
+    samplers,
+    updates,
+)
 from rnn.diagnosis.gradients import after_right_forward, candidates, problems
 from rnn.mistakes import (
     BACKWARD,
@@ -231,6 +240,30 @@ def columns_with_h0(RNN, X, Y, h0, H, P):
     return columns_backward(RNN, X, Y, H[:, :1], H[:, 1:], P)
 
 
+def rows_forward(RNN, X, h0):
+    H = [h0]
+    for x in X:
+        H.append(np.tanh(H[-1] @ RNN.W + x @ RNN.U + RNN.b))
+    e = np.exp(np.vstack(H[1:]) @ RNN.V + RNN.c)
+    return np.vstack(H), e / e.sum(axis=1, keepdims=True)
+
+
+def rows_backward(RNN, X, Y, h0, H, P, add=1):
+    G, dA, later = P - Y, np.zeros((len(X), h0.size)), 0
+    for t in reversed(range(len(X))):
+        dA[t] = (G[t] @ RNN.V.T + add * later) * (1 - H[t + 1] ** 2)
+        later = dA[t] @ RNN.W.T
+    sums = {"b": dA.sum(axis=0, keepdims=True), "c": G.sum(axis=0, keepdims=True)}
+    return {"W": H[:-1].T @ dA, "U": X.T @ dA, "V": H[1:].T @ G, **sums}
+
+
+def test_solutions_with_rows_pass_or_are_named():
+    assert diagnose(*from_rows(rows_forward, rows_backward)).right
+    no_next = diagnose(*from_rows(rows_forward, lambda *a: rows_backward(*a, add=0))).mistakes
+    assert set(no_next) == named("no gradient comes from t + 1")
+    assert "no gradient of W" in diagnose(*from_rows(rows_forward, lambda *a: {})).text
+
+
 def test_a_wrong_solution_in_the_assignments_conventions_is_named():
     def the_originals(RNN, X, Y, h0, H, P):
         return columns_backward(RNN, X, Y, 0 * h0, H, P)
@@ -349,18 +382,19 @@ def planted_steps(rule):
 
 @pytest.mark.parametrize("rule", STEPS)
 def test_each_mistake_in_an_update_and_each_pair_is_named(rule):
-    unseen = 0
-    for mistakes, update in planted_steps(rule):
+    unseen, planted = 0, dict(planted_steps(rule))
+    for mistakes, update in planted.items():
         diagnosis = diagnose_update(update, rule)
         assert not diagnosis.right
         if set(diagnosis.mistakes) != set(mistakes):
             assert len(mistakes) == 2  # one hides the other, or another pair is the same in mathematics
-            same = next(f for found, f in planted_steps(rule) if found == diagnosis.mistakes)
-            np.testing.assert_allclose(updates.steps(same)[1], updates.steps(update)[1], rtol=1e-8, atol=1e-11)
+            np.testing.assert_allclose(
+                updates.steps(planted[diagnosis.mistakes])[1], updates.steps(update)[1], rtol=1e-8, atol=1e-11
+            )
             unseen += 1
         else:
             assert all(mistake.what in diagnosis.text for mistake in mistakes)
-    assert unseen < 0.2 * len(list(planted_steps(rule)))
+    assert unseen < 0.2 * len(planted)
 
 
 @pytest.mark.parametrize("rule", STEPS)

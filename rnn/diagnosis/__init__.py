@@ -7,9 +7,18 @@
 conventions  functions in the assignment's conventions, called with care; `gradcheck` has these names too
 """
 
-from rnn.diagnosis.conventions import Diagnosis, columns, from_columns, one_hot
+from rnn.diagnosis.conventions import Diagnosis, columns, from_columns, from_rows, one_hot
 from rnn.diagnosis.gradients import diagnose
 from rnn.diagnosis.samplers import diagnose_sampler
 from rnn.diagnosis.updates import diagnose_update
 
-__all__ = ["Diagnosis", "columns", "diagnose", "diagnose_sampler", "diagnose_update", "from_columns", "one_hot"]
+__all__ = [
+    "Diagnosis",
+    "columns",
+    "diagnose",
+    "diagnose_sampler",
+    "diagnose_update",
+    "from_columns",
+    "from_rows",
+    "one_hot",
+]

@@ -76,6 +76,26 @@ def from_columns(forward=None, backward=None):
     return forward and forward_in_rows, backward and backward_in_rows
 
 
+def from_rows(forward=None, backward=None):
+    """Return (forward, backward) as `from_columns` does, for functions that have a row where those have a column.
+
+    The state is tanh(h W + x U + b), with X, Y and P (T, K), h0 (1, m), H (T + 1, m) or (T, m), U (K, m), V (m, K),
+    b (1, m) and c (1, K); the gradients are in the shapes of the parameters.
+    """
+
+    def forward_in_columns(RNN, X, h0):
+        return tuple(map(np.transpose, two(forward(turned(RNN), X.T, h0.T))))
+
+    def backward_in_columns(RNN, X, Y, h0, H, P):
+        gradients = by_names(backward(turned(RNN), X.T, Y.T, h0.T, H.T, P.T))
+        return {name: None if gradient is None else np.transpose(gradient) for name, gradient in gradients.items()}
+
+    def turned(RNN):
+        return Columns({name: theta.T for name, theta in RNN.items()})
+
+    return from_columns(forward and forward_in_columns, backward and backward_in_columns)
+
+
 def copied(value):
     """Return a copy of an array, or of the arrays of `Params`."""
     return Params(*(theta.copy() for theta in value)) if isinstance(value, Params) else value.copy()
@@ -155,7 +175,17 @@ def call_backward(backward, problem, states):
 
 
 def as_gradients(result, problem):
-    """Return {name: gradient} of what a `backward` returns; that of h_0 only where it is there."""
+    """Return {name: gradient} of what a `backward` returns, that of h_0 where it is there, checked."""
+    shapes = {name: theta.shape for name, theta in zip(NAMES, (*problem.params, problem.h0), strict=True)}
+    return {
+        name: as_array(gradient, (shapes[name],), f"The gradient of {name}")
+        for name, gradient in by_names(result).items()
+        if gradient is not None
+    }
+
+
+def by_names(result):
+    """Return {name: gradient} of what a `backward` returns, None for that of h_0 where it is not there."""
     found = {}
     if _is_plain(result) and len(result) == 2:
         result, found["h₀"] = result
@@ -169,12 +199,7 @@ def as_gradients(result, problem):
     if gone := [name for name in NAMES[:5] if found[name] is None]:
         has = ", ".join(map(str, result)) if isinstance(result, dict) else f"of type {type(result).__name__}"
         raise UnusableError(f"backward returns no gradient of {' and '.join(gone)}; what it returns is {has}.")
-    shapes = {name: theta.shape for name, theta in zip(NAMES, (*problem.params, problem.h0), strict=True)}
-    return {
-        name: as_array(gradient, (shapes[name],), f"The gradient of {name}")
-        for name, gradient in found.items()
-        if gradient is not None
-    }
+    return found
 
 
 def _is_plain(result):
