@@ -276,38 +276,29 @@ def checkpoints(project):
 
 
 @pytest.mark.changes_the_report
-def test_a_changed_setting_trains_what_it_changes_and_nothing_else(project, report):
+def test_an_experiment_in_one_notebook_trains_what_it_changes_and_leaves_the_others_alone(project, report):
     path, before = project.folder / "notebooks" / "03_training.ipynb", checkpoints(project)
-    with changed(path, "epochs=5, learning_rate=rate", "epochs=2, learning_rate=2 * rate"):
-        said = project.report().said
-        assert "01_gradient_check.ipynb ..." not in said
-        assert "03_training.ipynb ..." in said
-        assert len(checkpoints(project).keys() - before.keys()) == 1
-        assert before.items() <= checkpoints(project).items()
-        assert "eight nights" not in report.html, "what another test had changed is back"
-
-
-@pytest.mark.changes_the_report
-def test_an_experiment_in_one_notebook_leaves_the_network_of_the_others_alone(project, report):
-    path = project.folder / "notebooks" / "03_training.ipynb"
     with changed(path, "m=100,", "m=20,"):
         said = project.report().said
         assert "03_training.ipynb ..." in said
-        assert "04_sampling.ipynb ..." not in said
-        assert "06_held_out.ipynb ..." not in said
+        assert not any(f"{source.name} ..." in said for source in NOTEBOOKS if source.name != path.name)
+        assert before.items() <= checkpoints(project).items()
+        assert 1 <= len(checkpoints(project).keys() - before.keys()) <= 3
         assert "recurrent network of 100 units" in " ".join(re.sub("<[^>]+>", "", report.html).split())
 
 
 @pytest.mark.changes_the_report
-def test_after_a_sweep_the_sixth_notebook_shows_what_it_trained(project, report):
-    """The rehearsal's sweep trains what its notebook trains, so that everything is found; the notebook is run again."""
+def test_after_a_sweep_its_chapters_are_executed_again(project, report):
+    """The rehearsal's sweep trains what its notebooks train, so that everything is found."""
     before = checkpoints(project)
     assert len(before) > 70
     result = project.make("sweep", "QUICK=1")
     assert result.returncode == 0, result.stderr
     assert "What the notebooks ask for is trained" in result.stdout
-    assert "07_choices.ipynb ..." in project.report().said
     assert checkpoints(project) == before
+    missing = {source.name[:2] for source in NOTEBOOKS if not (report.folder / source.name).exists()}
+    assert missing == {"06", "07"}
+    assert "report.execute" in project.make("-n", "report", "QUICK=1").stdout
 
 
 def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp_path):
@@ -323,8 +314,8 @@ def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp
 
 
 @pytest.mark.changes_the_report
-def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
-    path = project.folder / "notebooks" / "07_mine.ipynb"
+def test_a_new_notebook_is_a_chapter_and_copies_of_others_are_left_out_and_named(project):
+    folder = project.folder / "notebooks"
     cells = [
         nbformat.v4.new_markdown_cell("# Is this mine?\n\nA section of my own."),
         nbformat.v4.new_code_cell("CORPUS = None\nQUICK = False", metadata={"tags": ["parameters"]}),
@@ -332,14 +323,18 @@ def test_a_new_notebook_is_a_new_section_with_no_other_change(project, report):
         nbformat.v4.new_code_cell("'shown code'", metadata={"tags": ["show-code"]}),
     ]
     metadata = nbformat.read(NOTEBOOKS[0], 4).metadata
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
-    project.report()
-    assert "Is this mine?" in report.html
-    assert "an output of my own" in report.html
-    assert "shown code" in report.html
-    path.unlink()
-    project.report()
-    assert "Is this mine?" not in report.html
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "10_mine.ipynb")
+    for copy in ("03_training copy.ipynb", "03_training-Copy1.ipynb"):
+        shutil.copy(folder / "03_training.ipynb", folder / copy)
+    report = project.report("CHAPTERS=10")
+    assert report.folder.name == "chapters-10"
+    for shown in ("Is this mine?", "an output of my own", "shown code"):
+        assert shown in report.html
+    assert "What does it learn from a whole novel?" not in report.html
+    for copy in ("03_training copy.ipynb", "03_training-Copy1.ipynb"):
+        assert f"notebooks/{copy} is not in the report" in report.said
+        (folder / copy).unlink()
+    (folder / "10_mine.ipynb").unlink()
 
 
 @pytest.mark.parametrize(
