@@ -67,7 +67,7 @@ $(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) |
 	@$(PY) -m tools.text $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(@D) && touch $@
 
-$(BUILD)/lint: report.yaml $(NOTEBOOKS) | npm build/fonts/ready # what is wrong with words is said before minutes of training
+$(BUILD)/lint: report.yaml $(NOTEBOOKS) | $(BUILD)/text npm build/fonts/ready # what is wrong with words is said before minutes of training
 	@mkdir -p $(@D) && $(PY) -m report.lint $(CHOSEN) && touch $@
 
 COMPILED := build/compiled-float32 build/compiled-float64

@@ -340,6 +340,7 @@ def test_a_new_notebook_is_a_chapter_and_copies_of_others_are_left_out_and_named
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [(None, "does not exist"), ("é".encode("latin-1") * 9, "not UTF-8: byte 0 "), (b"abc" * 333, "1,000 are needed")],
+    ids=["missing", "Latin-1", "short"],
 )
 def test_make_says_one_clear_sentence_of_a_bad_text(project, tmp_path, data, sentence):
     if data is not None:
