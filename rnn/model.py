@@ -44,8 +44,9 @@ def init_params(K, m, rng, sigma=0.01, dtype=np.float32):
 
 def init_memory(params):
     """Return the `Memory` of an optimiser that has seen no gradient."""
-    squares, means = (Params(*(np.zeros_like(theta) for theta in params)) for _ in range(2))
-    return Memory(squares, means, np.zeros(1, np.int64))
+    squares = Params(*(np.zeros_like(theta) for theta in params))
+    means = Params(*(np.zeros_like(theta) for theta in params))
+    return Memory(squares, means, updates=np.zeros(1, np.int64))
 
 
 def softmax(o):
@@ -70,7 +71,8 @@ def forward(params, x, h0):
 
 def cross_entropy(p, y):
     """Return L, the summed cross-entropy of p (T, K) and y (T,), in nats."""
-    return -np.log(p[np.arange(len(y)), y]).sum()
+    tiny = np.finfo(p.dtype).tiny  # for a p that is rounded to 0
+    return -np.log(p[np.arange(len(y)), y] + tiny).sum()
 
 
 def loss(params, x, y, h0):
@@ -131,19 +133,21 @@ def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad
     becomes h_T, change in place. The readable reference: `kernel.advance` does the same for many steps, compiled, and a
     test holds one to the other.
     """
-    B, mean_loss, gradient = len(x), 0.0, Params(*(np.zeros_like(theta) for theta in params))
+    B = len(x)
+    mean_loss = 0.0
+    mean_gradient = Params(*(np.zeros_like(theta) for theta in params))
     for s in range(B):
         h, p = forward(params, x[s], h0[s])
-        of_sequence, _ = backward(params, x[s], y[s], h, p)
+        gradient, _ = backward(params, x[s], y[s], h, p)
         mean_loss += cross_entropy(p, y[s]) / B
-        for mean, d_theta in zip(gradient, of_sequence, strict=True):
+        for mean, d_theta in zip(mean_gradient, gradient, strict=True):
             mean += d_theta / B
         h0[s] = h[-1]
     memory.updates[0] += 1
-    for theta, squares, means, d_theta in zip(params, memory.squares, memory.means, gradient, strict=True):
+    for theta, squares, means, d_theta in zip(params, memory.squares, memory.means, mean_gradient, strict=True):
         g = np.clip(d_theta, -clip, clip)
         OPTIMIZERS[optimizer](theta, squares, means, g, learning_rate, memory.updates[0])
-    return mean_loss, gradient
+    return mean_loss, mean_gradient
 
 
 def learn(params, codes, steps, T=25, eta=0.1, clip=5.0, rest=False):

@@ -1,5 +1,6 @@
 """Senseless settings are refused, and what lies on disk is what was written, or a sentence that says it is not."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -28,10 +29,12 @@ NAN, INF = float("nan"), float("inf")
 
 NO_COUNT = (0, -1, 2.5, 2.0, "3", None, True, np.float64(3), NAN, [3], 1j)
 SENSELESS = {
-    **dict.fromkeys(("m", "T", "B"), NO_COUNT),
+    **dict.fromkeys(("T", "B"), (*NO_COUNT, 10**400)),
+    "m": (*NO_COUNT, 10**6, 10**400),
     "snapshot_every": tuple(value for value in NO_COUNT if value is not None),
     "epochs": (*NO_COUNT, 0.25, 1.5, np.float64(0.75)),
-    **dict.fromkeys(("seed", "warmup"), (-1, 0.0, None, "0", False, np.True_, NAN)),
+    "seed": (-1, 0.0, None, "0", False, np.True_, NAN),
+    "warmup": (-1, 0.0, None, "0", False, np.True_, NAN, 10**400),
     "learning_rate": (0, -0.1, NAN, INF, "0.1", None, True, 0.1j, [0.1], 10**400),
     "clip": (0, -5, NAN, "5", None, True, -INF),
     "sigma": (-0.1, NAN, INF, "0.01", True, [0.01]),
@@ -86,7 +89,7 @@ def test_numpys_numbers_are_fine_and_become_pythons(tmp_path):
 def test_whole_numbers_are_fine_for_numbers_and_no_scale_is_fine_for_the_first_weights():
     assert Config(learning_rate=1, clip=INF, sigma=None) == Config(learning_rate=1.0, clip=INF, sigma=None)
     assert type(Config(learning_rate=1).learning_rate) is float
-    assert Config(sigma=0).sigma == 0
+    assert repr(Config(sigma=0)) == repr(Config(sigma=-0.0)) == repr(Config(sigma=0.0)), "which is one run, not three"
 
 
 def test_a_config_is_a_value():
@@ -334,6 +337,55 @@ def test_snapshots_are_read_from_many_threads_at_once(tmp_path):
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(as_before, *zip(*asked, strict=True)))
+
+
+def a_folder(path):
+    path.mkdir(parents=True)
+
+
+def a_file(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def a_pipe(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (a_file, ""),
+        (a_file, ".."),
+        (a_file, "snapshots"),
+        *((make, name) for make in (a_folder, a_pipe) for name in ("lock", "run.json", "losses.f64", "checkpoint")),
+    ],
+)
+@pytest.mark.parametrize("trained", [False, True])
+def test_something_else_in_a_files_place_is_told_and_not_waited_for(tmp_path, make, name, trained):
+    """A file in a folder's place, a folder in a file's, and a pipe, whose end nobody writes."""
+    folder = run_directory(TEXT, SMALL, runs=tmp_path)
+    if trained and not name.startswith(".."):
+        train(TEXT, SMALL, runs=tmp_path, show=False)
+        (folder / name).unlink() if (folder / name).is_file() else shutil.rmtree(folder / name)
+    path = folder.parent if name == ".." else folder / name
+    make(path)
+    with pytest.raises(RunError, match=re.escape(str(folder.parent))):
+        train(TEXT, SMALL.replace(epochs=4), runs=tmp_path, show=False)
+    with contextlib.suppress(RunError):  # what is not in the way of reading is not in the way
+        read_run(folder)
+
+
+def test_a_full_disk_is_told_with_the_files_name_and_the_run_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"/run\.json cannot be used: No space left on device\."):
+        train(TEXT, SMALL, runs=tmp_path, show=False)
+    monkeypatch.undo()
+    assert same(train(TEXT, SMALL, runs=tmp_path, show=False), train(TEXT, SMALL, runs=tmp_path / "new", show=False))
 
 
 IN_IPYTHON = """

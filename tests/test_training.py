@@ -326,8 +326,8 @@ def test_a_run_can_go_on_with_another_batch_size_but_not_with_another_network(tm
             train(TEXT, other, start=first, runs=tmp_path)
 
 
-def test_a_run_does_not_go_on_from_one_on_a_text_with_other_characters(tmp_path):
-    """Neither with fewer or more of them, whose weights are of other shapes, nor with as many others."""
+def test_a_run_does_not_go_on_from_one_on_another_text(tmp_path):
+    """Neither with fewer characters or more, whose weights have other shapes, nor with others, nor with the same."""
     fewer = corpus_of("abcdefgh " * 100)
     others = corpus_of("ijklmnop " * 100)
     more = corpus_of("abcdefghijk " * 100)
@@ -335,7 +335,10 @@ def test_a_run_does_not_go_on_from_one_on_a_text_with_other_characters(tmp_path)
     for text in (others, more):
         with pytest.raises(RunError, match="cannot go on from one on a text with other characters"):
             train(text, SMALL, start=first, runs=tmp_path)
-    again = train(corpus_of("hgfedcba " * 100), SMALL.replace(epochs=1), start=first, runs=tmp_path)
+    for text in (corpus_of("hgfedcba " * 100), fewer.part(0, 500)):
+        with pytest.raises(RunError, match=r"cannot go on from one on another text, which is in .*/m12"):
+            train(text, SMALL, start=first, runs=tmp_path)
+    again = train(fewer, SMALL.replace(epochs=1), start=first, runs=tmp_path)
     assert again.first_step == first.last_step
 
 
@@ -367,13 +370,36 @@ def test_what_make_compiles_is_what_training_uses():
     assert compiling == "0 0\n", "training has compiled it already"
 
 
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = sys.modules["scipy"] = None  # as where there is none
+from pathlib import Path
+from rnn.corpus import read_corpus
+from rnn.engine.runs import Config
+from rnn.engine.steps import numpy_steps
+from rnn.engine.training import train
+text, config = read_corpus().part(0, 500), Config(m=5, epochs=1)
+run = train(text, config.replace(engine="numpy"), runs=Path(sys.argv[1]), show=False)
+print(len(run.losses), len(list(numpy_steps(text, config))))
+train(text, config, runs=Path(sys.argv[1]), show=False)
+"""
+
+
+def test_numpys_engine_needs_no_numba_and_the_kernel_says_so(tmp_path):
+    command = [sys.executable, "-c", WITHOUT_NUMBA, tmp_path]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.stdout == "19 19\n"
+    assert "The kernel needs Numba" in result.stderr
+    assert result.stderr.rstrip().endswith("install it, or train with engine='numpy'.")
+
+
 HEAVY = "print({'distributed', 'matplotlib', 'numba', 'pandas', 'scipy'} & set(sys.modules))"
 
 
 @pytest.mark.parametrize(
     "light",
     [
-        "import report.measure.choices",  # what is on disk is read without Dask
+        "import report.measure.choices, rnn.engine.sweep",
         "import execute",
         "import render; render.variables({'abstract': '{a}'}, {'a': [1.5, None]}, False, 'typst')",
     ],
@@ -459,6 +485,21 @@ def test_an_interrupt_leaves_a_run_that_can_be_read_and_gone_on_with(tmp_path):
     assert np.array_equal(train(TEXT, SMALL, runs=tmp_path / "stopped").losses, whole.losses)
 
 
+@pytest.mark.parametrize("moment", ["finished", "opened_run_directory", "Recorder"])
+def test_an_interrupt_before_the_first_step_is_told_like_a_later_one(tmp_path, monkeypatch, moment):
+    function = getattr(training, moment)
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return function(*arguments)
+
+    monkeypatch.setattr(training, moment, interrupted)
+    with pytest.raises(training.Interrupted, match="Stopped after 0 of 597 steps"):
+        train(TEXT, SMALL, runs=tmp_path)
+    monkeypatch.undo()
+    assert train(TEXT, SMALL, runs=tmp_path).is_finished
+
+
 def test_a_second_process_on_one_run_is_told_so(tmp_path):
     directory = runs.run_directory(TEXT, SMALL, runs=tmp_path)
     hold = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(1, flush=True); input()"
@@ -542,7 +583,7 @@ def test_a_full_disk_loses_no_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="file cannot be used: No space left"):
         runs.write_atomically(path, b"after")
     assert path.read_bytes() == b"before"
 

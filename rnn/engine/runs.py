@@ -51,11 +51,14 @@ class LockedError(RunError):
     """A run that another process trains at this moment."""
 
 
+HUGE = 10**15  # more of anything than can be
 RULES = {  # a setting of numbers or of switches: what it must be, and whether a value of its type is that
-    **dict.fromkeys(("m", "T", "B"), ("a whole number from 1 on", lambda n: n > 0)),
-    "snapshot_every": ("a whole number from 1 on, or None", lambda n: n is None or n > 0),
-    "epochs": ("a whole number from 1 on, or 0.5", lambda n: n > 0),
-    **dict.fromkeys(("seed", "warmup"), ("a whole number from 0 on", lambda n: n >= 0)),
+    "m": ("a whole number from 1 to 10,000", lambda m: 0 < m <= 10_000),
+    **dict.fromkeys(("T", "B"), ("a whole number from 1 on", lambda n: 0 < n < HUGE)),
+    "snapshot_every": ("a whole number from 1 on, or None", lambda n: n is None or 0 < n < HUGE),
+    "epochs": ("a whole number from 1 on, or 0.5", lambda n: 0 < n < HUGE),
+    "seed": ("a whole number from 0 on", lambda n: n >= 0),
+    "warmup": ("a whole number from 0 on, and of at most 15 digits", lambda n: 0 <= n < HUGE),
     "learning_rate": ("a finite number above 0", lambda rate: 0 < rate < math.inf),
     "clip": ("a number above 0", lambda bound: bound > 0),
     "sigma": ("a finite number from 0 on, or None", lambda sigma: sigma is None or 0 <= sigma < math.inf),
@@ -115,7 +118,8 @@ class Config:
                 right = False
             if not right:
                 raise ConfigError(f"{name} must be {what}, got {given!r}.")
-            object.__setattr__(self, name, value)  # NumPy's numbers become Python's
+            # NumPy's numbers become Python's, and -0.0 becomes 0.0
+            object.__setattr__(self, name, value + 0.0 if isinstance(value, float) else value)
 
     @property
     def is_shared(self):
@@ -240,23 +244,59 @@ def run_directory(corpus, config, start=None, runs=RUNS):
 def opened_run_directory(corpus, config, start=None, runs=RUNS):
     """Yield the folder of a run, made with its `run.json` if need be, while no other process can write to it.
 
-    Raises LockedError if one does, and RunError if the folder is another run's.
+    Raises LockedError if one does, and RunError if the folder is another run's or if it cannot be written to.
     """
     directory, described = run_directory(corpus, config, start, runs), made_from(corpus, config, start)
+    with told(directory):
+        (directory / "snapshots").mkdir(parents=True, exist_ok=True)
+        _check_kind(directory / "lock")
+    with told(directory / "lock"):
+        try:
+            lock = FileLock(directory / "lock", timeout=0).acquire()
+        except Timeout:
+            raise LockedError(f"Another process is training {directory}: wait for it, or stop it.") from None
+    with lock:
+        if not (directory / "run.json").exists():
+            write_atomically(directory / "run.json", described)
+        _check_description(directory, described)
+        yield directory
+
+
+@contextlib.contextmanager
+def told(path):
+    """Turn an error of the system, such as a full disk, into a RunError that names the file."""
     try:
-        with FileLock(directory / "lock", timeout=0):
-            (directory / "snapshots").mkdir(exist_ok=True)
-            if not (directory / "run.json").exists():
-                write_atomically(directory / "run.json", described)
-            _check_description(directory, described)
-            yield directory
-    except Timeout:
-        raise LockedError(f"Another process is training {directory}: wait for it, or stop it.") from None
+        yield
+    except OSError as error:
+        raise RunError(f"{error.filename or path} cannot be used: {error.strerror or error}.") from None
+
+
+def _check_kind(path):
+    """Raise RunError if there is something else than a file in a file's place: a pipe would be waited for, for ever."""
+    if path.exists() and not path.is_file():
+        raise _unusable(path, "is no file")
+
+
+def _read_file(path):
+    """Return the bytes of a file of a run; raise RunError if it is missing or cannot be read."""
+    _check_kind(path)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise _unusable(path, "is missing") from None
+    except OSError as error:
+        raise _unusable(path, f"cannot be read ({error.strerror})") from None
 
 
 def _check_description(directory, described):
-    if (directory / "run.json").read_bytes() != described:
+    if _read_file(directory / "run.json") != described:
         raise _unusable(directory / "run.json", "is damaged, or of another run")
+
+
+def is_on(run, corpus):
+    """Return whether a run was trained on this text, or on this part of it."""
+    described = json.loads(_read_file(run.directory / "run.json"))
+    return (described["text"], described["part"]) == (corpus.sha256, corpus.span and list(corpus.span))
 
 
 def finished(corpus, config=Config(), start=None, runs=RUNS):
@@ -279,7 +319,7 @@ def read_run(directory):
     """Return the `Run` in a folder, as far as it came; raise RunError if its files are missing or damaged."""
     directory = Path(directory)
     state = load_state(directory / "checkpoint")  # which has the hash of run.json
-    described = json.loads((directory / "run.json").read_bytes())
+    described = json.loads(_read_file(directory / "run.json"))
     config, N = _config_of(described, directory), described["characters"]
     if "epochs" not in described["config"]:
         half, epochs = config.replace(epochs=0.5), -(-state.step // config.steps_per_epoch(N))
@@ -303,6 +343,7 @@ def _config_of(described, directory):
 def read_losses(directory, state):
     """Return the losses (state.step,) of the steps before a `State`; raise RunError if they are damaged."""
     path, losses = directory / "losses.f64", np.empty(0)
+    _check_kind(path)
     try:
         if state.step:
             losses = np.asarray(np.memmap(path, np.float64, "r", shape=state.step))  # on disk, not in memory
@@ -314,13 +355,17 @@ def read_losses(directory, state):
 
 
 def write_atomically(path, data):
-    """Put bytes in the place of the file `path` at once: never half a file, whatever happens."""
+    """Put bytes in the place of the file `path` at once: never half a file, whatever happens.
+
+    Raises RunError, which names the file, if they cannot be written.
+    """
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    with told(path):
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
 
 
 NAMES = [f"{kind}.{name}" for kind in ("params", "squares", "means") for name in Params._fields] + ["updates", "h"]
@@ -336,11 +381,10 @@ def save_state(path, state):
 
 def load_state(path):
     """Return the `State` in a file; raise RunError if it is missing, damaged by one bit, or of another run or step."""
+    data, fingerprint = _read_file(path), _fingerprint(path)
     try:
-        arrays = safetensors.numpy.load(gzip.decompress(path.read_bytes()))
-        ours = np.array_equal(arrays["run"], _fingerprint(path))
-    except FileNotFoundError as error:
-        raise _unusable(Path(error.filename), "is missing") from None
+        arrays = safetensors.numpy.load(gzip.decompress(data))
+        ours = np.array_equal(arrays["run"], fingerprint)
     except Exception as error:  # whatever a damaged file makes of gzip and safetensors
         raise _unusable(path, f"is damaged ({error})") from None
     if not ours:
@@ -366,5 +410,5 @@ def _unusable(path, why):
 
 def _fingerprint(path):
     """Return the SHA-256 of the file's name and of the `run.json` that it belongs to, as bytes (32,)."""
-    belongs_to = path.name.encode() + (_directory_of(path) / "run.json").read_bytes()
+    belongs_to = path.name.encode() + _read_file(_directory_of(path) / "run.json")
     return np.frombuffer(hashlib.sha256(belongs_to).digest(), np.uint8)

@@ -26,6 +26,6 @@ def numpy_steps(corpus, config=Config(), n=None):
     """
     check(corpus, config.replace(engine="numpy"))
     params, memory, h, *_ = first_state(corpus.K, config)
-    of_steps = plan(config, len(corpus.codes), 0, config.steps(len(corpus.codes)) if n is None else n)
-    for number, taken in enumerate(model_steps(params, memory, h, corpus.codes, of_steps, config)):
-        yield Step(number, *taken, params, h)
+    these = plan(config, len(corpus.codes), 0, config.steps(len(corpus.codes)) if n is None else n)
+    for number, (loss, gradient) in enumerate(model_steps(params, memory, h, corpus.codes, these, config)):
+        yield Step(number, loss, gradient, params, h)

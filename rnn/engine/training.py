@@ -22,11 +22,13 @@ from rnn.engine.runs import (
     RunError,
     State,
     finished,
+    is_on,
     is_own_rule,
     load_state,
     opened_run_directory,
     read_losses,
     save_state,
+    told,
 )
 from rnn.engine.threads import one_thread
 
@@ -50,26 +52,41 @@ class Plan(NamedTuple):
 
 def plan(config, N, step, n):
     """Return the `Plan` of n steps on N characters, from step number `step` on; it follows from these numbers alone."""
-    steps, per_epoch = np.arange(step, step + n), config.steps_per_epoch(N)
-    strand = (N - 1) // config.B
-    places = steps % per_epoch * config.T  # in the strand
+    steps = np.arange(step, step + n)
+    strand = (N - 1) // config.B  # characters in each of the B strands
+    places = steps % config.steps_per_epoch(N) * config.T  # in the strand
     starts = places[:, None] + strand * np.arange(config.B)
-    lengths, resets = np.minimum(config.T, strand - places), (places == 0) | (config.order != "carried")
+    lengths = np.minimum(config.T, strand - places)
+    resets = (places == 0) | (config.order != "carried")
     if config.order == "random":
-        random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
         lengths[:] = min(config.T, N - 1)
-        starts = (np.random.Generator(random).random((n, config.B)) * (N - lengths[:, None])).astype(np.intp)
+        starts = _random_starts(config, N, step, n)
     if config.order == "shuffled":
-        whole = strand // config.T  # sequences of a strand; the shorter ones stay an epoch's last
-        for epoch in range(step // per_epoch, -(-(step + n) // per_epoch)):
-            first = epoch * per_epoch - step
-            here = slice(max(0, first), max(0, first + whole))
-            of_epoch = _shuffled(config.seed, epoch, whole * config.B).reshape(whole, config.B)
-            strands, numbers = np.divmod(of_epoch[steps[here] % per_epoch], max(1, whole))
-            starts[here] = numbers * config.T + strands * strand
-    risen = np.minimum(1, (steps + 1) / max(1, config.warmup))
-    left = 1 - steps / config.steps(N) if config.decay else 1
-    return Plan(starts, lengths, resets, (config.learning_rate * risen * left).astype(config.dtype))
+        _shuffle(starts, config, N, step)
+    warmup = np.minimum(1, (steps + 1) / max(1, config.warmup))
+    decay = 1 - steps / config.steps(N) if config.decay else 1
+    return Plan(starts, lengths, resets, (config.learning_rate * warmup * decay).astype(config.dtype))
+
+
+def _random_starts(config, N, step, n):
+    """Return where n steps begin their sequences (n, B), anywhere in the text."""
+    random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
+    places = N - min(config.T, N - 1)
+    return (np.random.Generator(random).random((n, config.B)) * places).astype(np.intp)
+
+
+def _shuffle(starts, config, N, step):
+    """Put the sequences of each epoch into an order of its own; the shorter ones stay an epoch's last."""
+    n, B = starts.shape
+    strand, per_epoch = (N - 1) // B, config.steps_per_epoch(N)
+    whole = strand // config.T  # sequences of a strand
+    for epoch in range(step // per_epoch, -(-(step + n) // per_epoch)):
+        first = epoch * per_epoch - step  # where the epoch begins among these steps
+        here = slice(max(0, first), max(0, first + whole))
+        order = _shuffled(config.seed, epoch, whole * B).reshape(whole, B)
+        in_epoch = np.arange(n)[here] - first
+        strands, numbers = np.divmod(order[in_epoch], max(1, whole))
+        starts[here] = numbers * config.T + strands * strand
 
 
 @functools.lru_cache(maxsize=2)
@@ -88,29 +105,37 @@ def advance(params, memory, h, codes, step, losses, config):
     """Take len(losses) steps, from step number `step` on, and write the loss of each in nats per sequence.
 
     `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` are changed in place. Ends at
-    the first loss that is not finite.
+    the first loss that is not finite. Raises RunError if the compiled steps are asked for where there is no Numba.
     """
-    of_steps = plan(config, len(codes), step, len(losses))
+    these = plan(config, len(codes), step, len(losses))
     if config.engine == "kernel":
-        from rnn.engine import kernel  # Numba, which NumPy's engine does without
-
-        kernel.advance(params, memory, h, codes, losses, of_steps, config.clip, config.optimizer)
+        _kernel().advance(params, memory, h, codes, losses, these, config.clip, config.optimizer)
         return
-    for n, (loss, _) in enumerate(model_steps(params, memory, h, codes, of_steps, config)):
+    for n, (loss, _) in enumerate(model_steps(params, memory, h, codes, these, config)):
         losses[n] = loss
         if not np.isfinite(loss):
             return
 
 
-def model_steps(params, memory, h, codes, of_steps, config):
-    """Yield the loss and the gradient of each step of a plan, taken with the functions of `model`."""
-    for starts, length, reset, rate in zip(*of_steps, strict=True):
+def _kernel():
+    """Return the compiled code, which the engine of NumPy does without."""
+    try:
+        from rnn.engine import kernel
+    except ImportError as error:
+        raise RunError(f"The kernel needs Numba ({error}): install it, or train with engine='numpy'.") from None
+    return kernel
+
+
+def model_steps(params, memory, h, codes, these, config):
+    """Yield the loss and the gradient of each step of a `Plan`, taken with the functions of `model`."""
+    for starts, length, reset, rate in zip(*these, strict=True):
         if reset:
             h[:] = 0
-        x, y = (np.stack([codes[at : at + length] for at in starts + shift]) for shift in (0, 1))
+        x = np.stack([codes[start : start + length] for start in starts])
+        y = np.stack([codes[start + 1 : start + length + 1] for start in starts])
         with one_thread():
-            taken = model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
-        yield taken
+            loss, gradient = model.train_step(params, memory, x, y, h, rate, config.clip, config.optimizer)
+        yield loss, gradient
 
 
 def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
@@ -118,32 +143,42 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
 
     With `start`, a finished `Run` on the same text, training goes on from its last weights and memories instead of from
     new ones. A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an
-    interrupt leaves a checkpoint of the last step taken. `watch(step, losses)` is called a few times a second with the
-    number of steps taken and the losses of the latest, the first time with those that were on disk; a bar shows the
-    progress unless `show` is false. Raises RunError if the text is too short, if a loss is not finite or absurdly
-    large, if files of the run are damaged, if `start` does not fit, or if another process trains the run.
+    interrupt leaves a checkpoint of the last step taken, and raises Interrupted. `watch(step, losses)` is called a few
+    times a second with the number of steps taken and the losses of the latest, the first time with those that were on
+    disk; a bar shows the progress unless `show` is false. Raises RunError if the text is too short, if a loss is not
+    finite or absurdly large, if files of the run are damaged or cannot be written, if `start` does not fit, or if
+    another process trains the run.
     """
-    check(corpus, config, start)
-    if run := finished(corpus, config, start, runs):
-        return run
-    with opened_run_directory(corpus, config, start, runs) as directory:
-        _take_steps(Recorder(directory, corpus, config, start), corpus, config, watch, show)
-    return finished(corpus, config, start, runs)
+    with interrupts_remembered() as interrupted:
+        check(corpus, config, start)
+        run = finished(corpus, config, start, runs)
+        if not run:
+            with opened_run_directory(corpus, config, start, runs) as directory:
+                recorder = Recorder(directory, corpus, config, start)
+                _take_steps(recorder, corpus, config, watch, show, interrupted)
+            run = finished(corpus, config, start, runs)
+    if interrupted.is_set():
+        raise Interrupted(f"Stopped. The run is finished; it is in {run.directory}.")
+    return run
 
 
 def check(corpus, config, start=None):
-    """Raise RunError if a text is too short for a run, or if the run cannot go on from `start`."""
+    """Raise RunError if a text is too short for a run, if its optimiser does not fit, or if `start` does not."""
     if config.steps(len(corpus.codes)) < 1:
         needed = f"{config.B * config.T + 1:,} are needed for T = {config.T} and B = {config.B}"
         raise RunError(f"{len(corpus.codes)} characters are too few: {needed}.")
     if config.engine == "kernel" and not is_own_rule(config.optimizer):
         raise RunError(f"The kernel does not know your optimiser {config.optimizer!r}: set engine='numpy' too.")
-    if start and start.vocabulary != corpus.vocabulary:
+    if start is None:
+        return
+    if start.vocabulary != corpus.vocabulary:
         raise RunError("A run cannot go on from one on a text with other characters: their codes mean other letters.")
-    if start and (start.config.m, start.config.dtype) != (config.m, config.dtype):
+    if (start.config.m, start.config.dtype) != (config.m, config.dtype):
         before = f"one with m = {start.config.m} in {start.config.dtype}"
         raise RunError(f"A run with m = {config.m} in {config.dtype} cannot go on from {before}.")
-    if start and not start.is_finished:
+    if not is_on(start, corpus):
+        raise RunError(f"A run on {corpus.id} cannot go on from one on another text, which is in {start.directory}.")
+    if not start.is_finished:
         raise RunError(f"The run in {start.directory} is not finished: train it to its end, then go on from it.")
 
 
@@ -167,8 +202,9 @@ class Recorder:
                 before = start.state()
                 self.state = self.state._replace(params=before.params, memory=before.memory)
         self.losses = read_losses(directory, self.state)
-        self.file = (directory / "losses.f64").open("ab")
-        self.file.truncate(8 * self.state.step)  # what stands behind the checkpoint is computed again
+        with told(directory / "losses.f64"):
+            self.file = (directory / "losses.f64").open("ab")
+            self.file.truncate(8 * self.state.step)  # what comes after the checkpoint is computed again
         self.saved_at = time.monotonic()
         if not self.state.snapshots:
             self._snapshot()
@@ -186,7 +222,8 @@ class Recorder:
     def record(self, losses):
         """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""
         due = len(losses) == self.until_snapshot()
-        self.file.write(losses.tobytes())
+        with told(self.directory / "losses.f64"):
+            self.file.write(losses.tobytes())
         step, checksum = self.state.step + len(losses), zlib.crc32(losses, self.state.checksum)
         self.state = self.state._replace(step=step, checksum=checksum)
         if due:
@@ -200,32 +237,32 @@ class Recorder:
 
     def checkpoint(self):
         """Write all that the run needs to go on from here."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        with told(self.directory / "losses.f64"):
+            self.file.flush()
+            os.fsync(self.file.fileno())
         save_state(self.directory / "checkpoint", self.state)
         self.saved_at = time.monotonic()
 
+    def close(self):
+        """Close the file of losses."""
+        with told(self.directory / "losses.f64"):
+            self.file.close()
 
-def _take_steps(recorder, corpus, config, watch, show):
+
+def _take_steps(recorder, corpus, config, watch, show, interrupted):
+    """Take the steps that are missing, some at a time, and record them; raise Interrupted when the user stops it."""
     steps, chunk, average = config.steps(len(corpus.codes)), 100, None
     if watch and len(recorder.losses):
         watch(recorder.steps, recorder.losses.copy())
     settings = {"total": steps, "initial": recorder.state.step, "unit": " steps", "disable": not show}
-    starting = "starting; the first time, the kernel is compiled"
-    with recorder.file, progress_bar(desc=starting, **settings) as bar, interrupts_remembered() as interrupted:
+    first = "starting; the first time, the kernel is compiled"
+    with contextlib.closing(recorder), progress_bar(desc=first, **settings) as bar:
         while (step := recorder.state.step) < steps and not interrupted.is_set():
             began = time.monotonic()
             losses = np.full(min(chunk, recorder.until_snapshot()), np.nan)
             advance(*recorder.state[:3], corpus.codes, step, losses, config)
-            sane = losses < ABSURD * config.T * np.log(corpus.K)
-            if not sane.all():
-                at = recorder.steps + sane.argmin()
-                recorder.state = load_state(recorder.directory / "snapshots" / str(recorder.state.snapshots[-1]))
-                recorder.checkpoint()
-                raise RunError(
-                    f"The loss of step {at:,} is {losses[sane.argmin()]:g}, at learning rate {config.learning_rate:g}: "
-                    f"try a smaller one. The run as it was after {recorder.steps:,} steps is in {recorder.directory}."
-                )
+            if not (losses < ABSURD * config.T * np.log(corpus.K)).all():
+                raise _diverged(recorder, losses, corpus.K, config)
             chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
             recorder.record(losses)
             average = losses.mean() if average is None else 0.9 * average + 0.1 * losses.mean()
@@ -235,12 +272,24 @@ def _take_steps(recorder, corpus, config, watch, show):
             if watch:
                 watch(recorder.steps, losses.copy())
         recorder.checkpoint()
-        if step < steps:
-            raise Interrupted(
-                f"Stopped after {recorder.steps:,} of {recorder.first_step + steps:,} steps. The same call goes on "
-                "from there: run the cell again. To look at the run as far as it came:\n"
-                f"from rnn.engine.runs import read_run; run = read_run({str(recorder.directory)!r})"
-            )
+    if step < steps:
+        raise Interrupted(
+            f"Stopped after {recorder.steps:,} of {recorder.first_step + steps:,} steps. The same call goes on "
+            "from there: run the cell again. To look at the run as far as it came:\n"
+            f"from rnn.engine.runs import read_run; run = read_run({str(recorder.directory)!r})"
+        )
+
+
+def _diverged(recorder, losses, K, config):
+    """Return the RunError of losses of which one is not finite or absurd; the run on disk is that before them."""
+    first = int((losses < ABSURD * config.T * np.log(K)).argmin())
+    step = recorder.steps + first
+    recorder.state = load_state(recorder.directory / "snapshots" / str(recorder.state.snapshots[-1]))
+    recorder.checkpoint()
+    return RunError(
+        f"The loss of step {step:,} is {losses[first]:g}, at learning rate {config.learning_rate:g}: "
+        f"try a smaller one. The run as it was after {recorder.steps:,} steps is in {recorder.directory}."
+    )
 
 
 def progress_bar(**settings):
