@@ -69,6 +69,10 @@ seen.took = await tab.evaluate(async (name) => {
   }
   return taken;
 }, section);
+await run(7, () => tab.locator(".jp-OutputArea .sequence .total", { hasText: "Loss" }).waitFor());
+const view = tab.locator(".jp-OutputArea .sequence");
+await view.locator("[name=backward]").click();
+seen.view = [await view.locator("[name=weights]").inputValue(), await view.locator(".column.wrong").count(), await view.locator(".reading").textContent()];
 await run(2, () => tab.locator(".jp-OutputArea .trainer .reading", { hasText: "Press" }).waitFor());
 const trainer = tab.locator(".jp-OutputArea .trainer");
 await trainer.locator("[name=train]").click();

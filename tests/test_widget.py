@@ -143,6 +143,10 @@ sampler""",
     'sampler.temperature, sampler.seed = 0.5, 11; print("SET")',
     'sampler.text = "The whale, the whale"; print("READ")',
     'sampler.network = "the best network"; print("BEST")',
+    """import numpy as np
+from rnn import gradcheck, mistakes, model
+problem = gradcheck.make_problem(corpus.codes, corpus.K, np.random.default_rng(0), m=20, h0_sigma=0.5)
+widget.sequence(problem, model.forward, mistakes.plant(model.backward, mistakes.H0_DROPPED), corpus)""",
 ]
 
 
@@ -195,6 +199,9 @@ def test_the_widgets_in_jupyterlab(project, tmp_path):
     assert seen["counted"] == 504
     assert seen["networks"] == ["the network", "the best network"]
     assert min(seen["took"]) < 200, "milliseconds from a slider's move to 500 characters, whatever the kernel does"
+    weights, wrong, sentence = seen["view"]
+    assert (weights, wrong) == ("this notebook's", 1), "the column whose term a notebook's backward lacks is marked"
+    assert "The notebook's backward is off in W" in sentence
     assert seen["trained"] >= 500
     assert seen["loss"] < 100
     saved = (folder / "widgets.ipynb").read_text("utf-8")

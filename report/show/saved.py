@@ -1,4 +1,4 @@
-"""What a browser gives back: a network that a reader has trained in the report's page and saved there."""
+"""What a browser gives back: `read_saved("network-300.safetensors.gz")`, a network trained and saved in the page."""
 
 import gzip
 import json
