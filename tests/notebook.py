@@ -38,10 +38,14 @@ def run(name, *changes, **parameters):
 
 
 def run_cell(source, namespace, place):
-    """Run a cell; `%%prose` is evaluated, and other magics are left out."""
+    """Run a cell; `%%prose` and `%%piece` are evaluated, and other magics are left out."""
     if source.startswith("%%prose"):
         body = source.partition("\n")[2]
         prose.fill(body, prose.evaluate(body, namespace))
+        return
+    if source.startswith("%%piece"):
+        head, _, body = source.partition("\n")
+        namespace["versions"].piece(head.removeprefix("%%piece"), body)
         return
     lines = ["" if line.startswith(("%", "!")) else line for line in source.split("\n")]
     linecache.cache[place] = (len(source), None, [f"{line}\n" for line in lines], place)  # for inspect.getsource

@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 
+from report.measure import held_out
 from report.measure.held_out import (
-    averaged,
-    averaged_bits,
+    best,
     bits,
     bits_of_all,
+    by_stopping_place,
     cost_of_zero,
+    late_bits,
+    late_steps,
     learning_curve,
     lost_from_zero,
     network_losses,
@@ -15,7 +18,7 @@ from report.measure.held_out import (
 from report.measure.ngrams import count_ngrams, kneser_ney, ngram_losses, witten_bell
 from rnn import model
 from rnn.corpus import CorpusError, read_corpus, split
-from rnn.engine.runs import Config
+from rnn.engine.runs import Config, Run
 from rnn.engine.training import train
 from rnn.model import Params
 
@@ -99,17 +102,13 @@ def test_measures_of_runs_are_those_of_their_weights_and_of_the_states_that_trai
     runs = [train(parts.train, config.replace(seed=seed), runs=tmp_path, show=False) for seed in range(2)]
     codes, part = text.codes, parts.validation
 
-    def expected(run, step=None, h=None):
-        h = run.state(step).h[-1] if h is None else h
-        return network_losses(run.params(step), codes, part, h) / np.log(2)
+    def expected(run, step=None):
+        return network_losses(run.params(step), codes, part, run.state(step).h[-1]) / np.log(2)
 
     assert np.array_equal(bits(runs[0], codes, part), expected(runs[0]))
     assert np.array_equal(bits(runs[0], codes, part, 200), expected(runs[0], 200))
-    for run, of_run, from_zero in zip(
-        runs, bits_of_all(runs, codes, part), bits_of_all(runs, codes, part, from_zero=True), strict=True
-    ):
+    for run, of_run in zip(runs, bits_of_all(runs, codes, part), strict=True):
         assert np.array_equal(of_run, expected(run))
-        assert np.array_equal(from_zero, expected(run, h=np.zeros(8, np.float32)))
     curve = learning_curve(runs[0], codes, part)
     np.testing.assert_allclose(curve, [expected(runs[0], step).mean() for step in runs[0].snapshots])
     np.testing.assert_allclose(learning_curve(runs[0], codes, part, [200]), curve[runs[0].snapshots.index(200)])
@@ -160,15 +159,29 @@ def test_the_share_of_places_at_which_a_run_is_lost_is_that_of_costs_above_one_b
     assert np.isnan(lost_from_zero(wild.params, text.codes, slice(2_900, 3_000), carried[-100:]))
 
 
-def test_averaged_weights_are_the_means_of_the_last_third_of_the_snapshots(tmp_path):
+def test_late_bits_are_the_mean_over_the_snapshots_of_the_last_epoch(tmp_path):
     text = CORPUS.part(0, 3_000)
     run = train(text, Config(m=8, T=10, epochs=3, snapshot_every=100), runs=tmp_path, show=False)
     assert run.last_step == 897
-    late = [run.params(step) for step in (598, 600, 700, 800, 897)]
-    for mean, *thetas in zip(averaged(run), *late, strict=True):
-        np.testing.assert_allclose(mean, np.mean(thetas, axis=0))
-        assert mean.dtype == np.float32
-    expected = network_losses(averaged(run), text.codes, slice(1_000, 2_000), run.state().h[-1]) / np.log(2)
-    assert np.array_equal(averaged_bits(run, text.codes, slice(1_000, 2_000)), expected)
-    for last, theta in zip(averaged(run, share=0), run.params(), strict=True):
-        assert np.array_equal(last, theta)
+    assert late_steps(run) == [600, 700, 800, 897]
+    expected = [bits(run, text.codes, slice(1_000, 2_000), step) for step in late_steps(run)]
+    np.testing.assert_allclose(late_bits(run, text.codes, slice(1_000, 2_000)), np.mean(expected, axis=0))
+    short = train(text, Config(m=8, T=10, epochs=1, snapshot_every=100), runs=tmp_path, show=False)
+    assert late_steps(short) == [150, 200, 299], "of one epoch, its second half"
+    assert best({run.config: run, short.config: short}, text.codes, slice(1_000, 2_000)) == run.config
+
+
+def test_where_training_stops_is_seen_where_the_loss_depends_on_it_alone(monkeypatch):
+    """A loss that falls in a line, and at the end of each of seven epochs lies 0.1 lower, for one snapshot."""
+    steps = [n for epoch in range(7) for n in range(100 * epoch + 10, 100 * epoch + 101, 10)]
+    run = Run(None, Config(epochs=7), "", 0, np.zeros(700), steps, True)
+    monkeypatch.setattr(held_out, "learning_curve", lambda run, codes, part, steps: line(steps))
+
+    def line(steps):
+        return 5 - steps / 700 - 0.1 * (steps % 100 == 0)
+
+    change = by_stopping_place([run], None, None)
+    assert change.index.min() == pytest.approx(0.1)
+    assert change.index.max() == 1
+    assert change[change.index == 1].to_numpy() == pytest.approx(-0.09, abs=0.005)
+    assert change[change.index < 0.99].abs().max() < 0.02

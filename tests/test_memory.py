@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from report.measure import memory
@@ -52,24 +53,48 @@ def test_a_network_without_recurrence_remembers_one_character():
     params = network()
     params = params._replace(W=np.zeros_like(params.W))
     codes = RNG.integers(0, 7, 200)
-    h, at = memory.states(params, codes, np.zeros(12)), np.arange(50, 200)
-    x, elsewhere = memory.windows(codes, at, 20), h[np.roll(at, 75)]
-    known = memory.bits_after(params, h[at], x[:, :0], codes[at])
-    nothing = memory.bits_after(params, elsewhere, x[:, :0], codes[at]) - known
-    lost = {k: memory.bits_after(params, elsewhere, x[:, -k:], codes[at]) - known for k in (1, 2, 5, 20)}
-    assert np.abs(nothing).max() > 0.1
-    assert max(np.abs(of).max() for of in lost.values()) < 1e-12
-    assert memory.horizon({k: Estimate(of.mean(), 0) for k, of in lost.items()}, 0.01) == 1
+    h, at = memory.states(params, codes, np.zeros(12)), np.arange(120, 200)
+    frame = memory.context(params, h, codes, at, [1, 2, 5, 120], np.random.default_rng(0))
+    assert frame["lost"].map(abs_value).max() < 1e-9
+    assert frame["changed"].max() == 0
+    assert frame["shuffled"].notna().tolist() == [True, True, True, False]
+    assert frame["shuffled"][1].value == pytest.approx(0, abs=1e-9)
+    assert memory.horizon(frame["lost"], 0.01) == 1
     norms = memory.gradient_norms(params, h, codes, at, 3)
     assert norms[0].min() > 0
     assert norms[1:].max() == 0
 
 
+def test_context_is_what_the_model_makes_of_the_last_characters_from_another_state():
+    params, codes = network(), RNG.integers(0, 7, 130)
+    h, at = memory.states(params, codes, np.zeros(12)), np.array([110, 120])
+    (_, row), elsewhere = next(memory.context(params, h, codes, at, [3], Always()).iterrows()), h[at[::-1]]
+    bits = []
+    for place, state in zip(at, elsewhere, strict=True):
+        _, p = model.forward(params, codes[place - 3 : place], state)
+        bits.append(-np.log2(p[-1, codes[place]]))
+    assert row["bits"] == pytest.approx(np.mean(bits))
+
+
+class Always(np.random.Generator):
+    """A generator that turns things round."""
+
+    def __init__(self):
+        super().__init__(np.random.PCG64(0))
+
+    def permutation(self, x):
+        return x[::-1]
+
+
+def abs_value(estimate):
+    return abs(estimate.value)
+
+
 def test_a_horizon_is_where_the_bits_lost_stay_small_with_their_interval():
     lost = {1: Estimate(1, 0), 2: Estimate(0.01, 0), 4: Estimate(0.2, 0), 8: Estimate(0.01, 0.2), 16: Estimate(0, 0.01)}
-    assert memory.horizon(lost, 0.05) == 16
-    assert memory.horizon(lost, 0.3) == 2
-    assert np.isnan(memory.horizon({1: Estimate(1, 0)}, 0.05))
+    assert memory.horizon(pd.Series(lost), 0.05) == 16
+    assert memory.horizon(pd.Series(lost), 0.3) == 2
+    assert np.isnan(memory.horizon(pd.Series({1: Estimate(1, 0)}), 0.05))
 
 
 def test_shuffling_keeps_the_characters_and_the_last_k():

@@ -20,16 +20,15 @@ def needed(corpus, budget):
     baseline = [Job(text, BASELINE)]
     longer = BASELINE.replace(epochs=BASELINE.epochs + 8)
     at_larger_rate = Job(text, BASELINE.replace(epochs=5, learning_rate=0.5), after=longer)
-    memory = [*choices.seeds(), choices.WARM, *choices.searched(len(text.codes), budget)]
-    study = [Job(text, config) for config in choices.grid(len(text.codes), budget)]
+    study = {
+        chapter: [Job(text, config) for config in choices.needed(chapter, len(text.codes), budget)]
+        for chapter in ("06", "07", "08")
+    }
     return {
         "03": [Job(text, longer), at_larger_rate],
         "04": baseline,
         "05": [*baseline, Job(text, choices.NEWEST)],
-        "06": study,
-        "07": study,
-        "08": [Job(text, config) for config in memory],
-    }
+    } | study
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The network of the report, and what is changed in it to see what each setting is worth."""
+"""The baseline of the report, and what is changed in it to see what each setting is worth."""
 
 from typing import NamedTuple
 
@@ -7,38 +7,36 @@ from rnn.engine.runs import BASELINE, finished
 WARMUP = 2_000  # steps
 ADAM = {"optimizer": "adam", "learning_rate": 0.001, "sigma": None}  # as the assignment has it since 2025
 
-WARM = BASELINE.replace(warmup=WARMUP)  # the same with a learning rate that rises in the first steps
+WARM = BASELINE.replace(warmup=WARMUP)  # the baseline with a learning rate that rises in the first steps
 NEWEST = BASELINE.replace(**ADAM)
-SEEDS = 8  # of the network over all its epochs
+SEEDS = 8  # of the baseline over all its epochs
 BASE = 16  # of what choices are compared with: by ranks 3 runs against 16 can differ with p = 0.002, against 3 with 0.1
 
 
 class Choice(NamedTuple):
-    """One of the assignment's choices, asked as a question."""
+    """One of the assignment's choices, and what else it might be."""
 
     name: str
     usual: str  # what the assignment has
-    question: str
     settings: dict[str, dict]  # label: what it changes in the assignment's settings
 
 
 CHOICES = (
-    Choice("learning rate", "0.1", "Which one?", {"0.02": {"learning_rate": 0.02}, "0.5": {"learning_rate": 0.5}}),
-    Choice("hidden units", "100", "What do more units buy?", {"50": {"m": 50}, "200": {"m": 200}}),
-    Choice("sequence length", "25", "How far back must the gradient reach?", {"10": {"T": 10}, "50": {"T": 50}}),
-    Choice("clipping", "at 5", "Is it needed?", {"never": {"clip": float("inf")}}),
-    Choice("first weights", "σ = 0.01", "Should they be scaled to each matrix?", {"scaled": {"sigma": None}}),
-    Choice("optimiser", "AdaGrad", "Is Adam better, with scaled first weights?", {"Adam, scaled": ADAM}),
+    Choice("learning rate", "0.1", {"0.02": {"learning_rate": 0.02}, "0.5": {"learning_rate": 0.5}}),
+    Choice("hidden units", "100", {"50": {"m": 50}, "200": {"m": 200}}),
+    Choice("sequence length", "25", {"10": {"T": 10}, "50": {"T": 50}}),
+    Choice("clipping", "at 5", {"never": {"clip": float("inf")}}),
+    Choice("first weights", "σ = 0.01", {"scaled": {"sigma": None}}),
+    Choice("optimiser", "AdaGrad", {"Adam, scaled first weights": ADAM}),
     Choice(
         "state",
-        "carried",
-        "Must it be carried along, and the text be read in order?",
-        {"reset": {"order": "reset"}} | {f"reset, {order}": {"order": order} for order in ("random", "shuffled")},
+        "carried, in order",
+        {"reset, in order": {"order": "reset"}}
+        | {f"reset, {order}": {"order": order} for order in ("random", "shuffled")},
     ),
-    Choice("batch size", "1", "What do batches change, when as much is read?", {"4": {"B": 4}, "16": {"B": 16}}),
+    Choice("batch size", "1", {"4": {"B": 4}, "16": {"B": 16}}),
 )
-# what the best network of as many units is looked for among: all that may help, on as many characters as the
-# assignment's seven epochs have, and on many more
+# the candidates for the best network of 100 units: what may help, on as much text as the seven epochs read, and on more
 SEARCHED = tuple(
     ADAM | {"epochs": epochs, "B": B, "T": T, "learning_rate": rate} | others
     for epochs, B, T, rate, others in (
@@ -59,7 +57,7 @@ class Budget(NamedTuple):
 
     epochs: int | float  # of every choice
     seeds: int  # of every choice
-    long: int  # seeds of the assignment's settings with warm-up, and of those it has since 2025, over seven epochs
+    long: int  # seeds of the baseline with warm-up, and of the newest assignment's settings, over seven epochs
     searched: tuple[int, ...]  # seeds of each of `SEARCHED`, from the first on
 
 
@@ -68,17 +66,15 @@ SHORT = Budget(epochs=0.5, seeds=3, long=1, searched=(0, 1))  # what the noteboo
 
 
 def seeds(base=BASELINE, n=SEEDS):
-    """Return a configuration with n seeds; the first of the network's is the network."""
+    """Return a configuration with n seeds, from seed 0 on."""
     return [base.replace(seed=seed) for seed in range(n)]
 
 
 def searched(N, budget):
-    """Return the candidates for the best network on N characters, without what these are too few for."""
-    candidates = [
-        config
-        for changes, n in zip(SEARCHED, budget.searched, strict=False)
-        for config in seeds(BASELINE.replace(**changes), n)
-    ]
+    """Return the candidates for the best network on N characters, without those that need more text."""
+    candidates = []
+    for changes, n in zip(SEARCHED, budget.searched, strict=False):
+        candidates += seeds(BASELINE.replace(**changes), n)
     return [config for config in candidates if config.steps(N)]
 
 
@@ -88,16 +84,17 @@ def unchanged(budget, base=BASELINE):
 
 
 def table(N, budget, base=BASELINE):
-    """Return {(choice's name, label): a list of `Config`, one a seed}, without what N characters are too few for.
+    """Return {(choice's name, label): a list of `Config`, one a seed}, without those that need more text than N.
 
     Each has the settings of `base` with the choice's changes.
     """
-    of_settings = {
-        (choice.name, label): base.replace(epochs=budget.epochs, **changes)
-        for choice in CHOICES
-        for label, changes in choice.settings.items()
-    }
-    return {setting: seeds(config, budget.seeds) for setting, config in of_settings.items() if config.steps(N)}
+    changed = {}
+    for choice in CHOICES:
+        for label, changes in choice.settings.items():
+            config = base.replace(epochs=budget.epochs, **changes)
+            if config.steps(N):
+                changed[choice.name, label] = seeds(config, budget.seeds)
+    return changed
 
 
 def units(base=BASELINE):
@@ -108,15 +105,34 @@ def units(base=BASELINE):
     return {m: seeds(base.replace(m=m, epochs=1), n) for m, n in ((BASELINE.m, SEEDS), (2 * BASELINE.m, 3))}
 
 
-def grid(N, budget):
-    """Return every `Config` of a budget on N characters, each once."""
-    configs = [*seeds(), *searched(N, budget)]
-    for base in (BASELINE, WARM):
-        configs += [*unchanged(budget, base), *(config for of in table(N, budget, base).values() for config in of)]
-    for base in (WARM, NEWEST):
-        configs += seeds(base, budget.long)
-    configs += [config for base in (BASELINE, WARM) for of in units(base).values() for config in of]
+def kinds(N, budget):
+    """Return {name: a list of `Config`}: the networks that chapters 6 to 8 compare over all their epochs."""
+    return {
+        "baseline": seeds(),
+        "with warm-up": seeds(WARM, budget.long),
+        "newest assignment": seeds(NEWEST, budget.long),
+        "candidates for the best": searched(N, budget),
+    }
+
+
+def needed(chapter, N, budget):
+    """Return every `Config` that a chapter of the study ("06" to "09") asks for on N characters, each once."""
+    by_kind, configs = kinds(N, budget), []
+    if chapter in ("06", "07", "08"):
+        for of_kind in by_kind.values():
+            configs += of_kind
+    if chapter == "07":
+        for base in (BASELINE, WARM):
+            configs += unchanged(budget, base)
+            for group in (table(N, budget, base), units(base)):
+                for of_setting in group.values():
+                    configs += of_setting
     return list(dict.fromkeys(configs))
+
+
+def grid(N, budget):
+    """Return every `Config` that the study asks for on N characters, each once."""
+    return needed("07", N, budget)
 
 
 def budget_on_disk(corpus):

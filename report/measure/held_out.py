@@ -4,10 +4,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 
-from report.measure import memory
+from rnn import model
 from rnn.engine import kernel
-from rnn.model import Params
 
 CONTEXT = 1_000  # characters before a held-out part that a network reads before it predicts
 
@@ -47,43 +47,69 @@ def late_bits(run, codes, part):
     return np.mean([bits(run, codes, part, step) for step in late_steps(run)], axis=0)
 
 
-def bits_of_all(runs, codes, part, from_zero=False):
-    """Return `bits` of each of several runs after the last step, on all cores; from a state of zero if asked."""
-    states = [run.state() for run in runs]  # files are read in one thread
+def best(runs, codes, part):
+    """Return the configuration of {config: `Run`} with the lowest mean of `late_bits` on codes[part]."""
+    return min(runs, key=lambda config: late_bits(runs[config], codes, part).mean())
 
-    def of_one(state):
-        return network_losses(state.params, codes, part, None if from_zero else state.h[-1]) / np.log(2)
 
+def bits_of_all(runs, codes, part):
+    """Return `bits` of each of several runs after the last step, on all cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(of_one, states))
+        return list(pool.map(lambda run: bits(run, codes, part), runs))
 
 
 def learning_curve(run, codes, part, steps=None):
     """Return the mean bits per character of codes[part] at each of `steps`, all snapshots for None, weights frozen."""
-    states = [run.state(step) for step in (run.snapshots if steps is None else steps)]  # files are read in one thread
+    steps = run.snapshots if steps is None else steps
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        losses = pool.map(lambda state: network_losses(state.params, codes, part, state.h[-1]).mean(), states)
-        return np.array(list(losses)) / np.log(2)
+        return np.array(list(pool.map(lambda step: bits(run, codes, part, step).mean(), steps)))
 
 
-def averaged(run, share=1 / 3):
-    """Return the `Params` that are the means of a run's snapshots in the last `share` of its steps.
+def losses_of_training(runs, codes, parts):
+    """Return bits per character, a DataFrame with a row for each run: of changing and of frozen weights.
 
-    Weights that jump about a good place are nearer to it on average (Polyak and Juditsky, 1992).
+    `parts` is the `Split` of the text. The end of the training text is as long as the test part, or one epoch.
     """
-    late = [run.params(step) for step in run.snapshots if run.last_step - step <= share * len(run.losses)]
-    return Params(*(np.mean(thetas, axis=0) for thetas in zip(*late, strict=True)))
+    rows = []
+    for run in runs:
+        T, per_epoch = run.config.T, int(len(run.losses) / max(1, run.config.epochs))
+        last = run.losses[-per_epoch:] / T / np.log(2)  # one epoch, or half of one if that is all there is
+        n = min(len(last), max(1, (parts.test.stop - parts.test.start) // T))
+        end = parts.train.codes[: per_epoch * T + 1].size
+        rows.append(
+            {
+                "training, mean of the last epoch": last.mean(),
+                "end of the training text, while training": last[-n:].mean(),
+                "end of the training text, frozen": bits(run, codes, slice(end - n * T, end)).mean(),
+                "validation part, frozen": bits(run, codes, parts.validation).mean(),
+                "test part, frozen": bits(run, codes, parts.test).mean(),
+                "test part, mean over the last epoch": late_bits(run, codes, parts.test).mean(),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def averaged_bits(run, codes, part):
-    """Return `bits` (n,) of the network whose weights are those `averaged` over the end of a `Run`."""
-    return network_losses(averaged(run), codes, part, run.state().h[-1]) / np.log(2)
+def by_stopping_place(runs, codes, part):
+    """Return how the loss of codes[part] depends on where in the epoch training stops: {place in (0, 1]: bits}.
+
+    `runs` are seeds of one configuration, and their losses are averaged. The bits (a Series) are those at a snapshot
+    minus their mean over the epoch around it, so that the slow fall of the loss is not in them.
+    """
+    run = runs[0]
+    per_epoch = len(run.losses) / max(1, run.config.epochs)
+    steps = np.array([step for step in run.snapshots if step >= per_epoch])
+    losses = np.mean([learning_curve(of_seed, codes, part, steps) for of_seed in runs], axis=0)
+    inside = (steps - per_epoch / 2 >= steps[0]) & (steps + per_epoch / 2 <= steps[-1])
+    around = steps[inside, None] + np.linspace(-0.5, 0.5, 101) * per_epoch
+    change = losses[inside] - np.interp(around, steps, losses).mean(axis=1)
+    place = 1 - -steps[inside] % per_epoch / per_epoch
+    return pd.Series(change, place).sort_index()
 
 
 def saturation(run, codes, part):
     """Return the share of the states' components beyond ±0.99 while the network reads the part's first characters."""
     state = run.state()
-    h = memory.states(state.params, codes[part][:2_000], state.h[-1])
+    h, _ = model.forward(state.params, codes[part][:2_000], state.h[-1])
     return float((np.abs(h[1:]) > 0.99).mean())
 
 

@@ -1,45 +1,35 @@
 """What a network remembers: how far back the gradient reaches, and what the characters further back are worth."""
 
-import itertools
-
 import numpy as np
+import pandas as pd
 
+from report.measure import held_out
+from report.measure.statistics import mean_where
+from rnn import model
+from rnn.engine import kernel
 from rnn.model import Params, softmax
+
+PIECE = 1_000  # characters that are read at a time: predictions of all of them would fill the memory
+AT_ONCE = 200_000  # probabilities of a character at that many places times K, for the same reason
+CLOCK = 5_000  # characters in which a clock is looked for
+LONGEST_CIRCLE = 12  # characters
 
 
 def states(params, codes, h):
     """Return h_0 .. h_N (N + 1, m), the states before and after each of the codes (N,), h_0 being h (m,)."""
-    W, U, _, b, _ = params
-    of_text = np.vstack((np.asarray(h, W.dtype), U.T[codes] + b))
-    for before, a in itertools.pairwise(of_text):
-        np.tanh(W.dot(before) + a, out=a)
-    return of_text
-
-
-def states_after(params, h, x):
-    """Return the states (places, m) after x (places, k), read from h (places, m)."""
-    W, U, _, b, _ = params
-    for code in x.T:
-        h = np.tanh(h @ W.T + U.T[code] + b)
-    return h
-
-
-def losses_at(o, y, temperature=1):
-    """Return the bits (n,) for the characters y (n,), given scores o (n, K), at a temperature."""
-    z = o / temperature
-    z = z - z.max(axis=1, keepdims=True)
-    return (np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]) / np.log(2)
-
-
-def bits_from(params, h, y):
-    """Return the bits (places,) for the characters y (places,) that follow the states h (places, m)."""
-    _, _, V, _, c = params
-    return losses_at(h @ V.T + c, y)
+    of_text = [np.asarray(h, params.W.dtype)[None]]
+    for begin in range(0, len(codes), PIECE):
+        of_piece, _ = model.forward(params, codes[begin : begin + PIECE], of_text[-1][-1])
+        of_text.append(of_piece[1:])
+    return np.concatenate(of_text)
 
 
 def bits_after(params, h, x, y):
     """Return the bits (places,) for the characters y (places,) that follow x (places, k), read from h (places, m)."""
-    return bits_from(params, states_after(params, h, x), y)
+    read = np.column_stack((x, y))
+    rows = max(1, AT_ONCE // len(params.c))
+    pieces = [kernel.evaluate(params, h[n : n + rows], read[n : n + rows])[:, -1] for n in range(0, len(y), rows)]
+    return np.concatenate(pieces) / np.log(2)
 
 
 def windows(codes, places, length):
@@ -52,6 +42,73 @@ def shuffled_before(x, k, rng):
     x = x.copy()
     x[:, : x.shape[1] - k] = rng.permuted(x[:, : x.shape[1] - k], axis=1)
     return x
+
+
+def context(params, h, text, places, reach, rng, shuffled=100):
+    """Return what the last k characters are worth: a DataFrame with a row for each k of `reach`, ascending.
+
+    h (N + 1, m) are the `states` of the codes `text`. At each of the places the network gets the state of another one,
+    reads the k characters before it and predicts the next. "bits" is the mean over the places, "lost" the `Estimate` of
+    the bits lost against all that was read, and "shuffled" the same if the network reads `shuffled` characters, all but
+    the last k in random order; None for a larger k.
+    """
+    y, elsewhere = text[places], h[rng.permutation(places)]
+    known = kernel.evaluate(params, h[0], text)[places - 1] / np.log(2)
+    rows = []
+    for k in reach:
+        after = bits_after(params, elsewhere, windows(text, places, k), y)
+        row = {"bits": after.mean(), "lost": mean_where(after - known, y >= 0), "shuffled": None}
+        if k < shuffled:
+            mixed = shuffled_before(windows(text, places, shuffled), k, rng)
+            row["shuffled"] = mean_where(bits_after(params, elsewhere, mixed, y) - known, y >= 0)
+        rows.append(row | {"changed": (np.abs(after - known) > 0.01).mean()})
+    return pd.DataFrame(rows, pd.Index(reach, name="k"))
+
+
+def horizon(lost, at_most):
+    """Return the first k from which on the `Estimate`s of the bits lost (a Series by k) stay below `at_most`.
+
+    They do with their whole interval. NaN where they never do.
+    """
+    reached = np.nan
+    for k, estimate in lost.sort_index(ascending=False).items():
+        if not estimate.value + estimate.half < at_most:
+            break
+        reached = k
+    return reached
+
+
+def gradients(networks, text, places, reach):
+    """Return the `gradient_norms` of {label: `Run`}, {(label, "first weights" or "trained"): (reach + 1, places)}."""
+    norms = {}
+    for label, run in networks.items():
+        for when, step in (("first weights", 0), ("trained", None)):
+            state = run.state(step)
+            h = states(state.params, text, state.h[-1])
+            norms[label, when] = gradient_norms(state.params, h, text, places, reach)
+    return norms
+
+
+def radii(networks, norms, text, places):
+    """Return the spectral radii of {label: `Run`}: a DataFrame with a row for each key of `norms`, see `gradients`.
+
+    ρ(W); the median radius of the Jacobians dh_t/dh_{t-1} at the places; and the k at which the median gradient has
+    fallen to a hundredth, NaN where it does not.
+    """
+    rows = []
+    for (label, when), of_places in norms.items():
+        state = networks[label].state(0 if when == "first weights" else None)
+        h = states(state.params, text, state.h[-1])[places]
+        median = np.median(of_places, axis=1)
+        fallen = np.flatnonzero(median < median[0] / 100)
+        rows.append(
+            {
+                "ρ(W)": spectral_radius(state.params.W),
+                "Jacobian, median": np.median(spectral_radius(state.params.W, h)),
+                "a hundredth at k =": fallen[0] if len(fallen) else np.nan,
+            }
+        )
+    return pd.DataFrame(rows, pd.MultiIndex.from_tuples(norms, names=["network", "weights"]))
 
 
 def gradient_norms(params, h, codes, places, reach):
@@ -78,19 +135,6 @@ def spectral_radius(W, h=None):
     return np.abs(np.linalg.eigvals(J)).max(axis=-1)
 
 
-def horizon(lost, at_most):
-    """Return the first k from which on {k: `Estimate` of the bits lost} stays below `at_most` with its interval.
-
-    NaN where it never does.
-    """
-    reached = np.nan
-    for k, estimate in sorted(lost.items(), reverse=True):
-        if not estimate.value + estimate.half < at_most:
-            break
-        reached = k
-    return reached
-
-
 def clock(h, longest):
     """Return the share (longest,) of the states' variance, h (N, m), that t modulo 1, 2, ... `longest` accounts for.
 
@@ -100,8 +144,8 @@ def clock(h, longest):
     h -= h.mean(axis=0)
     variance, shares = (h**2).sum(), np.zeros(longest)
     for n in range(2, longest + 1):
-        of_phases = [h[phase::n] for phase in range(n)]
-        of_means = sum(len(of) * (of.mean(axis=0) ** 2).sum() for of in of_phases)
+        of_phases = [h[begin::n] for begin in range(n)]
+        of_means = sum(len(phase) * (phase.mean(axis=0) ** 2).sum() for phase in of_phases)
         shares[n - 1] = of_means / variance if variance > 1e-9 * h.size else 0
     return shares
 
@@ -124,3 +168,26 @@ def turn(eigenvalue):
     """Return how many steps an eigenvalue takes to turn once around zero, 2 pi / |arg|; NaN of a positive one."""
     angle = abs(np.angle(eigenvalue))
     return 2 * np.pi / angle if angle > 0 else np.nan
+
+
+def clocks(runs, text, codes, test):
+    """Return which of {label: `Run`} are clocks: a DataFrame with a row for each.
+
+    The eigenvalue of W with the largest |λ|, the characters in which it turns once, the period of the `clock`, its
+    share of the variance while the network reads the codes `text`, and the bits per character of codes[test].
+    """
+    rows = []
+    for run in runs.values():
+        state = run.state()
+        shares = clock(states(state.params, text[:CLOCK], state.h[-1])[100:], LONGEST_CIRCLE)
+        eigenvalue = largest_eigenvalue(state.params.W)
+        rows.append(
+            {
+                "|λ|": abs(eigenvalue),
+                "turn, characters": turn(eigenvalue),
+                "clock’s period": period(shares),
+                "share of variance": shares.max(),
+                "test, bits": held_out.late_bits(run, codes, test).mean(),
+            }
+        )
+    return pd.DataFrame(rows, pd.Index(runs, name="network"))

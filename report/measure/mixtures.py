@@ -1,8 +1,12 @@
-"""Several predictors as one, by the mean of their probabilities; only those of the true characters are needed."""
+"""Several predictors as one: the weighted mean of their probabilities, of which the true character's is enough."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import pandas as pd
 from scipy.special import logsumexp
+
+from report.measure.statistics import of_stretches, stretches
+
+ROUNDS = 200  # of expectation maximisation
 
 
 def mixture(losses, weights=None):
@@ -14,12 +18,44 @@ def mixture(losses, weights=None):
     return -logsumexp(-np.asarray(losses, float), axis=0, b=weights[:, None])
 
 
-def best_weight(losses, others):
-    """Return the weight, from 0 to 1, of the first in a mixture of two predictors that makes its mean loss least.
+def best_weights(losses):
+    """Return the weights (predictors,) at which the `mixture` of losses (predictors, n) has the least mean loss.
 
-    `losses` and `others` (n,) are theirs in nats, on the validation part. The mean loss is convex in the weight.
+    The mean loss is convex in the weights, and expectation maximisation finds its minimum: each round, a weight becomes
+    the mean share that its predictor has in the mixture's probability.
     """
-    found = minimize_scalar(
-        lambda weight: mixture((losses, others), (weight, 1 - weight)).mean(), bounds=(0, 1), method="bounded"
-    )
-    return float(found.x)
+    losses = np.asarray(losses, float)
+    weights = np.full(len(losses), 1 / len(losses))
+    for _ in range(ROUNDS):
+        weights = (weights[:, None] * np.exp(mixture(losses, weights) - losses)).mean(axis=1)
+    return weights / weights.sum()
+
+
+def fitted(names, validation, test):
+    """Return -log p (n,), in nats, on the test part, of the mixture that is best on the validation part.
+
+    `validation` and `test` are {name: losses (n,) in nats}; those of `names` are mixed.
+    """
+    weights = best_weights([validation[name] for name in names])
+    return mixture([test[name] for name in names], weights)
+
+
+def table(mixtures, validation, test, control):
+    """Return a DataFrame with a row for each of `mixtures` {label: names}, see `fitted`.
+
+    The bits and the differences to the mixture `control` are `Estimate`s.
+    """
+    bits = {label: fitted(names, validation, test) / np.log(2) for label, names in mixtures.items()}
+    rows = []
+    for label, names in mixtures.items():
+        weights = best_weights([validation[name] for name in names])
+        rows.append(
+            {
+                "weights": " : ".join(f"{weight:.2f}" for weight in weights),
+                "test, bits": of_stretches([stretch.mean() for stretch in stretches(bits[label])]),
+                "minus the control": of_stretches([part.mean() for part in stretches(bits[label] - bits[control])]),
+            }
+        )
+    frame = pd.DataFrame(rows, pd.Index(mixtures, name="mixture"))
+    frame.loc[control, "minus the control"] = None
+    return frame

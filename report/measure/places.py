@@ -51,8 +51,8 @@ def by_group(values, group, members):
     of_groups = {member: group == member for member in members}
     return pd.DataFrame(
         {
-            predictor: {member: mean_where(of, mask) for member, mask in of_groups.items()}
-            for predictor, of in values.items()
+            predictor: {member: mean_where(of_predictor, mask) for member, mask in of_groups.items()}
+            for predictor, of_predictor in values.items()
         }
     )
 
@@ -99,3 +99,10 @@ def in_quotation(codes, vocabulary, marks):
         return within % 2 == 1
     last = np.maximum.accumulate(np.where(opening | closing, np.arange(len(codes)), -1))
     return (last >= 0) & opening[last]
+
+
+def through_the_book(run, pieces):
+    """Return the training loss of a run by place in the text, (epochs, pieces), in bits per character."""
+    epochs = run.losses.reshape(run.config.epochs, -1) / run.config.T / np.log(2)
+    edges = np.linspace(0, epochs.shape[1], pieces + 1).astype(int)
+    return np.add.reduceat(epochs, edges[:-1], axis=1) / np.diff(edges)

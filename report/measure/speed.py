@@ -1,7 +1,7 @@
 """How long a step of training takes, in versions that are held to the same losses before they are timed.
 
 A version is two pieces of code, `forward` and `backward`, which a notebook writes in cells that begin with `%%piece`
-(`%load_ext report.measure.speed`); the loop around them and the update by AdaGrad are the same in all. What a version
+(see `report.show.pieces`); the loop around them and the update by AdaGrad are the same in all. What a version
 took is kept in build/speed/ under a name that its code, the machine and the libraries decide, and not measured again.
 """
 
@@ -213,15 +213,3 @@ def benched():
     path = ROOT / "build" / "bench.json"
     measured = json.loads(path.read_bytes()) if path.exists() else {}
     return {label: measured[name] for name, label in BENCHED.items() if name in measured}
-
-
-def load_ipython_extension(ipython):
-    """Give a notebook the magic `%%piece`, for the `Versions` that it calls `versions`; what it says stays there."""
-
-    def piece(line, body):
-        versions = ipython.user_ns["versions"]
-        versions.piece(line, body)
-        if versions.said:
-            ipython.display_pub.publish({"text/html": versions.said, "text/markdown": "", "text/plain": versions.said})
-
-    ipython.register_magic_function(piece, "cell", "piece")

@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 
 from report.measure import places
+from report.measure.memory import states
+from report.measure.statistics import mean_where
 from report.measure.words import has_words
 from rnn.corpus import decode
+from rnn.engine import kernel
 
+SHIFTS = 40  # labels that mean nothing, to compare with
 AT_LEAST = 20  # places with a label and as many without it, or it cannot be judged by
 
 
@@ -99,3 +103,60 @@ def held(params, unit, value):
     W, U, b = params.W.copy(), params.U.copy(), params.b.copy()
     W[unit], U[unit], b[unit] = 0, 0, np.arctanh(np.clip(value, -0.999999, 0.999999))
     return params._replace(W=W, U=U, b=b)
+
+
+def table(run, codes, to_choose, to_score, vocabulary):
+    """Return a DataFrame with a row for each label, of the unit of a `Run` that tells it best.
+
+    The unit is chosen on codes[to_choose] and scored on codes[to_score]. Columns: the unit; its score and what the
+    score is; what the choice reaches in one of 20 tries with labels that were shifted in a circle; the last character
+    alone; all units together; and the `Estimate` of the bits that holding the unit at its mean costs, where the label
+    matters and elsewhere. Empty for a text without labels.
+    """
+    state, marks, rng = run.state(), places.quotation_marks(codes, vocabulary), np.random.default_rng(0)
+    x, x_scored = codes[to_choose], codes[to_score]
+    h, h_scored = (states(state.params, read, state.h[-1])[1:] for read in (x, x_scored))
+    chosen_by, scored_by = labels(x, vocabulary, marks), labels(x_scored, vocabulary, marks)
+    where, plain, rows = matters(x_scored, vocabulary, marks), kernel.evaluate(state.params, state.h[-1], x_scored), {}
+    for name in [name for name in chosen_by if name in scored_by]:
+        label, scored = chosen_by[name], scored_by[name]
+        told = tell(h, [label, *shifted(label, SHIFTS, rng)])
+        told_scored = tell(h_scored, [scored, *shifted(scored, SHIFTS, rng)])
+        unit = told[0].argmax()
+        fixed = held(state.params, unit, h[:, unit].mean())
+        cost = (kernel.evaluate(fixed, state.h[-1], x_scored) - plain) / np.log(2)
+        rows[name] = {
+            "unit": unit,
+            "by": "AUC" if label.dtype == bool else "R²",
+            "score": told_scored[0, unit],
+            "shifted labels": np.quantile(chosen(told[1:], told_scored[1:]), 0.95),
+            "last character": tell(last_character(x, label, x_scored, len(vocabulary)), scored)[0],
+            "all units": tell(least_squares(h, label, h_scored), scored)[0],
+            "held: here": mean_where(cost, where[name]),
+            "elsewhere": mean_where(cost, ~where[name]),
+        }
+    return pd.DataFrame.from_dict(rows, "index").rename_axis("label")
+
+
+def best_two(units):
+    """Return {label: unit} of the two rows of a `table` with the highest scores; fewer where there are fewer."""
+    if units.empty:
+        return {}
+    return units["unit"][units["score"].astype(float).nlargest(2).index].astype(int).to_dict()
+
+
+def passage(run, codes, part, vocabulary, units, length):
+    """Return a text of about `length` characters from codes[part] and {label: states (N,)} of its {label: unit}.
+
+    It begins shortly before the first quotation. The states are positive towards the label.
+    """
+    x, marks, state = codes[part], places.quotation_marks(codes, vocabulary), run.state()
+    inside = np.flatnonzero(places.in_quotation(x, vocabulary, marks)) if marks else []
+    begin = max(0, inside[0] - 30) if len(inside) else 0
+    shown, h, of_labels = slice(begin, begin + length), states(state.params, x, state.h[-1])[1:], {}
+    for label, values in labels(x, vocabulary, marks).items():
+        if label in units:
+            of_unit = h[:, units[label]]
+            towards = np.sign(((of_unit - of_unit.mean()) * (values - values.mean())).sum())
+            of_labels[f"unit {units[label]}: {label}"] = towards * of_unit[shown]
+    return decode(x[shown], vocabulary), of_labels

@@ -36,11 +36,13 @@ def __getattr__(name):
 
 
 def load_ipython_extension(ipython):
-    """Register `%%prose`, show a pandas Series as a table, and set the style of figures (`%load_ext report.show`)."""
+    """Register `%%prose` and `%%piece`, show a pandas Series as a table, and set the style of figures (`%load_ext report.show`)."""
+    from report.show.pieces import piece
     from report.show.plots import use_style
     from report.show.prose import prose
 
     ipython.register_magic_function(prose, "cell", "prose")
+    ipython.register_magic_function(piece, "cell", "piece")
     in_html = ipython.display_formatter.formatters["text/html"]
     for module in ("pandas", "pandas.core.series"):  # as the class says since pandas 3, and said before
         in_html.for_type_by_name(module, "Series", lambda series: series.to_frame()._repr_html_())

@@ -219,50 +219,31 @@ def distributions(by_temperature, vocabulary, n):
     return fig
 
 
-def scores(score, kinds):
-    """Draw bits {predictor: `Estimate`} as bars, the best at the top, coloured by kind {kind: predictors}."""
-    fig, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.2 * len(score)))
-    colors = dict(zip(kinds, (BLUE, ORANGE, GREEN, GREY), strict=True))
-    of = {name: kind for kind, names in kinds.items() for name in names}
-    for name, estimate in sorted(score.items(), key=lambda item: -item[1].value):
-        value, seen = estimate.value, np.nan_to_num(estimate.half)
-        ax.barh(
-            name,
-            value,
-            xerr=seen,
-            color=colors[of[name]],
-            height=0.7,
-            error_kw={"lw": 0.8, "capsize": 2, "ecolor": INK},
-        )
-        at = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(f"{value:.2f}", (value + seen, name), fontsize=9, **at)
-    handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors.values()]
-    fig.legend(handles, colors, loc="outside upper center", ncols=len(colors))
-    ax.set_xlabel("bits per character")
-    ax.tick_params(axis="y", length=0)
+def stopping_place(changes):
+    """Draw how a held-out loss depends on where in the epoch training stops, {label: Series of bits by place}."""
+    fig, ax = plt.subplots(figsize=(WIDTH, 2.3))
+    ax.axhline(0, color=INK, linewidth=0.6)
+    for (label, change), color, marker in zip(changes.items(), (ORANGE, BLUE, GREEN), "os^", strict=False):
+        ax.plot(change.index, change, marker, color=color, markersize=4, label=label)
+    ax.set(xlabel="where in the epoch training stops", ylabel="change of the loss (bits)", xlim=(0, 1.02))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(loc="lower left", ncols=3)
     return fig
 
 
-def seeds(smoothed, validation, per_epoch):
-    """Draw what seeds have in common, mean and range, in bits per character.
-
-    Left the smoothed training loss of every step, right the validation loss at the end of each epoch.
-    """
-    fig, (left, right) = plt.subplots(1, 2, sharey=True)
-    shown = thinned(len(smoothed[0]))
-    ends = per_epoch * np.arange(1, len(validation[0]) + 1)
-    for ax, x, lines, title, color, marker in (
-        (left, shown, [curve[shown] for curve in smoothed], "smoothed training loss", ORANGE, None),
-        (right, ends, validation, "validation, frozen weights", BLUE, "o"),
-    ):
-        lines = np.asarray(lines)
-        ax.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.25, linewidth=0)
-        ax.plot(x, lines.mean(axis=0), color=color, marker=marker, markersize=3)
-        ax.set_title(title)
-        in_thousands(ax)
-    late = [curve[len(curve) // 20 :] for curve in smoothed]
-    left.set_ylim(min(map(np.min, [*late, *validation])) - 0.05, max(map(np.max, [*late, *validation])) + 0.05)
-    left.set_ylabel("bits per character")
+def gains(by_group):
+    """Draw what a predictor adds, DataFrames {name of the groups: one column of `Estimate`}, a panel for each."""
+    widths = [max(3, len(frame)) for frame in by_group.values()]
+    fig, axes = plt.subplots(1, len(by_group), sharey=True, squeeze=False, figsize=(WIDTH, 2.2), width_ratios=widths)
+    for ax, (name, frame) in zip(axes[0], by_group.items(), strict=True):
+        ax.axhline(0, color=INK, linewidth=0.6)
+        _estimates(ax, range(len(frame)), frame.iloc[:, 0], color=BLUE, marker="o", linestyle="none")
+        words = isinstance(frame.index[0], str)
+        labels = [member if words else f"{member:g}" for member in frame.index]
+        slanted = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if words else {}
+        ax.set_xticks(range(len(frame)), labels, **slanted)
+        ax.set_xlabel("" if words else name)
+    axes[0, 0].set_ylabel("bits per character")
     return fig
 
 
@@ -277,44 +258,39 @@ def first_steps(by_label):
         ax.set_title("\n".join(textwrap.wrap(column, 16)), fontsize=9)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:g}"))
         ax.xaxis.set_major_locator(LogLocator(numticks=9))
-        if "of" in column.split()[:2] or "beyond" in column:
+        if column.startswith(("share", "states")):
             ax.set_ylim(-0.03, 1.03)
             ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return fig
 
 
-def shifts(difference, corrected, usual, frame=0.3):
+def shifts(by_label, usual, frame=0.3):
     """Draw a row for each changed setting, in it its `Shift` each time that it was asked about.
 
-    They are {when asked: {(choice, setting): `Shift`}}; with a p-value below 0.05 after correction, in the same shape,
-    a point is filled. `usual` is what the setting is instead of, {choice: setting}. What lies beyond ±`frame` is an
-    arrow at the edge.
+    `by_label` are two DataFrames {when asked: a row for each (choice, setting), "shift" and "p"}; a point is filled
+    if p is at most 0.05. `usual` is what the setting is instead of, {choice: setting}. A point beyond ±`frame` is
+    an arrow inside the edge, with its value.
     """
-    rows = list(next(iter(difference.values())))
+    rows = list(next(iter(by_label.values())).index)
     fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.32 * len(rows)))
     ax.axvline(0, color=INK, linewidth=0.6)
-    colors = dict(zip(difference, (ORANGE, BLUE), strict=True))
-    for (label, of), up in zip(difference.items(), (-0.19, 0.19), strict=True):
-        for row, (setting, shift) in enumerate(of.items()):
-            value, low, high = np.clip((shift.value, shift.low, shift.high), -frame, frame)
+    colors = dict(zip(by_label, (ORANGE, BLUE), strict=True))
+    edge = 0.97 * frame
+    for (label, of_label), up in zip(by_label.items(), (-0.19, 0.19), strict=True):
+        for row, (shift, p) in enumerate(zip(of_label["shift"], of_label["p"], strict=True)):
             color, y = colors[label], row + up
+            low, high = np.clip((shift.low, shift.high), -edge, edge)
             ax.plot([low, high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
-            outside = abs(shift.value) > frame
-            marker = "o" if not outside else ">" if shift.value > 0 else "<"
-            fill = color if corrected[label][setting] <= 0.05 else "white"
-            ax.plot(value, y, marker, color=color, markerfacecolor=fill, markersize=4.5, clip_on=False)
-            if outside:
-                at, side = (8, "left") if shift.value > 0 else (-8, "right")
-                ax.annotate(
-                    f"{shift.value:+.2f}",
-                    (value, y),
-                    (at, 0),
-                    textcoords="offset points",
-                    va="center",
-                    ha=side,
-                    fontsize=8,
-                )
+            fill = color if p <= 0.05 else "white"
+            marker = "o" if abs(shift.value) <= frame else ">" if shift.value > 0 else "<"
+            ax.plot(np.clip(shift.value, -edge, edge), y, marker, color=color, markerfacecolor=fill, markersize=4.5)
+            if marker != "o":
+                side, away = ("right", -7) if shift.value > 0 else ("left", 7)
+                placed = {"textcoords": "offset points", "va": "center", "ha": side, "fontsize": 8, "color": color}
+                shown = f"{shift.value:+.2f}".replace("-", "−")
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+                ax.annotate(shown, (np.sign(shift.value) * edge, y), (away, 0), bbox=box, **placed)
     ax.set_yticks(range(len(rows)), [f"{choice}: {setting} (not {usual[choice]})" for choice, setting in rows])
     for row in range(1, len(rows)):
         ax.axhline(row - 0.5, color=GREY, linewidth=0.3, alpha=0.5)
@@ -363,9 +339,9 @@ def measures(panels, itself):
     return fig
 
 
-def _estimates(ax, x, of, **style):
+def _estimates(ax, x, estimates, **style):
     """Draw `Estimate`s at x with their intervals."""
-    values, halves = ([getattr(estimate, part) for estimate in of] for part in ("value", "half"))
+    values, halves = ([getattr(estimate, part) for estimate in estimates] for part in ("value", "half"))
     ax.errorbar(list(x), values, np.nan_to_num(halves), markersize=3, linewidth=1, elinewidth=0.7, **style)
 
 
@@ -374,48 +350,46 @@ def _label_panels(fig, ax, **settings):
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", **settings)
 
 
-def memory(norms, T, bits, lost, floor=1e-15):
+def memory(norms, T, context, ngrams, floor=1e-15):
     """Draw what is remembered after k characters, in three panels.
 
     Left the norms of gradients {(network, when): (reach + 1, places)}, median and quartiles, with a dashed line at T.
-    Middle the bits {predictor: {k: bits}}, and right those lost {(network, before): {k: `Estimate`}}.
+    Middle the bits, and right those lost, of {network: DataFrame by k with "bits", "lost" and "shuffled"}; `ngrams` are
+    the bits of n-grams {k: bits}.
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
-    colors = dict(zip(bits, (BLUE, ORANGE, GREY), strict=False))
+    colors = dict(zip(context, (BLUE, ORANGE), strict=True))
     for (network, when), of_places in norms.items():
         low, median, high = np.maximum(np.quantile(of_places, (0.25, 0.5, 0.75), axis=1), floor / 10)
         left.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
         left.semilogy(median, color=colors[network], linestyle=":" if when == "first weights" else "-")
     left.axvline(T, color=GREY, linewidth=0.8, linestyle="--")
     left.set(xlabel="characters back, k", title="norm of gradient", ylim=(floor, None))
-    for label, of in bits.items():
-        middle.plot(list(of), list(of.values()), color=colors[label], marker="o", markersize=3, label=label)
-    first = next(iter(lost))[1]
-    for (network, before), of in lost.items():
-        style = {"marker": "o", "linestyle": "-"} if before == first else {"marker": "x", "linestyle": ":"}
-        _estimates(right, of, of.values(), color=colors[network], **style)
+    for network, frame in context.items():
+        color, shuffled = colors[network], frame["shuffled"].dropna()
+        middle.plot(frame.index, frame["bits"], color=color, marker="o", markersize=3, label=network)
+        _estimates(right, frame.index, frame["lost"], color=color, marker="o", linestyle="-")
+        _estimates(right, shuffled.index, shuffled, color=color, marker="x", linestyle=":")
+    middle.plot(list(ngrams), list(ngrams.values()), color=GREY, marker="o", markersize=3, label="n-gram, n = k + 1")
+    middle.set_ylim(0, None)
     right.axhline(0, color=INK, linewidth=0.6)
     right.set_yscale("symlog", linthresh=0.01)
-    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
     for ax, title in ((middle, "bits per character"), (right, "bits lost")):
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:g}"))
         ax.set(xlabel="characters read, k", title=title)
     _label_panels(fig, middle, ncols=3)
-    for ax, labels in (
-        (left, ("trained", "first weights")),
-        (right, list(dict.fromkeys(before for _, before in lost))),
-    ):
-        ax.legend(
-            [plt.Line2D([], [], color=INK, linestyle=style) for style in "-:"], labels, loc="upper right", fontsize=8
-        )
+    for ax, labels in ((left, ("trained", "first weights")), (right, ("in order", "shuffled"))):
+        handles = [plt.Line2D([], [], color=INK, linestyle=style) for style in "-:"]
+        ax.legend(handles, labels, loc="upper right", fontsize=8)
     return fig
 
 
 def where(bits, apart):
-    """Draw bits by group {name: DataFrame of `Estimate`, a column for each predictor}, and below it what is `apart`.
+    """Draw bits by group {name: DataFrame of `Estimate`, a column for each predictor}, and below the differences.
 
-    That is a DataFrame with the differences to the last predictor.
+    `apart` has them, to the last predictor, in DataFrames like these.
     """
     fig, axes = plt.subplots(
         2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.6)
@@ -425,10 +399,10 @@ def where(bits, apart):
         x = np.arange(len(frame)) if words else list(frame.index)
         styles = dict(zip(frame, ((BLUE, "o"), (ORANGE, "s"), (GREY, "^")), strict=True))
         for ax, of_panel in ((top, frame), (below, apart[name])):
-            for label, of in of_panel.items():
+            for label, estimates_of_label in of_panel.items():
                 color, marker = styles[label]
                 line = "none" if words else "-"
-                _estimates(ax, x, of, color=color, marker=marker, linestyle=line, label=label)
+                _estimates(ax, x, estimates_of_label, color=color, marker=marker, linestyle=line, label=label)
         below.axhline(0, color=INK, linewidth=0.6)
         if words:
             below.set_xticks(x, frame.index, rotation=50, ha="right", rotation_mode="anchor")
@@ -486,15 +460,19 @@ def coloured(text, values, width=84):
 
 
 def calibration(tables, entropies, level):
-    """Draw what was said against what happened {network: DataFrame}, and entropies {network: (characters, texts)}.
+    """Draw how often happened what was predicted {network: DataFrame}, and entropies {network: (characters, texts)}.
 
     `level` {network: bits} is the held-out loss, a dashed line.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.5))
     left.plot([1e-5, 1], [1e-5, 1], color=GREY, linewidth=0.8)
-    left.set(xscale="log", yscale="log", xlabel="probability said", ylabel="how often it happened", ylim=(3e-6, 1.5))
+    left.set(
+        xscale="log", yscale="log", xlabel="probability predicted", ylabel="how often it happened", ylim=(3e-6, 1.5)
+    )
     for (label, table), color, marker in zip(tables.items(), (BLUE, ORANGE), "os", strict=False):
-        _estimates(left, table["said"], table["happened"], color=color, marker=marker, linestyle="none", label=label)
+        _estimates(
+            left, table["predicted"], table["happened"], color=color, marker=marker, linestyle="none", label=label
+        )
         of_texts, edges = entropies[label], np.unique(np.geomspace(1, len(entropies[label]) + 1, 12).astype(int))
         pieces = [of_texts[a - 1 : b - 1].mean(axis=0) for a, b in itertools.pairwise(edges)]
         mean, half = np.mean(pieces, axis=1), 1.96 * np.std(pieces, axis=1) / np.sqrt(of_texts.shape[1])
@@ -506,19 +484,28 @@ def calibration(tables, entropies, level):
     return fig
 
 
+def _log_binned(x, y, bins):
+    """Return the geometric means of x and y, where both are above 0, in `bins` of equal width on a logarithmic axis."""
+    above = (x > 0) & (y > 0)
+    x, y = np.log(x[above]), np.log(y[above])
+    if not len(x):
+        return np.empty(0), np.empty(0)
+    bin_of = np.minimum(bins * (x - x.min()) / (np.ptp(x) or 1), bins - 1).astype(int)
+    n = np.bincount(bin_of, minlength=bins)
+    full = n > 0
+    return tuple(np.exp(np.bincount(bin_of, of_points, bins)[full] / n[full]) for of_points in (x, y))
+
+
 def laws(zipf, heaps, taylor):
     """Draw the curves of texts {label: values}: counts by rank; kinds by length; (means, deviations) of the counts."""
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
     colors = dict(zip(zipf, (BLUE, ORANGE, GREY, INK, GREEN), strict=False))
     for label, color in colors.items():
         for ax, curve in ((left, zipf[label]), (middle, heaps[label])):
-            at = np.unique(np.geomspace(1, len(curve), 60).astype(int))
-            ax.plot(at, curve[at - 1], color=color, label=label)
-        mean, deviation = taylor[label]
-        edges = np.geomspace(mean.min(), mean.max() * 1.01, 14)
-        bin_of, present = np.digitize(mean, edges), deviation > 0
-        bins = [present & (bin_of == n) for n in range(1, len(edges))]
-        x, y = ([np.exp(np.log(of[b]).mean()) for b in bins if b.any()] for of in (mean, deviation))
+            if len(curve):
+                at = np.unique(np.geomspace(1, len(curve), 60).astype(int))
+                ax.plot(at, curve[at - 1], color=color, label=label)
+        x, y = _log_binned(*taylor[label], bins=13)
         right.plot(x, y, color=color, marker="o", markersize=2, linewidth=0.8)
     for ax in (left, middle, right):
         ax.set(xscale="log", yscale="log")
