@@ -1,11 +1,12 @@
 """What a network, a setting or a text is worth.
 
 held_out     the bits of networks on text held out
-adaptive     those of networks that go on learning in it
 ngrams       those of n-grams
-compressors  those of compressors
+compressors  those of a compressor
 mixtures     those of several predictors together
+scoreboard   all of these on the same characters
 choices      the settings that are compared
+comparisons  what a setting is worth, and what the first steps do
 estimates    values with their intervals
 statistics   intervals, of means and of differences
 words        the words of a text, the book's and English ones

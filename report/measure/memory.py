@@ -44,13 +44,14 @@ def shuffled_before(x, k, rng):
     return x
 
 
-def context(params, h, text, places, reach, rng, shuffled=100):
+def context(params, h, text, places, reach, rng, shuffled=100, at_most=20):
     """Return what the last k characters are worth: a DataFrame with a row for each k of `reach`, ascending.
 
     h (N + 1, m) are the `states` of the codes `text`. At each of the places the network gets the state of another one,
     reads the k characters before it and predicts the next. "bits" is the mean over the places, "lost" the `Estimate` of
     the bits lost against all that was read, and "shuffled" the same if the network reads `shuffled` characters, all but
-    the last k in random order; None for a larger k.
+    the last k in random order; None for a k above `at_most`. "changed" is the share of places at which the bits differ
+    by more than 0.01.
     """
     y, elsewhere = text[places], h[rng.permutation(places)]
     known = kernel.evaluate(params, h[0], text)[places - 1] / np.log(2)
@@ -58,7 +59,7 @@ def context(params, h, text, places, reach, rng, shuffled=100):
     for k in reach:
         after = bits_after(params, elsewhere, windows(text, places, k), y)
         row = {"bits": after.mean(), "lost": mean_where(after - known, y >= 0), "shuffled": None}
-        if k < shuffled:
+        if k <= at_most:
             mixed = shuffled_before(windows(text, places, shuffled), k, rng)
             row["shuffled"] = mean_where(bits_after(params, elsewhere, mixed, y) - known, y >= 0)
         rows.append(row | {"changed": (np.abs(after - known) > 0.01).mean()})

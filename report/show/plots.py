@@ -508,7 +508,8 @@ def laws(zipf, heaps, taylor):
         x, y = _log_binned(*taylor[label], bins=13)
         right.plot(x, y, color=color, marker="o", markersize=2, linewidth=0.8)
     for ax in (left, middle, right):
-        ax.set(xscale="log", yscale="log")
+        if any(len(line.get_xdata()) for line in ax.lines):  # a text without words has nothing to draw
+            ax.set(xscale="log", yscale="log")
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.yaxis.set_minor_formatter(NullFormatter())
     left.set(xlabel="rank of a word", ylabel="how often it occurs")
