@@ -36,7 +36,7 @@ def __getattr__(name):
 
 
 def load_ipython_extension(ipython):
-    """Register `%%prose` and `%%piece`, show a pandas Series as a table, set the figures' style (`%load_ext report.show`)."""
+    """Give a notebook `%%prose`, `%%piece`, a Series as a table and the figures' style (`%load_ext report.show`)."""
     from report.show.pieces import piece
     from report.show.plots import use_style
     from report.show.prose import prose
