@@ -33,7 +33,6 @@ WIDTH, WORDS, NEEDED = 100, 6, 0.7
 NOT_THE_SUBJECT = {"show", "plots", "widget", "plt", "fig", "ax", "pd", "formats", "table", "rows", "columns"}
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 MARK = re.compile(r"(?m)^# (rnn(?:\.\w+)*)\.(\w+)\b.*$")
-}
 
 
 def is_assignment(path):
