@@ -121,6 +121,25 @@ def test_gradients_that_are_kept_between_the_calls_are_named():
     assert "second call" in diagnosis.text
 
 
+def test_a_first_call_that_is_right_is_not_enough():
+    calls = []
+
+    def backward(*arguments):
+        calls.append(1)
+        return right(*arguments) | ({"c": right(*arguments)["c"] * 2} if len(calls) > len(problems()) else {})
+
+    diagnosis = diagnose(None, backward)
+    assert not diagnosis.right
+    assert "second call" in diagnosis.text
+
+
+@pytest.mark.parametrize("name", "WUVbc")
+def test_a_gradient_that_is_off_by_a_thousandth_of_a_per_cent_is_not_right(name):
+    diagnosis = diagnose(None, lambda *a: right(*a) | {name: right(*a)[name] * 1.00001})
+    assert (diagnosis.right, diagnosis.mistakes) == (False, ())
+    assert "times the right one" in diagnosis.text
+
+
 @pytest.mark.parametrize("mistake", FORWARD, ids=lambda mistake: mistake.what)
 def test_each_mistake_in_forward_is_named_with_any_backward(mistake):
     forward = plant(model.forward, mistake)
@@ -458,6 +477,7 @@ def test_each_mistake_in_a_sampler_and_each_pair_is_named():
     rng, unseen = np.random.default_rng(0), 0
     for mistakes in (*samplers.SINGLE, *samplers.PAIRS):
         found = explained_by_counts(rng, *mistakes)
+        assert len(found) <= len(mistakes)
         if set(found) != set(mistakes):  # with the other, one of the two has no effect at all
             unseen += 1
             for case in samplers.CASES:
