@@ -1,0 +1,46 @@
+"""Notebook 01 as a student uses it: he changes a line in a cell, and the cells below it say so."""
+
+import pytest
+
+from tests.notebook import run
+
+CHAPTER = "01_gradient_check"
+FEW_STEPS = ("np.arange(-13, 0, 4 if QUICK else 1)", "np.array([-4])")  # of the figure, which takes the longest
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (("+ from_next", "+ from_next"), set()),
+        (("+ from_next", "- from_next"), {"W", "U", "b", "h₀"}),
+        (("dV = do.T @ h[1:]", "dV = do.T @ h[:-1]"), {"V"}),
+        (("h[t + 1] = np.tanh(a)", "h[t + 1] = a"), {"W", "U", "b", "h₀"}),
+    ],
+)
+def test_a_line_changed_in_forward_or_backward_fails_the_checks_below(change, wrong):
+    names = run(CHAPTER, FEW_STEPS, change)
+    assert set(names["caught"].loc["none", "complex, random h₀"]) == wrong
+    assert (max(error.max() for error in names["errors"].values()) > 1e-4) == bool(wrong)
+
+
+def test_the_claims_fail_for_a_flipped_sign():
+    with pytest.raises(AssertionError):
+        run(CHAPTER, FEW_STEPS, ("+ from_next", "- from_next"), QUICK=False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("m, T, delta = 0,", "m, T, delta = 3,")],
+        [("delta = 0, 5, 25", "delta = 0, 20, 25")],
+        [
+            (
+                "BUGS = [  # the bug, the right line, what the bug makes of it\n",
+                'BUGS = [\n    Mistake("c", "dc = do.sum(axis=0)", "dc = do[:-1].sum(axis=0)"),\n',
+            )
+        ],
+        [('dtype="float64", seed=SEED', 'dtype="float32", seed=SEED')],
+    ],
+)
+def test_no_claim_fails_because_a_student_tries_something_else(changes):
+    assert run(CHAPTER, FEW_STEPS, *changes, QUICK=False)["corpus"].is_moby_dick
