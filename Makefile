@@ -118,7 +118,7 @@ test: setup data $(COMPILED) ## run the tests
 	@$(PY) -m pytest -n $(CORES) --dist loadgroup
 
 lab: setup data ## open JupyterLab, on the notebooks' start page
-	@$(PY) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb $$([ "$$(id -u)" != 0 ] || echo --allow-root)
+	@$(PY) -m jupyterlab --config=tools/lab.py --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 bench: $(if $(QUICK),,.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
 	@env $(ONE_THREAD) $(if $(QUICK),$(PY),.venv-bench/bin/python) -m benchmarks.bench build $(if $(QUICK),QUICK)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 from pypdf import PdfReader
+from traitlets.config.loader import PyFileConfigLoader
 
 from tests.conftest import ROOT, make
 
@@ -195,9 +196,14 @@ def run_and_saved(path):
 def test_run_all_and_save_leaves_git_clean(clone):
     run_and_saved(clone / "01_small.ipynb")
     assert git(clone, "diff") == ""
-    git(clone, "add", ".")
+    settings = PyFileConfigLoader("lab.py", str(ROOT / "tools")).load_config()
+    settings.FileContentsManager.post_save_hook(os_path=str(clone / "01_small.ipynb"), model={}, contents_manager=None)
     assert git(clone, "status", "--porcelain") == ""
     assert "an output" in (clone / "01_small.ipynb").read_text("utf-8"), "they stay in the student's file"
+    changed = (clone / "01_small.ipynb").read_text("utf-8").replace("x = 1", "x = 2")
+    (clone / "01_small.ipynb").write_text(changed, "utf-8")
+    settings.FileContentsManager.post_save_hook(os_path=str(clone / "01_small.ipynb"), model={}, contents_manager=None)
+    assert git(clone, "diff", "--cached") == "", "what a student changes, he adds himself"
 
 
 @pytest.mark.parametrize("kind", ["worktree", "submodule", "copy"])
