@@ -121,7 +121,7 @@ lab: setup data ## open JupyterLab, on the notebooks' start page
 	@$(PY) -m jupyterlab --config=tools/lab.py --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 bench: $(if $(QUICK),,.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
-	@env $(ONE_THREAD) $(if $(QUICK),$(PY),.venv-bench/bin/python) -m benchmarks.bench build $(if $(QUICK),QUICK)
+	@env $(ONE_THREAD) $(if $(QUICK),$(PY),.venv-bench/bin/python) benchmarks/bench.py build $(if $(QUICK),QUICK)
 	@rm -f build/09_*.ipynb build/*/09_*.ipynb # the next report shows what was measured
 
 .venv-bench/ready: requirements.lock benchmarks/requirements.lock # PyTorch and JAX are too large for everybody
