@@ -1,7 +1,13 @@
 """Notebook 01 as a student uses it: he changes a line in a cell, and the cells below it say so."""
 
+import re
+import subprocess
+import sys
+
+import nbformat
 import pytest
 
+from tests.conftest import ROOT
 from tests.notebook import run
 
 CHAPTER = "01_gradient_check"
@@ -44,3 +50,10 @@ def test_the_claims_fail_for_a_flipped_sign():
 )
 def test_no_claim_fails_because_a_student_tries_something_else(changes):
     assert run(CHAPTER, FEW_STEPS, *changes, QUICK=False)["corpus"].is_moby_dick
+
+
+def test_the_imports_of_the_first_cell_need_no_numba():
+    cells = nbformat.read(ROOT / "notebooks" / f"{CHAPTER}.ipynb", 4).cells
+    (imports,) = [cell.source for cell in cells if cell.source.startswith("%load_ext")]
+    code = re.sub(r"(?m)^%.*$", "", imports) + "\nimport sys; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
