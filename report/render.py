@@ -78,12 +78,24 @@ def page_of(pieces, heading):
 
 def complete(page):
     """Return the page with all that it needs, in one file."""
+    page = weights_once(page)
     # into empty elements, which no text in the page can look like: its < is escaped
     style = web.style("page") + (HERE / "style.css").read_text("utf-8")
     in_base64 = " ".join(base64.b64encode(kernel).decode() for kernel in web.kernels())
     page = page.replace("<script></script>", f"<script>\n{web.script('page')}</script>", 1)
     page = page.replace('"application/wasm"><', f'"application/wasm">{in_base64}<', 1)
     return policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
+
+
+def weights_once(page):
+    """Return a page in which weights that are packed again are the number of those that were packed before."""
+    seen = {}
+
+    def numbered(match):
+        n = len(seen)
+        return match[0] if seen.setdefault(match[1], n) == n else f'"weights": {seen[match[1]]}'
+
+    return re.sub(r'"weights": "([^"]+)"', numbered, page)
 
 
 def policed(page):

@@ -10,7 +10,11 @@ import { complaint, valueOf } from "./settings.mjs";
 import { mountTrainer } from "./trainer.mjs";
 import { beginner } from "./workers.mjs";
 
-const packedIn = (script) => JSON.parse(script.textContent);
+// What a script has packed. Weights that are packed again are the number of those that were packed before, so scripts are read
+// in the order of the page.
+const weights = [];
+const whole = (key, value) => (key !== "weights" || value === null ? value : Number.isInteger(value) ? weights[value] : weights[weights.push(value) - 1]);
+const packedIn = (script) => JSON.parse(script.textContent, whole);
 
 // networks and names of their units, from wherever chapters have left them
 function networksOf(packed) {
@@ -62,14 +66,12 @@ function beginSampler(section, networks, training, worker) {
 }
 
 // the view of one sequence begins when it is near, when a link sets it, or when the trainer shows a step in it
-function beginSequence(section, packed, networks) {
+function beginSequence(section, packed) {
   let isBegun = false;
   const begin = () => {
     if (isBegun) return;
     isBegun = true;
-    const weightsOf = ({ weights, of, step }) => weights ?? networks.find(({ name }) => name === of)?.snapshots.find((snapshot) => snapshot.step === step)?.weights;
-    const there = packed.networks.map((network) => ({ ...network, weights: weightsOf(network) })).filter(({ weights }) => weights);
-    mountSequence(section, { ...packed, networks: there });
+    mountSequence(section, packed);
   };
   const observer = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && (observer.disconnect(), begin()), { rootMargin: "800px" });
   observer.observe(section);
@@ -108,7 +110,7 @@ function beginRest(reader, source) {
     ...scripts,
     () => networks.push(...networksOf(packed)),
     () => reader?.hold(networks.find(({ snapshots, vocabulary }) => snapshots.length > 1 && vocabulary === reader.vocabulary)?.snapshots ?? []),
-    ...all(".sequence", (section) => beginSequence(section, packed.find(({ passage }) => passage), networks)),
+    ...all(".sequence", (section) => beginSequence(section, packed.find(({ passage }) => passage))),
     ...all(".trainer", (section) => mountTrainer(section, training[0], kernels(), worker)),
     ...all(".sampler", (section) => beginSampler(section, networks, training[0], worker)),
     ...[...document.querySelectorAll("figure svg .curves")].map((curves) => () => mountCurves(curves.closest("svg"))),

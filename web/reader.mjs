@@ -38,6 +38,7 @@ class Reader {
     this.open(Array.from(reading.text));
     this.pauseField.hidden = false;
     if (this.reducesMotion.matches) this.finish();
+    else this.readOne(); // at once
     this.look();
     this.wait();
   }

@@ -57,15 +57,6 @@ def networks(corpus, config):
     return [{"name": name, "m": config.m, "weights": web.pack(params, "<f2")} for name, params in weights.items()]
 
 
-def without(view, network, step):
-    """Return the view without the trained weights, which the page has with another `network` at a `step`."""
-    networks = [
-        {"name": one["name"], "m": one["m"], "of": network, "step": step} if one["name"] == "trained" else one
-        for one in view["networks"]
-    ]
-    return view | {"networks": networks}
-
-
 def packed_problem(problem, vocabulary, forward, backward):
     """Return a `Problem` and what a notebook's `forward` and `backward` make of it."""
     params, x, y, h0 = problem

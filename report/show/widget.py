@@ -14,8 +14,8 @@ from traitlets import Bool, Float, Int, Unicode
 
 from report.show import sequence as sequences
 from report.show import web
-from rnn.corpus import ROOT, split
-from rnn.engine.runs import BASELINE, write_atomically
+from rnn.corpus import ROOT
+from rnn.engine.runs import write_atomically
 
 THE_NETWORK, THE_BEST = "the network", "the best network"
 PAGE_STEPS = 12  # training steps of a network in the page, fewer where their weights are more than web.PAGE_BYTES
@@ -138,8 +138,7 @@ def sequence(problem, forward, backward, corpus):
     networks too, as far as they have been trained.
     """
     packed = sequences.packed(corpus, problem, forward, backward)
-    in_page = sequences.without(packed, THE_NETWORK, BASELINE.steps(len(split(corpus).train.codes)))
-    return Sequence("sequence", packed | {"first": packed["problem"]["name"]}, [_file(corpus, "sequence", in_page)])
+    return Sequence("sequence", packed | {"first": packed["problem"]["name"]}, [_file(corpus, "sequence", packed)])
 
 
 def _relative(path):
