@@ -301,18 +301,6 @@ def shifts(by_label, usual, frame=0.3):
     return fig
 
 
-def learning_curves(by_setting):
-    """Draw {setting: (characters read (n,), [bits (n,) of each seed])}, mean and range, without the first weights."""
-    fig, ax = plt.subplots()
-    for (label, (read, lines)), color in zip(by_setting.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
-        x, lines = np.asarray(read[1:]) / 1e6, np.asarray(lines)[:, 1:]
-        ax.fill_between(x, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.25, linewidth=0)
-        ax.plot(x, lines.mean(axis=0), color=color, marker="o", markersize=3, label=label)
-    ax.set(xlabel="characters read (millions)", ylabel="validation, bits per character")
-    ax.legend()
-    return fig
-
-
 def measures(panels, itself):
     """Draw DataFrames of `Estimate` {x label: frame, its index the x values}: a row of panels for each measure.
 
