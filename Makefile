@@ -14,7 +14,7 @@ override JOIN_LINES := $(filter-out 0 no No NO off false False FALSE,$(JOIN_LINE
 export CORPUS CHAPTERS ENV JOIN_LINES SCHEDULER
 quoted = '$(subst ','\'',$(1))'
 PLAN := $(shell CORPUS=$(call quoted,$(CORPUS)) CHAPTERS=$(call quoted,$(CHAPTERS)) JOIN_LINES=$(JOIN_LINES) $(PYTHON) -m tools.plan)
-$(if $(PLAN),,$(error That is no plan to work by))
+$(if $(PLAN),,$(error The line above says why))
 CORES := $(word 1,$(PLAN))
 TEXT := $(filter-out default,$(word 2,$(PLAN)))
 CHOICE := $(filter-out all,$(word 3,$(PLAN)))
