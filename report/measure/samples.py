@@ -60,7 +60,8 @@ def draw(run, text, length, n, step=None, sample=sampling.sample, seed=0, **sett
 
 def distributions(o, ways, next_distribution=sampling.next_distribution):
     """Return a DataFrame of what the scores o (K,) become in each way to draw, {label: settings}: a row for each."""
-    return pd.DataFrame([next_distribution(o, **settings) for settings in ways.values()], index=list(ways))
+    rows = [next_distribution(o, **settings) for settings in ways.values()]
+    return pd.DataFrame(rows, index=list(ways)).rename_axis("drawn")
 
 
 def count_words(texts, text):
@@ -73,7 +74,8 @@ def count_words(texts, text):
         drawn = decode(codes, text.vocabulary)
         in_lower_case = [word.lower() for word in words(drawn)]
         rows[label] = [len(in_lower_case), len(set(in_lower_case)), share_of_words(drawn, book)]
-    return pd.DataFrame.from_dict(rows, "index", columns=["words", "different ones", "words of the book"])
+    columns = ["words", "different ones", "words of the book"]
+    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("drawn")
 
 
 def starts(run, text, steps, n=20, length=200, sample=sampling.sample, seed=0):
@@ -93,7 +95,7 @@ def starts(run, text, steps, n=20, length=200, sample=sampling.sample, seed=0):
         costs = [cost_of_zero(params, carried(run, text, step)[0], text.codes, at) for at in [0, *places]]
         rows[step] = [_long_runs(from_zero, text), _long_runs(from_carried, text), costs[0], interval(costs[1:])]
     columns = ["long runs, from zero", "from the carried state", "cost at the beginning", "cost elsewhere"]
-    return pd.DataFrame.from_dict(rows, "index", columns=columns)
+    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("step")
 
 
 def _long_runs(drawn, text):
