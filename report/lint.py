@@ -72,9 +72,10 @@ def calls_of_show(source):
 
 
 def names_of_results(call):
-    """Return the names of the results that a call of `show.results` gives; `**vars(config)` gives those of a Config."""
+    """Return the names of the results that a call of `show.results` gives; what is after ** is `show.about`'s."""
     given = {keyword.arg for keyword in call.keywords}
-    return given - {None} | ({field.name for field in fields(Config)} if None in given else set())
+    about = {"text_id", "text", "sha256", "steps", *(field.name for field in fields(Config))}
+    return given - {None} | (about if None in given else set())
 
 
 def name_in(call):

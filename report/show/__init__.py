@@ -26,6 +26,15 @@ __all__ = [
 ]
 
 
+# JupyterLab colours `%%prose` as Python, and shows it twice once it has run. As that of a Markdown cell, its source is
+# hidden then unless the cell is being edited. Of all that notebooks show, prose alone is Markdown there.
+HIDDEN_SOURCE = """<style>
+.jp-CodeCell:not(.jp-mod-active):has(> .jp-Cell-outputWrapper .jp-RenderedMarkdown) > .jp-Cell-inputWrapper {
+  display: none;
+}
+</style>"""
+
+
 def __getattr__(name):
     """Import what draws when it is first asked for: report/execute.py wants `prose` alone, and not Matplotlib."""
     if name in __all__:
@@ -37,6 +46,8 @@ def __getattr__(name):
 
 def load_ipython_extension(ipython):
     """Give a notebook `%%prose`, `%%piece`, a Series as a table and the figures' style (`%load_ext report.show`)."""
+    from IPython.display import display
+
     from report.show.pieces import piece
     from report.show.plots import use_style
     from report.show.prose import prose
@@ -47,6 +58,7 @@ def load_ipython_extension(ipython):
     for module in ("pandas", "pandas.core.series"):  # as the class says since pandas 3, and said before
         in_html.for_type_by_name(module, "Series", lambda series: series.to_frame()._repr_html_())
     use_style()
+    display({"text/html": HIDDEN_SOURCE, "text/markdown": "", "text/plain": ""}, raw=True)
 
 
 def settings(config, network):
@@ -63,6 +75,12 @@ def describe(corpus):
     """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
     sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
     return " ".join((sentence, *corpus.notes))
+
+
+def about(corpus, run):
+    """Return what the abstract says of a `Run` on a corpus, {name: value}: the text, the settings, and the steps."""
+    text = {"text_id": corpus.id, "text": describe(corpus), "sha256": corpus.sha256}
+    return text | vars(run.config) | {"steps": len(run.losses)}
 
 
 def epochs(n):

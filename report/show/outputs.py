@@ -1,6 +1,6 @@
 """Figures, tables, texts and code: one display each, as HTML in Jupyter and as Markdown in the report.
 
-Captions are not here: they stand in Markdown cells, see report/README.md.
+Captions are in Markdown cells: report/README.md says how to write one.
 """
 
 import dataclasses
@@ -60,35 +60,47 @@ def themed(svg):
 def table(frame, name, formats=None, bold=None):
     """Show a DataFrame of values, with its index if that has a name.
 
-    `formats` is {column: format or function}, or one of these for all. Numbers stand on the right and text on the left;
-    what is missing is a dash. Headers are Markdown, text in cells is literal. The row whose index is `bold` stands out.
+    `formats` is {column: format or function}, or one of these for all. Numbers are on the right and text on the left;
+    what is missing is a dash. Headers are Markdown, text in cells is literal. The row whose index is `bold` is bold.
     """
-    named = [name for name in frame.index.names if name is not None]
-    rows = frame.reset_index() if named else frame
-    if formats is not None and not isinstance(formats, dict):
-        formats = dict.fromkeys(frame.columns, formats)
-    cells = {column: [_cell(value, (formats or {}).get(column, "")) for value in rows[column]] for column in rows}
-    left = {column: all(isinstance(value, str) for value in rows[column] if not missing(value)) for column in rows}
-    lines = list(zip(*cells.values(), strict=True))
+    has_index = any(name is not None for name in frame.index.names)
+    columns = frame.reset_index() if has_index else frame
+    if not isinstance(formats, dict):
+        formats = dict.fromkeys(frame.columns, formats or "")
+    cells = [[_cell(value, formats.get(column, "")) for value in columns[column]] for column in columns]
+    lines = [list(line) for line in zip(*cells, strict=True)]
     if bold is not None:
         at = list(frame.index).index(bold)
-        lines[at] = tuple(cell and f"**{cell}**" for cell in lines[at])
-    align = ["left" if left[column] else "right" for column in rows]
-    headers = [str(column) for column in rows]
+        lines[at] = [cell and f"**{cell}**" for cell in lines[at]]
+    sides = ["left" if _is_text(columns[column]) else "right" for column in columns]
+    headers = [str(column) for column in columns]
+    bundle = {
+        "text/html": _html_table(headers, lines, sides),
+        "text/markdown": f"{_pipe_table(headers, lines, sides)}\n\n: caption {{#tbl-{name}}}",
+        "text/plain": tabulate(lines, headers),
+    }
+    display(bundle, raw=True)
+
+
+def _is_text(values):
+    return all(isinstance(value, str) for value in values if not missing(value))
+
+
+def _pipe_table(headers, lines, sides):
+    """Return a table as Markdown, given its cells as Markdown."""
     piped = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line] for line in (headers, *lines)]
-    settings = {"headers": "firstrow", "disable_numparse": True, "colalign": align}
-    markdown = f"{tabulate(piped, tablefmt='pipe', **settings)}\n\n: caption {{#tbl-{name}}}"
-    in_jupyter = "".join(
-        "<tr>"
-        + "".join(
-            f'<{tag} style="text-align: {side}">{_in_html(cell)}</{tag}>'
-            for side, cell in zip(align, line, strict=True)
-        )
-        + "</tr>"
-        for tag, line in (("th", headers), *(("td", line) for line in lines))
-    )
-    in_jupyter = f'<table style="font-variant-numeric: tabular-nums">{in_jupyter}</table>'
-    display({"text/html": in_jupyter, "text/markdown": markdown, "text/plain": tabulate(lines, headers)}, raw=True)
+    return tabulate(piped, tablefmt="pipe", headers="firstrow", disable_numparse=True, colalign=sides)
+
+
+def _html_table(headers, lines, sides):
+    """Return a table as HTML for Jupyter, given its cells as Markdown."""
+
+    def row(tag, line):
+        cells = zip(sides, line, strict=True)
+        return "".join(f'<{tag} style="text-align: {side}">{_in_html(cell)}</{tag}>' for side, cell in cells)
+
+    rows = [row("th", headers), *(row("td", line) for line in lines)]
+    return f'<table style="font-variant-numeric: tabular-nums">{"".join(f"<tr>{cells}</tr>" for cells in rows)}</table>'
 
 
 def _cell(value, spec):
@@ -174,4 +186,4 @@ def scientific(x, digits=1):
 
 
 def _attribute(text):
-    return html.escape(text).replace("\\", "\\\\")
+    return html.escape(text).replace("\\", "\\\\").replace("$", "&#36;")
