@@ -315,9 +315,11 @@ local function interactive(div, name)
   return pandoc.RawBlock('html', section)
 end
 
--- where the abstract's numbers come from; in the paper, which has no links to it, the label would take that of the table before
+-- Where the abstract's numbers come from: the first chapter that gives a result. The paper has no links to it
 local function Span(span)
-  if typst and span.classes:includes 'result' then return {} end
+  if not span.classes:includes 'result' then return nil end
+  if typst or known[span.identifier] then return {} end
+  known[span.identifier] = true
 end
 
 local function Div(div)

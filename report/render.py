@@ -22,11 +22,11 @@ import typst
 from report import notebooks
 from report.heading import known_only, read_heading, variables
 from report.pieces import Media, pieces_of
-from report.show import web
-from report.show.prose import RESULTS
+from report.show import prose, web
 from report.typefaces import MONO, SERIF, fonts, katex_css
 from rnn.engine.runs import write_atomically
 from tools import chapters
+from tools.number import numbered
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
@@ -42,14 +42,11 @@ def chosen_notebooks(arguments):
 
 
 def results_of(executed):
-    """Return the values that executed notebooks, {name: notebook}, gave with `show.results`."""
-    results, given_by = {}, {}
-    for name, notebook in executed.items():
+    """Return what executed notebooks, {name: notebook}, gave with `show.results`; the first that gives a name counts."""
+    results = {}
+    for notebook in executed.values():
         for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-            for result, value in output.get("data", {}).get(RESULTS, {}).items():
-                if result in results:
-                    sys.exit(f"{given_by[result]} and {name} both give a result called {result}.")
-                results[result], given_by[result] = value, name
+            results = output.get("data", {}).get(prose.RESULTS, {}) | results
     return results
 
 
@@ -117,8 +114,18 @@ def paper_of(pieces, heading):
         sys.exit(f"The paper cannot be set: {error.message if hasattr(error, 'message') else error}{hints}")
 
 
+def put_in_order(executed):
+    """Number figures, tables and equations of executed notebooks in place, as `make number` does in their sources."""
+    numbered({Path(name): notebook for name, notebook in executed.items()})
+    for cell in (cell for notebook in executed.values() for cell in notebook.cells):
+        for output in cell.get("outputs", []):
+            if prose.KEPT in output.get("data", {}):
+                output.data |= prose.bundle(cell.source.partition("\n")[2], output.data[prose.KEPT])
+
+
 def page_and_paper(executed, folder, quick, results, rehearsal=False):
     """Return (page, paper) of executed notebooks, {name: notebook}; pictures are kept in `folder`."""
+    put_in_order(executed)
     text = "report" if rehearsal else results.get("text_id", "report")
     media = Media(ROOT, folder / "media", ROOT / "figures" / text)
     pieces = [piece for name, notebook in executed.items() for piece in pieces_of(notebook, name, media)]

@@ -228,7 +228,6 @@ FIGURE = ("show.figure(fig, 'mine', 'alt')", '<a id="fig-mine"></a>**Figure 1.1.
         (("HTML('<script>1</script>')",), "01_mine.ipynb, cell 2: <script will not run in the report"),
         (("interact(f)",), "01_mine.ipynb, cell 2: widgets move in Jupyter only"),
         (("%%prose\nA $\\foo$.",), "01_mine.ipynb, cell 2: the formula \\foo cannot be set"),
-        ((FIGURE[0], FIGURE[1].replace("1.1", "1.7")), "01_mine.ipynb: figures, tables or equations are out of order"),
     ],
 )
 def test_what_is_wrong_with_sources_is_said_before_anything_is_trained(tmp_path, monkeypatch, capsys, sources, said):
@@ -241,3 +240,16 @@ def test_a_copy_is_named_with_what_it_is_a_copy_of(tmp_path, monkeypatch, capsys
     assert linted(tmp_path, monkeypatch, capsys, *cells) == ""
     said = linted(tmp_path, monkeypatch, capsys, *cells, name="02_copy.ipynb")
     assert said == "01_mine.ipynb and 02_copy.ipynb: two captions are called fig-mine."
+
+
+def test_a_new_figure_has_its_number_without_make_number(media):
+    caption = new_code_cell(
+        '%%prose\n<a id="fig-mine"></a>**Figure 9.9.** Mine has {{ n }}, see [Figure x](#fig-mine).'
+    )
+    figure = new_code_cell(FIGURE[0])
+    notebook = new_notebook(cells=[new_markdown_cell("# A title"), figure, caption])
+    lint.rehearsed(notebook)
+    render.put_in_order({"03_mine.ipynb": notebook})
+    page, _, text, _ = both(media, *notebook.cells[1:])
+    assert '<span class="label">Figure 3.1.</span> Mine has 0, see <a href="#fig-mine">Figure 3.1</a>' in page
+    assert "Figure 3.1. Mine has 0, see Figure 3.1" in text
