@@ -42,7 +42,7 @@ def chosen_notebooks(arguments):
 
 
 def results_of(executed):
-    """Return what executed notebooks, {name: notebook}, gave with `show.results`; the first that gives a name counts."""
+    """Return what executed notebooks, {name: notebook}, gave with `show.results`: of equal names the first."""
     results = {}
     for notebook in executed.values():
         for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
