@@ -36,6 +36,14 @@ def test_the_loss_is_the_sum_over_the_sequence_in_nats():
     assert model.loss(params, x, x, np.zeros(5)) == pytest.approx(25 * np.log(83), rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_a_probability_that_is_rounded_to_zero_has_a_finite_loss_and_others_the_loss_they_had(dtype):
+    """Without a warning, which pytest would raise."""
+    p = np.array([[0, 1], [1e-30, 1], [0.5, 0.5]], dtype)
+    assert np.isfinite(model.cross_entropy(p[:1], np.zeros(1, int)))
+    assert model.cross_entropy(p[1:], np.zeros(2, int)) == -np.log(p[1:, 0]).sum()
+
+
 def test_softmax_does_not_overflow():
     np.testing.assert_allclose(model.softmax(np.array([1e4, 1e4, 0.0])), [0.5, 0.5, 0])
 
