@@ -4,17 +4,17 @@ Magnus Pierrau, report for assignment 4 of DD2424, KTH, June 2020.
 """
 
 LINES = {  # {step: the beginning of the original's sample at that step}
-    0: "RBRHTm2\"TN•Ep9LE,ECH'D•XHeBN!IBT/eDTEBBx,Du7DB,R1BR/Sl!b;(O.TLgKTB:TTD",
-    10_000: 'CYabmer Roke ney cas the dokas Mas iw," Hherin "CBored weoure tile, Mus',
-    20_000: "ry talriug bagecy, supinged qurmbo to hadr of tade. The seowe asse apwing",
-    30_000: 'loutly dith of rorken felbi, jus mooks of it. "Seis, ace noods rem mood!',
-    40_000: "tbade erabling. HHaid Migged her weaf ito- ghid Gromped the gid Voren thre",
-    50_000: "d otowh aery, tho his similarny, the ovever, dvar and back pont out vele",
-    60_000: """or ane his prmoning twisn't it. Je solly." "Aff." "Vomessed knound - to""",
-    70_000: 'expred thouge looked tossire gisparo!" "Yew int will, asmotky. "Herrins',
-    80_000: "nobleded wiling of gitarly Hough th yous, I pleat steppen frakeer stat up",
-    90_000: "as when be mestily hesad thestily by, and Harry, eyen the tanked formerys",
-    100_000: 'to bat im lucly, blapped bailin," se wown, stit edletly they voully, a then',
+    0: "RBRHTm2\"TN•Ep9LE,ECH'D•XHeBN!IBT/eDTEBBx,Du7DB,R1BR/Sl!b;",
+    10_000: 'CYabmer Roke ney cas the dokas Mas iw," Hherin "CBored',
+    20_000: "ry talriug bagecy, supinged qurmbo to hadr of tade. The",
+    30_000: 'loutly dith of rorken felbi, jus mooks of it. "Seis, ace',
+    40_000: "tbade erabling. HHaid Migged her weaf ito- ghid Gromped",
+    50_000: "d otowh aery, tho his similarny, the ovever, dvar and back",
+    60_000: """or ane his prmoning twisn't it. Je""",
+    70_000: 'expred thouge looked tossire gisparo!" "Yew int will,',
+    80_000: "nobleded wiling of gitarly Hough th yous, I pleat steppen",
+    90_000: "as when be mestily hesad thestily by, and Harry, eyen the",
+    100_000: 'to bat im lucly, blapped bailin," se wown, stit edletly',
 }
 PASSAGES = {  # {passage of 1,000 characters: (words that count, the share of them that is in its book)}
     "the original, after 7 epochs": (180, 0.517),
