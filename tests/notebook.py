@@ -28,8 +28,7 @@ def run(name, *changes, **parameters):
             source = cell.source
             for old, new in changes:
                 source = source.replace(old, new)
-            if "google.colab" not in source:
-                run_cell(source, namespace, f"<{name}, cell {next(CELLS)}>")
+            run_cell(source, namespace, f"<{name}, cell {next(CELLS)}>")
             if "parameters" in cell.metadata.get("tags", []):
                 namespace |= {"QUICK": True} | parameters
     finally:
@@ -38,7 +37,7 @@ def run(name, *changes, **parameters):
 
 
 def run_cell(source, namespace, place):
-    """Run a cell; `%%prose` and `%%piece` are evaluated, and other magics are left out."""
+    """Run a cell; `%%prose` and `%%piece` are evaluated, other magics and commands are left out."""
     if source.startswith("%%prose"):
         body = source.partition("\n")[2]
         prose.fill(body, prose.evaluate(body, namespace))

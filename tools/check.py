@@ -6,7 +6,7 @@
   cells call `report.measure`, show its tables and claim what they show.)
   Not the subject is a statement that imports; that shows something or builds it to be shown, a table, a figure or a
   format (`NOT_THE_SUBJECT` are the names that give it away); an assert, and a block with one. Functions and long cells
-  are welcome. Comments, docstrings, `%%prose` and the cells that are the same in all notebooks do not count.
+  are welcome. Comments, docstrings, `%%prose`, commands and the cell of parameters do not count.
 - **A cell that the paper leaves out makes nothing that another cell needs**: without it the rest still runs, and says
   the same. Cells left out together, one after the other, may need each other.
 - **A cell that repeats a function of rnn** says so in a comment, `# rnn.model.forward, the same as in rnn/model.py`,
@@ -46,10 +46,10 @@ def python(source):
 
 
 def code_cells(notebook):
-    """Yield (number, source, what it is left out of) of the code cells that are the notebook's own, numbered from 1."""
+    """Yield (number from 1, source, the tag that leaves it out of the paper) of the code cells of a notebook's own."""
     for number, cell in enumerate(notebook.cells, 1):
         tags = set(cell.metadata.get("tags", []))
-        if cell.cell_type == "code" and "google.colab" not in cell.source and "parameters" not in tags:
+        if cell.cell_type == "code" and "parameters" not in tags:
             yield number, cell.source, next(iter(tags & {"page-only", "live-only"}), None)
 
 
