@@ -1,4 +1,4 @@
-"""Values that know how sure they are, and say it when they are formatted."""
+"""Values with their confidence intervals, which are written with them."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Estimate:
 
 @dataclass(frozen=True, order=True)
 class Shift:
-    """By how much values are larger than others, with the ends of the 95 per cent interval and the test's p-value."""
+    """By how much values are larger than other values: the 95 per cent interval's ends, and the test's p-value."""
 
     value: float
     low: float
@@ -33,5 +33,5 @@ class Shift:
 
     @property
     def verdict(self):
-        """One word, for values of which less is better: worse, better or, where the interval has 0 in it, undecided."""
+        """Worse, better or, where the interval contains 0, undecided, for values of which less is better."""
         return "worse" if self.low > 0 else "better" if self.high < 0 else "undecided"

@@ -24,13 +24,13 @@ def interval(values):
 
 
 def series_interval(values, waves=4):
-    """Return the `Estimate` of the mean of values in the order of a text, of which neighbours are alike.
+    """Return the `Estimate` of the mean of values in the order of a text, whose neighbours are correlated.
 
-    Each of the slowest `waves` cosines that fit into the series has an amplitude, and they say how far the mean itself
-    may be off; faster ones, which are small where neighbours are alike, are not asked. Student's t has one degree of
-    freedom for each (Lazarus, Lewis, Stock and Watson, 2018). With all of them it is `interval`. Where tenths of a
-    series correlate by 0.3 with the next, about as this book's do, four waves miss the mean in 7 of 100 series, and
-    `interval` of the tenths in 13.
+    The variance of the mean is estimated from the amplitudes of the `waves` slowest cosines that fit into the series.
+    Faster cosines are small where neighbours are correlated, so they would make the interval too short. Student's t has
+    one degree of freedom for each cosine (Lazarus, Lewis, Stock and Watson, 2018); with all of them the result is
+    `interval`. Where each tenth of a series has a correlation of 0.3 with the next, about as in this book, four waves
+    miss the mean in 7 of 100 series, and `interval` of the tenths misses it in 13.
     """
     values = np.asarray(values, float)
     if len(values) < 2:
@@ -43,8 +43,8 @@ def series_interval(values, waves=4):
 def proportion(hits, n):
     """Return the `Estimate` of a share, hits of n, as if they were independent; NaN of n = 0.
 
-    The half width is that of a share of two more hits and two more misses (after Agresti and Coull, 1998): without them
-    no hit at all would be a share of 0 ± 0.
+    The half width is computed with two more hits and two more misses (after Agresti and Coull, 1998). Without them, no
+    hit at all would give 0 ± 0.
     """
     near = (hits + 2) / (n + 4)
     return Estimate(hits / n, 1.96 * np.sqrt(near * (1 - near) / n)) if n else Estimate(np.nan, np.nan)
@@ -53,15 +53,15 @@ def proportion(hits, n):
 def shift_interval(values, others):
     """Return the `Shift` of `values` against `others`, by ranks.
 
-    The estimate is the median of all differences (Hodges and Lehmann, 1963); for the interval as many of the outermost
-    are cut off as the exact test of Mann and Whitney allows, so that it leaves out 0 just where that test finds a
-    difference. One run that went astray cannot hide that all others are worse, as it does in a mean. That test is exact
-    where both kinds of values are spread alike. Where the fewer ones are spread ten times as far, 8 against 16 miss the
-    truth in one of ten, and 3 against 16 in one of four; where the others are, hardly ever.
+    The estimate is the median of all differences (Hodges and Lehmann, 1963). The interval cuts off as many of the
+    outermost differences as the exact test of Mann and Whitney allows, so it excludes 0 exactly where that test finds a
+    difference. A single stray run cannot mask the rest, as it does in a mean. The test is exact where both kinds of
+    values have the same spread. If the smaller group has ten times the spread, 8 against 16 values miss the truth one
+    time in ten and 3 against 16 one time in four; if the larger group has it, hardly ever.
     """
     differences = np.sort(np.subtract.outer(np.asarray(values, float), np.asarray(others, float)).ravel())
     n, most = len(values), len(differences)
-    ways = np.zeros((n + 1, most + 1))  # [k, U]: in how many k values together have U of the others below them
+    ways = np.zeros((n + 1, most + 1))  # [k, U]: the ways in which k values have U of `others` below them
     ways[0, 0] = 1
     for others_below in range(len(others) + 1):
         for k in range(1, n + 1):
@@ -74,7 +74,7 @@ def shift_interval(values, others):
 
 
 def smallest_p(n, others):
-    """Return the smallest p-value that the test of Mann and Whitney has: that of n values beyond all the others."""
+    """Return the smallest p-value that the test of Mann and Whitney has: where n values lie beyond all `others`."""
     return 2 / comb(n + others, n)
 
 
@@ -90,7 +90,7 @@ def smallest_difference(sd, n, others, freedom=None):
 def holm(p_values):
     """Return the p-values (n,) of n questions that are asked together, corrected after Holm (1979).
 
-    One below 0.05 is found where nothing was in at most one of twenty such families of questions.
+    With them the chance of any false discovery among the n is at most 5 per cent if those below 0.05 count.
     """
     p_values = np.asarray(p_values, float)
     order, n = np.argsort(p_values), len(p_values)
@@ -100,7 +100,7 @@ def holm(p_values):
 
 
 def stretches(values):
-    """Return values (n,) of held-out characters in ten equal parts; neighbours are alike, see `series_interval`."""
+    """Return values (n,) of held-out characters in ten equal parts; neighbours correlate, see `series_interval`."""
     return np.array_split(values, 10)
 
 
@@ -116,7 +116,9 @@ def mean_where(values, where):
     The mean is a ratio of two sums over ten stretches, and its interval that of `of_stretches`, for what each stretch
     adds to the ratio (Cochran, Sampling Techniques, 1977, section 6.4).
     """
-    sums, n = (np.array([of.sum() for of in stretches(x)]) for x in (np.where(where, values, 0.0), np.asarray(where)))
+    sums, n = (
+        np.array([part.sum() for part in stretches(x)]) for x in (np.where(where, values, 0.0), np.asarray(where))
+    )
     if not n.sum():
         return Estimate(np.nan, np.nan)
     mean = sums.sum() / n.sum()
@@ -124,5 +126,8 @@ def mean_where(values, where):
 
 
 def smooth(losses, alpha):
-    """Return the smoothed loss of every step, s_n = alpha s_{n-1} + (1 - alpha) L_n with s_0 = L_0."""
+    """Return the smoothed loss of every step, s_n = alpha s_{n-1} + (1 - alpha) L_n with s_0 = L_0.
+
+    Chapter 3 has the recursion as a loop; this is the same, faster.
+    """
     return pd.Series(losses).ewm(alpha=1 - alpha, adjust=False).mean().to_numpy()

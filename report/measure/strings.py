@@ -8,9 +8,9 @@ import pandas as pd
 
 
 def copied_lengths(samples, book, K):
-    """Return, for each place in each of the samples, how long a string that begins there stands in `book` too.
+    """Return, for each place in each of the samples, the length of the longest string from there that `book` has too.
 
-    All are codes. Strings are found one character longer at a time; what no sample has is forgotten.
+    All are codes. Strings grow by one character at a time; what no sample has is dropped.
     """
     sizes = [len(codes) for codes in samples]
     sample, ends = np.concatenate(samples), np.cumsum(sizes)
