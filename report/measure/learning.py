@@ -59,4 +59,4 @@ def extension_table(losses, smoothed, validation, per_epoch):
             "mean of the last epoch": {label: curve[-per_epoch:].mean() for label, curve in losses.items()},
             "validation, bits per character": validation,
         }
-    )
+    ).rename_axis("training")
