@@ -132,6 +132,28 @@ def test_the_first_screen_in_a_browser(request, which):
 
 
 @without_browser
+def test_one_sequence_forward_and_back_in_a_browser(report):
+    seen = seen_in_browser(report, "browser_sequence.mjs")
+    assert (seen["complaints"], seen["violations"]) == ([], [])
+    sentence, columns, tabs = seen["mistake"]
+    assert "off in W" in sentence
+    assert (columns, tabs) == (1, 1), "the dropped term is marked in its column, and W alone is red"
+    assert "no number shows it" in seen["atZero"]
+    assert seen["none"] == 0
+    assert seen["column"][0] == seen["column"][1] - 2, "arrow keys go from column to column"
+    assert "∂L/∂U" in seen["which"][0]
+    assert seen["which"][1].startswith("∂L/∂U[3,")
+    first, smallest, total, exact = seen["centred"]
+    assert first != smallest, "the slider moves delta"
+    assert total[:10] == exact[:10], "the complex step agrees with the sum of the terms"
+    assert seen["forward"].startswith("Character")
+    bits = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["updated"])]
+    assert max(bits) > bits[0] + 2, "AdaGrad's first steps make the loss worse"
+    warm = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["warm"])]
+    assert max(warm) < warm[0] + 0.2, "with warm-up nothing of the kind happens"
+
+
+@without_browser
 @pytest.mark.parametrize("which", ["report", "hostile_report"])
 def test_the_trainer_in_a_browser(request, which, tmp_path):
     seen = seen_in_browser(request.getfixturevalue(which), "browser_trainer.mjs", tmp_path / "saved")

@@ -1,0 +1,61 @@
+// The view of one sequence in a real browser, for tests/test_browser.py: node browser_sequence.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [executablePath, page] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
+const seen = { complaints: [], violations: [] };
+
+async function open(options, hash) {
+  const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, reducedMotion: "reduce", bypassCSP: true, ...options });
+  const tab = await context.newPage();
+  tab.setDefaultTimeout(0);
+  tab.on("console", (message) => seen.complaints.push(message.text()));
+  tab.on("pageerror", (error) => seen.complaints.push(error.message));
+  await tab.goto(pathToFileURL(page).href + hash);
+  await tab.waitForFunction(() => document.querySelector(".sequence .total").textContent);
+  await tab.evaluate(axe);
+  const { violations } = await tab.evaluate(() => axe.run(".sequence", { resultTypes: ["violations"] }));
+  seen.violations.push(...violations.map(({ id, nodes }) => `${hash} ${id}: ${nodes[0].html.slice(0, 150)}`));
+  if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.violations.push(`${hash} wider than the screen`);
+  return [tab, tab.locator(".sequence")];
+}
+
+await open({ viewport: { width: 390, height: 800 }, colorScheme: "dark" }, "#lens=backward&column=1&mistake=H0_DROPPED");
+const [tab, view] = await open({}, "#lens=backward&column=1&mistake=H0_DROPPED&theta=W");
+const reading = () => view.locator(".reading").textContent();
+seen.mistake = [await reading(), await view.locator(".column.wrong").count(), await view.locator(".tabs .wrong").count()];
+await view.locator("[name=start]").selectOption("zero");
+seen.atZero = await reading();
+await view.locator("[name=mistake]").selectOption("");
+seen.none = await view.locator(".column.wrong").count();
+
+// by keyboard: columns, a number of U, delta
+const strip = view.locator(".strip");
+await strip.focus();
+for (const key of ["End", "ArrowLeft", "ArrowLeft"]) await tab.keyboard.press(key);
+seen.column = [+(await strip.getAttribute("aria-valuenow")), +(await strip.getAttribute("aria-valuemax")), await strip.getAttribute("aria-valuetext")];
+await view.locator(".tabs [aria-checked=true]").focus();
+await tab.keyboard.press("ArrowRight");
+seen.which = [await view.locator(".which").textContent()];
+await view.locator("[name=row]").fill("3");
+seen.which.push(await view.locator(".which").textContent());
+const centred = () => view.locator(".centred").textContent();
+seen.centred = [await centred()];
+await view.locator("[name=delta]").press("Home");
+seen.centred.push(await centred(), await view.locator(".sum").textContent(), await view.locator(".complex").textContent());
+await view.locator("[name=forward]").press("Enter");
+seen.forward = await reading();
+
+// AdaGrad from the first weights, one step a press
+const total = () => view.locator(".total").textContent();
+for (let n = 0; n < 4; n++) await view.locator("[name=update]").press("Enter");
+seen.updated = await total();
+await view.locator("[name=pace]").selectOption("warm");
+for (let n = 0; n < 4; n++) await view.locator("[name=update]").press("Enter");
+seen.warm = await total();
+process.stdout.write(JSON.stringify(seen));
+await browser.close();
