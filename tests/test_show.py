@@ -359,12 +359,13 @@ def test_what_has_no_caption_and_what_is_not_there_is_named_in_a_sentence(markdo
 def test_what_survives_the_correction_is_filled_and_what_lies_outside_is_an_arrow_at_the_edge():
     settings = [("units", "50"), ("units", "200"), ("rate", "9")]
     shifts = [Shift(-0.1, -0.2, -0.05), Shift(0.01, -0.1, 0.1), Shift(0.8, 0.7, 0.9)]
-    difference = {label: dict(zip(settings, shifts, strict=True)) for label in ("once", "again")}
-    corrected = {label: dict(zip(settings, (0.03, 0.6, p), strict=True)) for label, p in (("once", 0.04), ("again", 1))}
-    (ax,) = plots.shifts(difference, corrected, {"units": "100", "rate": "1"}, frame=0.3).axes
+    index = pd.MultiIndex.from_tuples(settings)
+    p_of = {"once": [0.03, 0.6, 0.04], "again": [0.03, 0.6, 1]}
+    by_label = {label: pd.DataFrame({"shift": shifts, "p": p}, index) for label, p in p_of.items()}
+    (ax,) = plots.shifts(by_label, {"units": "100", "rate": "1"}, frame=0.3).axes
     points = [line for line in ax.lines if len(line.get_xdata()) == 1]
     filled = [point.get_markerfacecolor() == point.get_color() for point in points]
-    assert [point.get_xdata()[0] for point in points] == [-0.1, 0.01, 0.3] * 2
+    assert [point.get_xdata()[0] for point in points] == pytest.approx([-0.1, 0.01, 0.97 * 0.3] * 2)
     assert [point.get_marker() for point in points] == ["o", "o", ">"] * 2
     assert filled == [True, False, True, True, False, False]
     assert [text.get_text() for text in ax.texts] == ["+0.80", "+0.80"]
