@@ -65,7 +65,7 @@ def cure(health, groups):
                 "can be lost": f"{(lost >= LOST).sum()} of {len(configs)}",
             }
         )
-    return pd.DataFrame(rows, pd.MultiIndex.from_tuples(groups, names=["settings", "begun"]))
+    return pd.DataFrame(rows, pd.MultiIndex.from_tuples(groups, names=["settings", "first steps"]))
 
 
 def shifts(bits, changed, unchanged):
