@@ -108,9 +108,9 @@ site: report ## the same as a folder for a web server: the page and the paper, i
 	@mkdir -p $(BUILD)/site && cp $(BUILD)/report.html $(BUILD)/site/index.html && cp $(BUILD)/report.pdf $(BUILD)/site/
 	@echo "The site is in $(BUILD)/site"
 
-train: $(TRAINED) ## train all that the notebooks ask for, without the report
+train: $(TRAINED) ## train what the notebooks need, without the report
 
-sweep: $(BUILD)/text build/compiled-float32 ## train all that notebooks 6 and 7 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
+sweep: $(BUILD)/text build/compiled-float32 ## train everything that notebooks 6 and 7 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
 	@rm -f $(BUILD)/0[67]_*.ipynb # the next report shows what was trained, even if this is stopped
 	@$(PY) -m tools.train $(SETTINGS) ALL=1
 
@@ -120,7 +120,7 @@ test: setup data $(COMPILED) ## run the tests
 lab: setup data ## open JupyterLab, on the notebooks' start page
 	@$(PY) -m jupyterlab --config=tools/lab.py --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
-bench: $(if $(QUICK),,.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measure the speed against what people would use instead
+bench: $(if $(QUICK),,.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## compare the speed with C, JAX and PyTorch
 	@env $(ONE_THREAD) $(if $(QUICK),$(PY),.venv-bench/bin/python) benchmarks/bench.py build $(if $(QUICK),QUICK)
 	@rm -f build/09_*.ipynb build/*/09_*.ipynb # the next report shows what was measured
 
@@ -128,24 +128,24 @@ bench: $(if $(QUICK),,.venv-bench/ready) data/moby-dick.txt $(KERNELS) ## measur
 	@$(PYTHON) -m venv .venv-bench
 	@for lock in $^; do .venv-bench/bin/python -m pip install -q --require-hashes --only-binary :all: -r $$lock || exit; done; touch $@
 
-check: $(READY) ## check style, the notebooks' too, and that none has outputs
+check: $(READY) ## check the style of code and notebooks, and that no notebook has outputs
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) tools/strip.py --check notebooks/*.ipynb
 	@$(PY) -m tools.check $(NOTEBOOKS) && $(PY) -m tools.number --check $(NOTEBOOKS) && $(PY) -m tools.address --check
 
-number: $(READY) ## number figures, tables and equations of the notebooks anew
+number: $(READY) ## renumber the figures, tables and equations of the notebooks
 	@$(PY) -m tools.number $(NOTEBOOKS)
 
 address: $(READY) ## write the public address of pyproject.toml into README and the notebooks' first cell
 	@$(PY) -m tools.address
 
-hosted: ## on Google Colab and the like: add what is missing to the Python at hand, and fetch the text
+hosted: ## for Google Colab and similar servers: install what is missing into their Python, and fetch the text
 	@$(PYTHON) tools/hosted.py
 	@MAKEFLAGS= $(MAKE) --no-print-directory data $(KERNELS) ENV="$$($(PYTHON) -c 'import sys; print(sys.prefix)')"
 
-lock: packages ## write the lock files anew (for developers)
+lock: packages ## rewrite the lock files (for developers)
 	@for args in "--group study --group report --group cluster --group dev pyproject.toml -o requirements.lock" "--group bench -c requirements.lock -o benchmarks/requirements.lock"; do \
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet $$args || exit; done
 	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
-clean: ## delete what was built; trained runs stay in runs/
+clean: ## delete what was built, but keep the trained runs in runs/
 	@rm -rf build figures/*/

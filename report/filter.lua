@@ -404,7 +404,7 @@ local function in_katex(doc)
   end }
 end
 
--- The paper's formulas: what pandoc cannot write in Typst's language it would print as it is
+-- The paper's formulas: what pandoc cannot translate into Typst's language it would print unchanged
 local function in_typst(doc)
   doc:walk { Math = function(math)
     local written = pandoc.write(pandoc.Pandoc { pandoc.Plain { math } }, 'typst')

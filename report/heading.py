@@ -1,4 +1,4 @@
-"""What stands above the report: `report.yaml`, as data for the two templates, never as their markup.
+"""The head of the report: `report.yaml`, as data for the two templates, never as their markup.
 
 A sentence of the abstract that names a result of a chapter which is not in the report is left out.
 """

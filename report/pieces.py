@@ -1,7 +1,7 @@
 """The cells of a notebook as pieces for pandoc: what each says, the code it has, and what it shows.
 
 A piece is {"place": "03_training.ipynb, cell 5", "format": ..., "text": ..., "classes": [...]}, where the format is
-markdown, html, code, text (as it is), or image (its path). reader.lua reads each piece for itself.
+markdown, html, code, text (verbatim), or image (its path). reader.lua reads each piece for itself.
 """
 
 import base64

@@ -22,7 +22,7 @@ class Mistake(NamedTuple):
 
     @property
     def adds(self):
-        """Whether it leaves the right line as it is, and adds what follows."""
+        """Whether it keeps the right line, and adds lines after it."""
         return self.wrong.startswith(self.right + "\n")
 
 

@@ -186,7 +186,7 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     ):
         assert words in sentence
     assert seen["hidden"][0] == "Train"
-    assert "could not be seen" in seen["hidden"][1]
+    assert "the page was hidden" in seen["hidden"][1]
     assert seen["usualRate"] == "0.001"
     assert "diverged" in seen["diverged"]
     assert all("no WebAssembly" in sentence and disabled for sentence, disabled in seen["without"])

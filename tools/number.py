@@ -105,7 +105,7 @@ def with_equations(source, name, equations, faults):
 
 
 def nowhere(match, name, faults):
-    """Add a sentence about a reference to the faults; return the reference as it is."""
+    """Add a sentence about a reference to the faults; return the reference unchanged."""
     faults.append(f"{name}: {match[0]} leads nowhere.")
     return match[0]
 

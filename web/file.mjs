@@ -40,7 +40,7 @@ export async function written({ params, squares, means, h, step }, settings, voc
   return through(new Blob([BigInt64Array.of(BigInt(padded.length)), padded, ...parts]), new CompressionStream("gzip"));
 }
 
-const DAMAGED = "The file is damaged, or no network that this page has saved.";
+const DAMAGED = "The file is damaged, or is not a network that this page has saved.";
 
 // what `written` was given; throws a Refusal where the file is damaged or something else, or has settings that cannot be
 export async function readFile(file) {

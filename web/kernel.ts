@@ -41,7 +41,7 @@ export function begin(m: i32, K_: i32, T_: i32, N: i32): void {
   for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, add(v128.load(to + i), v128.load(from + i)));
 }
 
-// the sums of four vectors, one beside the other
+// the sums of four vectors, next to each other
 @inline function sums(y0: v128, y1: v128, y2: v128, y3: v128): v128 {
   const y01 = add(v128.shuffle<f32>(y0, y1, 0, 4, 1, 5), v128.shuffle<f32>(y0, y1, 2, 6, 3, 7));
   const y23 = add(v128.shuffle<f32>(y2, y3, 0, 4, 1, 5), v128.shuffle<f32>(y2, y3, 2, 6, 3, 7));
@@ -93,7 +93,7 @@ function timesTransposed(y: usize, A: usize, x: usize, n: i32): void {
 }
 
 // C = A B for n rows of B, four rows of C and eight numbers at a time; the last overlap those before where they must.
-// From a number of A to the one below it are `down` bytes, to the one beside it `along`: either of A and A^T will do.
+// From a number of A to the one below it are `down` bytes, to the next one in its row `along`: both A and A^T will do.
 function product(C: usize, rows: i32, A: usize, down: usize, along: usize, B: usize, n: i32): void {
   for (let r = 0; r < rows; r += 4) {
     const above: usize = min(r, rows - 4);

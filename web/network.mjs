@@ -29,7 +29,7 @@ export function network(kernel, { m, T, rate, clip, optimizer }, K, codes, end, 
   const all = at(wasm.theta, 3 * size, Float32Array);
   const [params, squares, means] = [0, 1, 2].map((n) => all.subarray(n * size, (n + 1) * size));
 
-  // where each row of the weights stands in a list without the places in between, where in memory, and how long it is
+  // where each row of the weights begins in a list without padding, where in memory, and how long it is
   const rows = [];
   let [from, to] = [0, 0];
   for (const [n, wide, inMemory, width] of [[m, m, M, M], [K, m, padded, M], [K, m, padded, M], [1, m, 1, M], [1, K, 1, padded]]) {

@@ -1,4 +1,4 @@
-// A 5-gram beside the network: report/measure/ngrams.py once more, counted in a worker from the text that the page has.
+// A 5-gram to compare the network with: report/measure/ngrams.py once more, counted in a worker from the page's text.
 import { distribution, draw, generator } from "./model.mjs";
 import { textOf, unpacked } from "./text.mjs";
 

@@ -182,7 +182,7 @@ export class Sequence {
       this.updates.first = copyOf(this.params);
     }
     const { updates } = this;
-    if ((updates.n + 2) * packed.T >= packed.beginning.length) return this.say("The view has the first steps alone: these were all.");
+    if ((updates.n + 2) * packed.T >= packed.beginning.length) return this.say("The view has only the first steps: this was the last.");
     const rate = packed.rate * (state.pace === "warm" ? Math.min((updates.n + 1) / packed.warmup, 1) : 1);
     updates.losses.push(this.loss);
     adagrad(this.params, updates.squares, this.found.gradient, rate, CLIP);

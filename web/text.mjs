@@ -6,7 +6,7 @@ export const LONGEST = 3_000_000; // characters of a text; what is behind them i
 export const SHORTEST = 1_000; // as in rnn/corpus.py
 const MOST_DISTINCT = 65_535; // a code has sixteen bits
 
-// a text, its sorted characters and its codes; the first 90 % are for training, the next 5 % are held out
+// a text, its sorted characters and its codes; the first 90% are for training, the next 5% are held out
 export function textOf(whole, vocabulary = null) {
   if (!vocabulary) whole = whole.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n"); // the report's is clean
   const characters = Array.from(whole.slice(0, 2 * LONGEST)); // a character has one place or two

@@ -60,7 +60,7 @@ class Trainer {
     this.enable(true);
     this.section.dataset.begun = +(this.section.dataset.begun ?? 0) + 1;
     const size = `${characters.toLocaleString("en")} characters${cut || (!own && this.packed.cut) ? ", its beginning" : ""}, ${K.toLocaleString("en")} of them distinct`;
-    this.say(`${own ? "Your text" : this.packed.name}: ${size}; the first 90 % are for training, the next 5 % are held out.`);
+    this.say(`${own ? "Your text" : this.packed.name}: ${size}; the first 90% are for training, the next 5% are held out.`);
   }
 
   see_progress({ step, smoothed, points, running, rate }) {
@@ -86,7 +86,7 @@ class Trainer {
 
   see_bits({ bits, share }) {
     if (this.running) return;
-    this.number("bits").textContent = share < 1 ? `(${Math.floor(100 * share)} % read)` : bits.toFixed(3);
+    this.number("bits").textContent = share < 1 ? `(${Math.floor(100 * share)}% read)` : bits.toFixed(3);
     if (share < 1) return;
     this.svg.setAttribute("aria-label", `The smoothed loss: ${this.number("loss").textContent} nats per sequence after ${this.number("step").textContent} steps; that of a uniform guess is ${this.guess.toFixed(1)}`);
   }
@@ -201,7 +201,7 @@ class Trainer {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden || !this.running) return;
       this.order("pause");
-      this.say("Paused, because the page could not be seen.");
+      this.say("Paused, because the page was hidden.");
     });
   }
 }
@@ -215,8 +215,8 @@ export function mountTrainer(section, packed, kernels, begin) {
   const trainer = new Trainer(section, packed, kernel, begin);
   trainer.listen();
   if (kernel) trainer.say(packed.repeats
-    ? "Press “Train”: your browser takes the report's run again, from the same first weights, on the same sequences in the same order."
-    : "Press “Train”: your browser trains a network on the report's text, one sequence a step in the order of the text. The report's run takes its steps in another way.");
+    ? "Press “Train”: your browser repeats the report's run, with the same first weights and the same sequences in the same order."
+    : "Press “Train”: your browser trains a network on the report's text, one sequence per step in the order of the text. The report's run takes its steps in another way.");
   else {
     for (const button of section.querySelectorAll("button")) button.disabled = true;
     trainer.say(kernels.length ? WITHOUT : "The trainer has not been compiled: end JupyterLab and start it with “make lab”.");

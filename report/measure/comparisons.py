@@ -16,7 +16,7 @@ NEAR = 20_000  # characters of the held-out part in which these places are
 
 
 class Health(NamedTuple):
-    """How a network is, beside its loss."""
+    """What else is known of a trained network: its loss, its saturation, and how often it is lost."""
 
     bits: float  # per character of the validation part
     saturated: float  # the share of the state's components beyond ±0.99

@@ -151,7 +151,7 @@ class Versions:
         return losses, taken
 
     def _kept(self, decides, measure):
-        """Return what was measured once, as it is on disk, or measure it now."""
+        """Return the measurement that is on disk, or measure now."""
         described = decides, self.quick, machine(), self.corpus.K, self.config
         path = self.kept / f"{hashlib.sha256(repr(described).encode()).hexdigest()[:16]}.json"
         if not path.exists():

@@ -115,7 +115,7 @@ def _cell(value, spec):
 
 
 def _in_html(markdown):
-    """Return a cell for Jupyter, which sets what stands between dollars: those that are escaped stand alone."""
+    """Return a cell for Jupyter, which typesets what is between dollars; escaped dollars are hidden from it."""
     inside = re.fullmatch(r"\*\*(.*)\*\*", markdown, re.DOTALL)
     shown = html.escape(inside[1] if inside else markdown, quote=False)
     shown = re.sub(r"\\\$", '<span class="mathjax_ignore">$</span>', shown)
@@ -124,7 +124,7 @@ def _in_html(markdown):
 
 
 def texts(labelled, name, wrap=True):
-    """Show texts, {label: text}, each as it is to the last character; `wrap` may break long lines."""
+    """Show texts, {label: text}, each exactly to the last character; `wrap` may break long lines."""
     shown = "".join(
         f'<p style="font-size: 90%; opacity: 0.75; margin: 0.8em 0 0.2em">{html.escape(label)}</p>'
         f'<pre style="white-space: {"pre-wrap" if wrap else "pre"}">{html.escape(named(text))}</pre>'
@@ -173,7 +173,7 @@ def _plain(value):
 
 
 def verbatim(text, kind=""):
-    """Return Markdown of a block that shows `text` as it is: the fence is longer than any run of backticks in it."""
+    """Return Markdown of a block that shows `text` unchanged: the fence is longer than any run of backticks in it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{kind}\n{text}\n{fence}"
 

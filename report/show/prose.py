@@ -3,7 +3,7 @@
     %%prose
     After {{ len(losses):, }} steps the loss is **{{ losses[-1]:.2f }}** nats.
 
-Double braces hold Python, with a format behind a colon if need be. LaTeX stays as it is, also \\frac{{x}}{{y}}. The
+Double braces hold Python, with an optional format after a colon. LaTeX does not change, not even \\frac{{x}}{{y}}. The
 values are kept with the output, so that changed words need no new run.
 """
 
@@ -13,7 +13,7 @@ from numbers import Number
 from rnn.corpus import UserError
 
 RESULTS = "application/vnd.rnn.results+json"  # {name: a value that the abstract may show}
-KEPT = "application/vnd.rnn.prose+json"  # {what stands in braces: its value as text}
+KEPT = "application/vnd.rnn.prose+json"  # {what is in braces: its value as text}
 WIDEST = 200  # characters of a value
 # what follows a command, _ or ^ without a space inside is LaTeX, as in \frac{{x}}{{y}}; the rest is a value, group 1
 _BRACES = re.compile(r"(?:\\[A-Za-z]+|[_^])(?:\{\{\S[^{}]*\}\})+|\{\{(.+?)\}\}(?!\})", re.DOTALL)

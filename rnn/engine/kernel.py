@@ -385,7 +385,7 @@ def _evaluate(network, carried, sequences, of_characters):
 def advance(params, memory, h, codes, losses, plan, clip, optimizer, of_characters=None):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
-    `plan` is a `training.Plan` of as many steps on the text `codes` (N,). `params`, `memory` and the carried states `h`
+    `plan` is a `training.Plan` of so many steps on the text `codes` (N,). `params`, `memory` and the carried states `h`
     (B, m) change in place. In `of_characters` (n, T B) the loss of each character is written, as it lies in the rows.
     Ends at the first loss that is not finite. Raises ValueError for what would lead out of an array.
     """

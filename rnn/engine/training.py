@@ -139,7 +139,7 @@ def model_steps(params, memory, h, codes, these, config):
 
 
 def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
-    """Return the `Run` of `config` on `corpus`, trained now as far as it is not on disk yet.
+    """Return the `Run` of `config` on `corpus`; train the steps that are not on disk yet.
 
     With `start`, a finished `Run` on the same text, training goes on from its last weights and memories instead of from
     new ones. A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an
@@ -183,10 +183,10 @@ def check(corpus, config, start=None):
 
 
 class Recorder:
-    """Where a run stands, and what is written of it while it trains."""
+    """How far a run has come, and what is written to disk while it trains."""
 
     def __init__(self, directory, corpus, config, start=None):
-        """Read where the run in `directory` stands, or begin it."""
+        """Read how far the run in `directory` has come, or begin it."""
         self.directory, self.first_step = directory, start.last_step if start else 0
         N = len(corpus.codes)
         self.regular = [config.snapshot_interval(N), config.steps(N)]
