@@ -1,0 +1,146 @@
+"""Look for a vanilla RNN of 100 units that knows what counting does not: train with several settings, one by one.
+
+    .venv/bin/python -m benchmarks.moonshot [setting:epochs ...]
+
+Prints a row for each setting with the last weights, and one with the mean of the weights over the last third of
+training: bits per character of the validation and the test part, the network's weight in a mixture with the 5- and the
+8-gram, and what it adds to that mixture on the test part, in bits. docs/results.md has the table.
+"""
+
+import itertools
+import sys
+import time
+
+import numpy as np
+
+from report.measure import held_out, mixtures, ngrams
+from rnn.corpus import read_corpus, split
+from rnn.engine import kernel, training
+from rnn.engine.runs import Config
+from rnn.engine.threads import one_thread
+from rnn.model import Memory, Params
+
+ADAM = Config(optimizer="adam", learning_rate=0.004, decay=True, sigma=None, B=16, T=50)
+FOLDS = 5  # parts of the training text, each predicted by n-grams that were counted in the rest
+FIRST_W = {
+    "scaled": lambda W: W,
+    "orthogonal": lambda W: np.linalg.qr(W)[0],
+    "shifted": lambda W: np.roll(np.eye(len(W)), 1, axis=0),  # each unit takes over the state of the one before
+}
+SETTINGS = {  # name: (first W, the network's share in the mixture that is trained; None: the network alone)
+    "scaled": ("scaled", None),
+    "orthogonal": ("orthogonal", None),
+    "shifted": ("shifted", None),
+    "mixed-0.3": ("scaled", 0.3),
+    "mixed-0.1": ("scaled", 0.1),
+}
+TRIALS = ["scaled:14", "orthogonal:14", "shifted:14", "mixed-0.3:14", "mixed-0.1:14", "orthogonal:56"]
+
+
+def counted(codes, K):
+    """Return p (N,) of each character of a text by the 5- and the 8-gram, both counted in the other `FOLDS`."""
+    edges = np.linspace(0, len(codes), FOLDS + 1).astype(int)
+    p = np.empty(len(codes))
+    for begin, end in itertools.pairwise(edges):
+        tables = ngrams.count_ngrams(np.concatenate((codes[:begin], codes[end:])), K, 8)
+        losses = ngrams.ngram_losses(tables, codes, slice(begin, end), K, ngrams.kneser_ney)[[5, 8]]
+        p[begin:end] = np.exp(-mixtures.mixture(losses, mixtures.best_weights(losses)))
+    return p
+
+
+@kernel.compiled
+def _advance_mixed(network, memory, carried, sequences, clip, losses, of_counting, ratio):
+    B, m = carried.shape
+    K, rows, dtype = len(network.c), sequences.codes.shape[1] - B, network.W.dtype
+    h = np.zeros((rows + B, m), dtype)
+    p = np.zeros((rows, K), dtype)
+    da = np.zeros((rows, m), dtype)
+    dh = np.zeros((B, m), dtype)
+    of_step = np.zeros(rows)
+    transposed = np.zeros_like(network.W), np.zeros((m, K), dtype)
+    W, U, V, b, c = network
+    gradient = Params(np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c))
+    touched = np.zeros(K, np.bool_)
+    for n in range(len(losses)):
+        x = sequences.codes[n, :rows]
+        y = sequences.codes[n, B:]
+        kernel.begin(h, carried, sequences.resets[n])
+        kernel.forward(network, transposed, x, y, B, h, p, of_step)
+        losses[n] = of_step.sum() / B
+        kernel.carry(h, rows, carried)
+        for r in range(rows):  # the gradient is the usual one times the network's share in the mixture's probability
+            share = dtype.type(1 / (1 + ratio * of_counting[n, r] * np.exp(of_step[r])))
+            for k in range(K):
+                p[r, k] *= share
+            p[r, y[r]] += dtype.type(1) - share
+        kernel.backward(network, transposed[0], x, y, B, h, p, da, dh, gradient)
+        kernel.learn(network, memory, gradient, x, touched, kernel.ADAM, sequences.rates[n], clip)
+
+
+def advance_mixed(params, memory, h, codes, step, losses, config, p, share):
+    """Take len(losses) steps of Adam like `training.advance`, on -log(share p_network + (1 - share) p), p (N,)."""
+    these, B = training.plan(config, len(codes), step, len(losses)), config.B
+    thetas = params, memory.squares, memory.means
+    network, squares, means = (kernel._network(of, params, B) for of in thetas)
+    read = kernel._in_rows(codes, these.starts, these.lengths, config.T, len(params.c))
+    of_counting = p[these.starts[:, None] + np.arange(1, config.T + 1)[:, None]].reshape(len(losses), -1)
+    carried = kernel._padded(h, B, len(network.b))
+    sequences = kernel.Sequences(read, *these[1:])
+    memory, clip = Memory(squares, means, memory.updates), params.W.dtype.type(config.clip)
+    with one_thread():
+        _advance_mixed(network, memory, carried, sequences, clip, losses, of_counting, (1 - share) / share)
+    for of, changed in zip(thetas, (network, squares, means), strict=True):
+        for theta, change in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
+            theta[:] = change[tuple(map(slice, theta.shape))]
+    h[:] = carried[:, : len(params.b)]
+
+
+def train(corpus, config, first_w, share, of_counting):
+    """Return (last weights, their mean over the last third, last state (m,), training bits of the last epoch)."""
+    params, memory, h = training.first_state(corpus.K, config)[:3]
+    params.W[:] = FIRST_W[first_w](params.W)
+    per_epoch, steps = config.steps_per_epoch(len(corpus.codes)), config.steps(len(corpus.codes))
+    snapshots, all_losses = [], np.full(steps, np.nan)
+    for step in range(0, steps, per_epoch // 4):
+        losses = all_losses[step : step + per_epoch // 4]
+        if share is None:
+            training.advance(params, memory, h, corpus.codes, step, losses, config)
+        else:
+            advance_mixed(params, memory, h, corpus.codes, step, losses, config, of_counting, share)
+        if 3 * step > 2 * steps:
+            snapshots.append(Params(*map(np.copy, params)))
+    mean = Params(*(np.mean(thetas, axis=0) for thetas in zip(*snapshots, strict=True)))
+    return params, mean, h[-1], all_losses[-per_epoch:].mean() / config.T / np.log(2)
+
+
+def main(trials):
+    """Print the rows of each trial "setting:epochs"."""
+    corpus = read_corpus()
+    codes, parts = corpus.codes, split(corpus)
+    held_out_parts, N = (parts.validation, parts.test), len(parts.train.codes)
+    tables = ngrams.count_ngrams(parts.train.codes, corpus.K, 8)
+    counts = [ngrams.ngram_losses(tables, codes, part, corpus.K, ngrams.kneser_ney)[[5, 8]] for part in held_out_parts]
+    control = mixtures.mixture(counts[1], mixtures.best_weights(counts[0])).mean() / np.log(2)
+    print(f"5-gram and 8-gram, mixed: test {control:.4f}", flush=True)
+    is_mixed = any(SETTINGS[trial.split(":")[0]][1] for trial in trials)
+    of_counting = counted(parts.train.codes, corpus.K) if is_mixed else None
+    for trial in trials:
+        setting, epochs = trial.split(":")
+        config, began = ADAM.replace(epochs=int(epochs)), time.monotonic()
+        *both, h, training_bits = train(parts.train, config, *SETTINGS[setting], of_counting)
+        seconds = time.monotonic() - began
+        for name, params in zip(("last", "mean"), both, strict=True):
+            losses = [held_out.network_losses(params, codes, part, h) for part in held_out_parts]
+            validation, test = (np.vstack(three) for three in zip(counts, losses, strict=True))
+            weights = mixtures.best_weights(validation)
+            added = control - mixtures.mixture(test, weights).mean() / np.log(2)
+            print(
+                f"{trial:14} {name} {config.epochs * N / 1e6:.0f}M read, training {training_bits:.3f}, "
+                f"validation {validation[-1].mean() / np.log(2):.3f}, test {test[-1].mean() / np.log(2):.3f}, "
+                f"weight {weights[-1]:.2f}, adds {added:.4f}, {seconds:.0f} s",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or TRIALS)
