@@ -249,17 +249,22 @@ end
 
 -- What only the curious want: cells that follow one another are folded as one; the paper has none of it
 local function page_only(blocks)
-  local kept, open = pandoc.Blocks {}, false
+  local kept, fold = pandoc.Blocks {}, nil
   for _, block in ipairs(blocks) do
-    local curious = block.t == 'Div' and block.classes:includes 'page-only'
-    if html and curious ~= open then
-      local tag = curious and '<details class="more"><summary>More on this</summary>' or '</details>'
-      kept:insert(pandoc.RawBlock('html', tag))
-      open = curious
+    if block.t ~= 'Div' or not block.classes:includes 'page-only' then
+      kept:insert(block)
+      fold = nil
+    elseif html then
+      if not fold then
+        -- a section that begins in the fold ends in it; a Div that began with the heading would be the section
+        fold = pandoc.Div({ pandoc.RawBlock('html', '') }, { class = 'folded' })
+        kept:insert(pandoc.RawBlock('html', '<details class="more"><summary>More on this</summary>'))
+        kept:insert(fold)
+        kept:insert(pandoc.RawBlock('html', '</details>'))
+      end
+      fold.content:extend(block.content)
     end
-    if not curious then kept:insert(block) elseif html then kept:extend(block.content) end
   end
-  if open then kept:insert(pandoc.RawBlock('html', '</details>')) end
   return kept
 end
 

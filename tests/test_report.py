@@ -61,7 +61,8 @@ def test_no_identifier_stands_twice_and_every_reference_leads_somewhere(page):
     identifiers = [element.get("id") for element in page.iter() if element.get("id")]
     assert len(identifiers) == len(set(identifiers))
     targets = {link.get("href")[1:] for link in page.iter("a") if link.get("href", "").startswith("#")}
-    assert targets - {""} <= set(identifiers)
+    of_the_view = {target for target in targets if target.startswith("lens=")}  # they set the view of one sequence
+    assert targets - {""} - of_the_view <= set(identifiers)
 
 
 def test_nothing_is_fetched(report, page):
@@ -92,7 +93,7 @@ def captions():
         for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
         for cell in nbformat.read(path, 4).cells
     )
-    return dict(re.findall(r'<a id="((?:fig|tbl)-[\w-]+)"></a>\*\*((?:Figure|Table) \d+\.\d+)\.\*\*', sources))
+    return dict(re.findall(r'<a id="((?:fig|tbl)-[\w-]+)"></a>\*\*((?:Figure|Table) \d+\.\w+)\.\*\*', sources))
 
 
 def test_every_figure_and_table_has_its_caption_and_both_are_in_page_and_paper(report, page, paper):
@@ -119,9 +120,9 @@ def test_references_are_links_with_numbers_that_lead_to_what_they_name(report, p
     numbers = captions()
     for link in page.iter("a"):
         target, text = link.get("href", "")[1:], "".join(link.itertext())
-        if target in numbers:
+        if target in numbers and re.match("Figure|Table", text):
             assert text == numbers[target]
-    assert '<a href="#fig-loss">Figure 3.1</a>' in report.html
+    assert f'<a href="#fig-loss">{numbers["fig-loss"]}</a>' in report.html
     assert re.search(r'<a href="#chapter-06_held_out">How good is it, really\?</a>', report.html)
     assert ".ipynb" not in re.sub(r"(?s)<details.*?</details>|<code>.*?</code>|<pre.*?</pre>", "", report.html)
 
@@ -167,7 +168,7 @@ def test_a_rehearsal_says_so_on_its_face(report, paper):
 
 
 def test_the_title_block_is_filled(report, paper):
-    head = report.html.split("</header>")[0]
+    head = report.html.split('id="chapter-01')[0]
     for part in ("A vanilla RNN reads a novel", "<time>", "83 of them distinct", "7 epochs", "AdaGrad", "\xa0±\xa0"):
         assert part in head
     assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", head, flags=re.DOTALL)
