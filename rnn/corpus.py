@@ -152,7 +152,7 @@ def read_corpus(path=None, quick=False):
 
 
 def _existing(path):
-    """Return the path of a file that can be read as often as one likes."""
+    """Return the path of a file that can be read repeatedly."""
     try:
         path = Path(path).expanduser()
         path = path if path.is_absolute() or path.exists() else ROOT / path

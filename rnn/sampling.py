@@ -10,7 +10,7 @@ GREEDY = 1e-9  # a temperature at which the most probable character has all of t
 
 
 def check_settings(temperature=1.0, top_p=1.0, length=0):
-    """Raise ValueError, in a sentence, for a temperature, top-p or length that means nothing."""
+    """Raise ValueError, in a sentence, for an impossible temperature, top-p or length."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be > 0 and finite, got {temperature}")
     if not 0 < top_p <= 1:
@@ -40,7 +40,7 @@ def next_distribution(o, temperature=1.0, top_p=1.0):
 def sample(params, h, x, length, rng, temperature=1.0, top_p=1.0):
     """Return the codes (length,) of a text that goes on from the state h (m,) and the code x.
 
-    Raises ValueError for settings that mean nothing.
+    Raises ValueError for impossible settings.
     """
     check_settings(temperature, top_p, length)
     W, U, V, b, c = params

@@ -190,7 +190,7 @@ def test_results_keep_values_that_the_abstract_formats(shell):
 
 
 def test_settings_are_said_in_words():
-    assert show.settings(BASELINE.replace(seed=3, epochs=1), BASELINE) == "the assignment's"
+    assert show.settings(BASELINE.replace(seed=3, epochs=1), BASELINE) == "the assignment’s"
     changed = BASELINE.replace(optimizer="adam", sigma=None, learning_rate=0.004, B=4, decay=True)
     assert show.settings(changed, BASELINE) == "η 0.004, σ scaled, Adam, B 4, η falls to 0"
 

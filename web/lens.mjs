@@ -107,7 +107,7 @@ function sayColumn(view) {
   const [letter, next] = [named(characters[x[t]]), named(characters[y[t]])];
   const sentence = state.direction === "forward"
     ? `Character ${t + 1} of ${T}, “${letter}”: the network gives ${percent(pass.p[t][y[t]])} to “${next}”, the next character, and pays ${(-Math.log2(pass.p[t][y[t]])).toFixed(1)} bits.`
-    : `Backward through character ${t + 1} of ${T}, “${letter}”: |∂L/∂h| is ${inDigits(sizeOf(found.dh[t]))}; of the last character's loss alone ${inDigits(view.reach[t + 1])} arrives here.`;
+    : `Backward through character ${t + 1} of ${T}, “${letter}”: |∂L/∂h| is ${inDigits(sizeOf(found.dh[t]))}; of the last character’s loss alone ${inDigits(view.reach[t + 1])} arrives here.`;
   strip.setAttribute("aria-valuenow", state.column);
   strip.setAttribute("aria-valuetext", sentence);
   view.say(sentence + mistakeOf(view));
@@ -125,7 +125,7 @@ function saturatedShare({ pass: { h } }) {
 function mistakeOf(view) {
   if (!view.state.mistake && !view.theirs) return "";
   const names = Object.entries(view.differences).filter(([, share]) => share > 0).map(([theta, share]) => `${NAMES[theta]} by ${share < 0.001 ? share.toExponential(0) : percent(share)}`);
-  const subject = view.theirs ? "The notebook's backward" : "With this mistake backward";
+  const subject = view.theirs ? "The notebook’s backward" : "With this mistake backward";
   return names.length ? ` ${subject} is off in ${names.join(", ")}.` : ` ${subject} gives the true gradient here: no number shows the mistake.`;
 }
 

@@ -49,7 +49,7 @@ function keepAddress(section, sampler, names) {
     if (!words.has("temperature")) return; // the address of a section is none
     const [changes, sentence] = settingsOf(words, names);
     sampler.set(changes);
-    if (sentence) sampler.complain(`The page's address: ${sentence}`);
+    if (sentence) sampler.complain(`The page’s address: ${sentence}`);
     section.scrollIntoView({ block: "center" });
   };
   section.addEventListener("change", ({ target }) => (target.name in sampler.settings || target.name === "unit") && keep());

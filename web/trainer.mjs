@@ -37,7 +37,7 @@ class Trainer {
   }
 
   draw() {
-    const curves = [{ kind: "report", name: "the report's run", points: this.report }, { kind: "live", name: "yours", points: this.live }];
+    const curves = [{ kind: "report", name: "the report’s run", points: this.report }, { kind: "live", name: "yours", points: this.live }];
     drawLosses(this.svg, curves, this.guess);
   }
 
@@ -215,8 +215,8 @@ export function mountTrainer(section, packed, kernels, begin) {
   const trainer = new Trainer(section, packed, kernel, begin);
   trainer.listen();
   if (kernel) trainer.say(packed.repeats
-    ? "Press “Train”: your browser repeats the report's run, with the same first weights and the same sequences in the same order."
-    : "Press “Train”: your browser trains a network on the report's text, one sequence per step in the order of the text. The report's run takes its steps in another way.");
+    ? "Press “Train”: your browser repeats the report’s run, with the same first weights and the same sequences in the same order."
+    : "Press “Train”: your browser trains a network on the report’s text, one sequence per step in the order of the text. The report’s run takes its steps in another way.");
   else {
     for (const button of section.querySelectorAll("button")) button.disabled = true;
     trainer.say(kernels.length ? WITHOUT : "The trainer has not been compiled: end JupyterLab and start it with “make lab”.");

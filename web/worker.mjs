@@ -131,7 +131,7 @@ class Server {
     const text = [this.text, await this.textOfReport()].find((text) => text?.vocabulary.join("") === saved.vocabulary.join(""));
     if (text) return this.begin(text, saved.settings, saved.state.params, saved.state);
     this.hand(saved.state, saved.settings, saved.vocabulary);
-    throw new Refusal("This network's text has other characters: you can sample from it below. To train it further, begin with its text, then open it.");
+    throw new Refusal("This network’s text has other characters: you can sample from it below. To train it further, begin with its text, then open it.");
   }
 
   async beginWith(settings, own) {

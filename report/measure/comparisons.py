@@ -16,7 +16,7 @@ NEAR = 20_000  # characters of the held-out part in which these places are
 
 
 class Health(NamedTuple):
-    """What else is known of a trained network: its loss, its saturation, and how often it is lost."""
+    """The loss of a trained network, its saturation, and the share of places where it is lost."""
 
     bits: float  # per character of the validation part
     saturated: float  # the share of the state's components beyond ±0.99

@@ -1,4 +1,4 @@
-"""Tables of training losses: after single steps, at the end of each epoch, of runs that went on."""
+"""Tables of training losses: after single steps, at the end of each epoch, of extended runs."""
 
 import numpy as np
 import pandas as pd

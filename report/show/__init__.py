@@ -68,7 +68,7 @@ def settings(config, network):
         name, value = field.name, getattr(config, field.name)
         if name not in ("epochs", "seed", "snapshot_every") and value != getattr(network, name):
             words.append(_WORDS.get((name, value), f"{_NAMES.get(name, name)} {value}"))
-    return ", ".join(words) or "the assignment's"
+    return ", ".join(words) or "the assignment’s"
 
 
 def describe(corpus):

@@ -66,7 +66,7 @@ def packed_problem(problem, vocabulary, forward, backward):
     theirs = {"h": np.asarray(h).tolist(), "p": np.asarray(p).tolist(), "dh0": np.asarray(dh0).ravel().tolist()}
     theirs["gradient"] = {name: d.ravel().tolist() for name, d in gradient._replace(U=gradient.U.T)._asdict().items()}
     theirs["columns"] = wrong_columns(problem, forward, backward).tolist()
-    about = {"name": "this notebook's", "m": len(h0), "vocabulary": letters, "weights": web.pack(params, "<f8")}
+    about = {"name": "this notebook’s", "m": len(h0), "vocabulary": letters, "weights": web.pack(params, "<f8")}
     return about | {"x": x.tolist(), "y": y.tolist(), "h0": h0.tolist(), "theirs": theirs}
 
 

@@ -40,7 +40,7 @@ ROUND_NUMBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000
 
 
 class ConfigError(UserError, ValueError):
-    """A setting that means nothing; the message says which, and what would."""
+    """An impossible setting; the message says which, and what is allowed."""
 
 
 class RunError(UserError, RuntimeError):
@@ -73,7 +73,7 @@ WORDS = {  # a setting of words: those there are
 
 
 def _as(kind, value):
-    """Return a value as an int, float, bool or str of Python's own; raise TypeError for what is nothing of the kind."""
+    """Return a value as Python's own int, float, bool or str; raise TypeError for anything else."""
     if isinstance(value, bool | np.bool_) != (kind is bool):
         raise TypeError
     exactly = {int: operator.index, bool: bool, str: str, int | float: lambda x: 0.5 if x == 0.5 else operator.index(x)}
@@ -167,7 +167,7 @@ class State(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run as it lies on disk, or its beginning: finished, or as far as it came."""
+    """A run on disk, finished or not, or the beginning of one."""
 
     directory: Path
     config: Config
@@ -272,7 +272,7 @@ def told(path):
 
 
 def _check_kind(path):
-    """Raise RunError if there is something else than a file in a file's place: a pipe would be waited for, for ever."""
+    """Raise RunError if a path is not a regular file: reading a pipe would wait for ever."""
     if path.exists() and not path.is_file():
         raise _unusable(path, "is no file")
 

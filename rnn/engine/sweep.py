@@ -122,7 +122,7 @@ def _written(jobs, stack, runs):
 
 
 class _Sweep:
-    """Where a sweep has got to."""
+    """The progress of a sweep."""
 
     def __init__(self, waiting, pool, texts, runs):
         self.waiting, self.pool, self.texts, self.runs = waiting, pool, texts, runs
@@ -163,7 +163,7 @@ class _Sweep:
             self.running[future] = job, run_directory(job.corpus, job.config, job.start(self.runs), self.runs)
 
     def end(self):
-        """Wait a moment, and see how those jobs did that have ended."""
+        """Wait a moment, and collect the jobs that have ended."""
         if not self.running:
             time.sleep(MOMENT)
             return

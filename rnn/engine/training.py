@@ -1,4 +1,4 @@
-"""Training: a run is started, gone on with, watched. The steps are those of `kernel.advance` or `model.train_step`."""
+"""Training: start a run, continue it, watch it. The steps are those of `kernel.advance` or `model.train_step`."""
 
 import contextlib
 import functools
