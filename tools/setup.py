@@ -139,7 +139,7 @@ def prune():
 
 
 def make_movable(script):
-    """Let a script of .venv/bin run the Python of its own folder, so that a copied or moved project runs its own code."""
+    """Let a script of .venv/bin run the Python of its own folder, so that a copied or moved project works."""
     if script.is_symlink() or not script.is_file():
         return
     if script.suffix in (".csh", ".fish", ".ps1"):
