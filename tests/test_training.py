@@ -446,6 +446,23 @@ def test_a_loss_that_is_finite_and_absurd_stops_the_run_with_a_sentence_and_what
     assert run.last_step == run.snapshots[-1] == len(run.losses) == 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", ["adagrad", "sgd"])
+def test_what_diverges_in_numpy_is_refused_too_although_its_losses_have_a_limit(tmp_path, optimizer, dtype):
+    config = SMALL.replace(learning_rate=1e4, optimizer=optimizer, dtype=dtype, engine="numpy")
+    with pytest.raises(RunError, match=r"The loss of step \d+ is [\d.]+, at learning rate 10000: try a smaller one"):
+        train(TEXT, config, runs=tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["kernel", "numpy"])
+def test_the_first_steps_of_many_units_at_a_large_rate_are_not_refused(engine):
+    text = read_corpus()
+    config = Config(m=500, learning_rate=0.2, engine=engine)
+    losses = np.empty(10)
+    advance(*start(text.K, config), text.codes, 0, losses, config)
+    assert 10 < losses.max() / (config.T * np.log(text.K)) and losses.max() < training.absurd_loss(text.K, config)
+
+
 def test_a_text_shorter_than_a_sequence_is_refused(tmp_path):
     with pytest.raises(RunError, match="11 are needed for T = 10"):
         train(TEXT.part(0, 10), SMALL, runs=tmp_path)

@@ -34,7 +34,9 @@ from rnn.engine.threads import one_thread
 
 CHECKPOINT_SECONDS = 10  # what a killed run loses at most
 CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
-ABSURD = 1_000  # times the loss of a network that knows nothing: what diverges need not become infinite
+ABSURD = 1_000  # times the loss of a uniform guess: what diverges need not become infinite
+# of the largest loss that NumPy's engine can give; with a large learning rate, training can begin a little below
+NEARLY_ALL = 0.92
 
 
 class Interrupted(UserError, KeyboardInterrupt):  # noqa: N818  (it is no error)
@@ -251,7 +253,10 @@ class Recorder:
 
 def _take_steps(recorder, corpus, config, watch, show, interrupted):
     """Take the steps that are missing, some at a time, and record them; raise Interrupted when the user stops it."""
-    steps, chunk, average = config.steps(len(corpus.codes)), 100, None
+    steps = config.steps(len(corpus.codes))
+    absurd = absurd_loss(corpus.K, config)
+    chunk = 100  # steps
+    average = None  # of the latest losses
     if watch and len(recorder.losses):
         watch(recorder.steps, recorder.losses.copy())
     settings = {"total": steps, "initial": recorder.state.step, "unit": " steps", "disable": not show}
@@ -261,8 +266,8 @@ def _take_steps(recorder, corpus, config, watch, show, interrupted):
             began = time.monotonic()
             losses = np.full(min(chunk, recorder.until_snapshot()), np.nan)
             advance(*recorder.state[:3], corpus.codes, step, losses, config)
-            if not (losses < ABSURD * config.T * np.log(corpus.K)).all():
-                raise _diverged(recorder, losses, corpus.K, config)
+            if not (losses < absurd).all():
+                raise _diverged(recorder, losses, int((losses < absurd).argmin()), config)
             chunk = max(1, int(len(losses) * CHUNK_SECONDS / max(time.monotonic() - began, 1e-3)))
             recorder.record(losses)
             average = losses.mean() if average is None else 0.9 * average + 0.1 * losses.mean()
@@ -280,9 +285,21 @@ def _take_steps(recorder, corpus, config, watch, show, interrupted):
         )
 
 
-def _diverged(recorder, losses, K, config):
-    """Return the RunError of losses of which one is not finite or absurd; the run on disk is that before them."""
-    first = int((losses < ABSURD * config.T * np.log(K)).argmin())
+def absurd_loss(K, config):
+    """Return the loss of a step, in nats per sequence, from which on a run counts as diverged.
+
+    The kernel's losses have no limit. In NumPy a probability that is rounded to 0 counts as the smallest number of its
+    type (see `model.cross_entropy`): no character costs more than 87 nats in float32, and 708 in float64.
+    """
+    absurd = ABSURD * config.T * np.log(K)
+    if config.engine == "numpy":
+        largest = -config.T * np.log(np.finfo(config.dtype).tiny)
+        return min(absurd, NEARLY_ALL * largest)
+    return absurd
+
+
+def _diverged(recorder, losses, first, config):
+    """Return the RunError of losses of which that number `first` is absurd; the run on disk is that before them."""
     step = recorder.steps + first
     recorder.state = load_state(recorder.directory / "snapshots" / str(recorder.state.snapshots[-1]))
     recorder.checkpoint()
