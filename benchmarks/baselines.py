@@ -190,7 +190,7 @@ def _torch(codes, params, steps, config, compiled):
         optimizer = torch.optim.Adagrad(trained, config.learning_rate, initial_accumulator_value=1e-8, eps=0)
     one_hot = torch.eye(K)
     steps = [
-        (begins, *(torch.from_numpy(np.ascontiguousarray(of.T, np.int64)) for of in (x, y)))  # (T, B)
+        (begins, *(torch.from_numpy(np.ascontiguousarray(codes.T, np.int64)) for codes in (x, y)))  # (T, B)
         for begins, x, y in sequences(codes, steps, config)
     ]
 
@@ -261,7 +261,9 @@ def jax_scan(codes, params, steps, config):
         (loss, h), gradient = jax.value_and_grad(loss_of, has_aux=True)(network[0], h, text[:-1], text[1:])
         rule = adam if config.optimizer == "adam" else adagrad
         clipped = (jnp.clip(g, -config.clip, config.clip) for g in gradient)
-        network = map(Params._make, zip(*(rule(*of, n) for of in zip(*network, clipped, strict=True)), strict=True))
+        network = map(
+            Params._make, zip(*(rule(*arrays, n) for arrays in zip(*network, clipped, strict=True)), strict=True)
+        )
         return (codes, *network, h), loss
 
     key = (config, steps, len(codes), len(params.c))
@@ -269,7 +271,7 @@ def jax_scan(codes, params, steps, config):
         of_steps = jnp.asarray(starts), jnp.asarray(begins), jnp.arange(1.0, steps + 1)
         _jitted[key] = jax.jit(lambda carry, of_steps: lax.scan(one_step, carry, of_steps)[1]), of_steps
     params, zeros, h = fresh(params, np.float32)
-    params, zeros = (of._replace(U=np.ascontiguousarray(of.U.T)) for of in (params, zeros))
+    params, zeros = (thetas._replace(U=np.ascontiguousarray(thetas.U.T)) for thetas in (params, zeros))
     train, of_steps = _jitted[key]
     carry = jnp.asarray(codes.astype(np.int32)), params, zeros, zeros, jnp.tile(h, (config.B, 1))
     return np.asarray(train(carry, of_steps), np.float64)

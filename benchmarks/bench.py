@@ -138,9 +138,9 @@ def growth(implementations):
         chosen = {name: implementations[name] for name in fast if name in implementations}
         measured[size] = {name: [] for name in chosen}
         for value in values:
-            of = {"m": 100, "T": 25, "K": 83, "B": 1} | {size: value}
-            codes, params = make_problem(of["K"], of["m"])
-            config = (ADAM if size == "B" else Config()).replace(m=of["m"], T=of["T"], B=of["B"])
+            sizes = {"m": 100, "T": 25, "K": 83, "B": 1} | {size: value}
+            codes, params = make_problem(sizes["K"], sizes["m"])
+            config = (ADAM if size == "B" else Config()).replace(m=sizes["m"], T=sizes["T"], B=sizes["B"])
             taken = time_in_turns(chosen, codes, params, config, repeats=3)
             for name in chosen:
                 measured[size][name].append(float(np.median(taken[name])))

@@ -99,7 +99,7 @@ def policed(page):
     """Return the page with a policy that lets just its own scripts run, by their hashes."""
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    return page.replace("script-src 'self'", "script-src " + " ".join(f"'sha256-{each}'" for each in hashes), 1)
+    return page.replace("script-src 'self'", "script-src " + " ".join(f"'sha256-{digest}'" for digest in hashes), 1)
 
 
 def paper_of(pieces, heading):

@@ -167,15 +167,6 @@ def test_weights_begin_where_a_line_of_the_cache_does(dtype):
         assert padded.sum() == size * size
 
 
-def test_the_losses_of_single_characters_are_those_of_the_steps():
-    given = arguments(of_characters=np.zeros((10, CONFIG.T * CONFIG.B)))
-    kernel.advance(**given)
-    np.testing.assert_allclose(given["of_characters"].sum(axis=1) / CONFIG.B, given["losses"], rtol=1e-12)
-    plain = arguments()
-    kernel.advance(**plain)
-    assert bytes_of(plain) == bytes_of(given)
-
-
 @pytest.mark.parametrize("h", [np.zeros(m + 1), np.zeros((1, m)), np.zeros(m, np.float32), np.zeros(m, int)])
 def test_states_of_another_network_are_refused(h):
     params = first_state(K, CONFIG).params

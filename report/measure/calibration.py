@@ -1,5 +1,7 @@
 """Whether a network knows what it does not know: its probabilities, one temperature, the entropy of what it writes."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
@@ -104,13 +106,14 @@ def written(networks, text, first, texts, length):
 
     Each reads the codes `text`, and writes from places after `first` on, at equal distances.
     """
-    of_networks, places = {}, np.linspace(first, len(text) - 1, texts).astype(int)
+    places = np.linspace(first, len(text) - 1, texts).astype(int)
+    of_networks = {}
     for label, run in networks.items():
-        state, reached = run.state(), run.state().h[-1]
-        states, read = [], 0
-        for place in places:
-            reached = sampling.read(state.params, text[read:place], reached) if place > read else reached
-            states.append(reached)
-            read = place
+        state = run.state()
+        h = state.h[-1]
+        states = []
+        for begin, end in itertools.pairwise((0, *places)):
+            h = sampling.read(state.params, text[begin:end], h) if end > begin else h
+            states.append(h)
         of_networks[label] = entropies(state.params, states, text[places], length)
     return of_networks

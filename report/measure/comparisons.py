@@ -25,7 +25,8 @@ class Health(NamedTuple):
 
 def first_steps(corpus, config, n=100):
     """Return what the first n steps of a run do: a DataFrame with a row for each step."""
-    first, rows = first_state(corpus.K, config).params.W, []
+    first = first_state(corpus.K, config).params.W
+    rows = []
     for step in numpy_steps(corpus, config, n):
         rows.append(
             {

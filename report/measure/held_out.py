@@ -121,14 +121,14 @@ def cost_of_zero(params, codes, part, carried, places=100, after=200, over=100):
     next `over`, minus those of the network whose state was carried through the whole part, `carried` (n,), as `bits`
     returns them. Empty for a part that is shorter than that.
     """
-    read = after + over
-    if len(carried) < read:
+    length = after + over
+    if len(carried) < length:
         return np.empty(0)
-    places = min(places, (len(carried) - read) // over + 1)
-    begin = np.linspace(0, len(carried) - read, places).astype(int)
-    x = codes[part.start - 1 + begin[:, None] + np.arange(read + 1)]
+    places = min(places, (len(carried) - length) // over + 1)
+    begin = np.linspace(0, len(carried) - length, places).astype(int)
+    x = codes[part.start - 1 + begin[:, None] + np.arange(length + 1)]
     begun = kernel.evaluate(params, np.zeros((places, len(params.b)), params.W.dtype), x)[:, after:]
-    return (begun / np.log(2) - carried[begin[:, None] + np.arange(after, read)]).mean(axis=1)
+    return (begun / np.log(2) - carried[begin[:, None] + np.arange(after, length)]).mean(axis=1)
 
 
 def lost_from_zero(params, codes, part, carried):

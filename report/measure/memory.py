@@ -26,9 +26,9 @@ def states(params, codes, h):
 
 def bits_after(params, h, x, y):
     """Return the bits (places,) for the characters y (places,) that follow x (places, k), read from h (places, m)."""
-    read = np.column_stack((x, y))
+    codes = np.column_stack((x, y))
     rows = max(1, AT_ONCE // len(params.c))
-    pieces = [kernel.evaluate(params, h[n : n + rows], read[n : n + rows])[:, -1] for n in range(0, len(y), rows)]
+    pieces = [kernel.evaluate(params, h[n : n + rows], codes[n : n + rows])[:, -1] for n in range(0, len(y), rows)]
     return np.concatenate(pieces) / np.log(2)
 
 

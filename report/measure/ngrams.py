@@ -61,7 +61,8 @@ def kneser_ney(tables):
 
 def _discounted(table, counts):
     off = discounts(counts)[counts.clip(max=3)]
-    rest, total = (np.bincount(table.beginnings, of, minlength=table.n_shorter) for of in (off, counts))
+    rest = np.bincount(table.beginnings, off, minlength=table.n_shorter)
+    total = np.bincount(table.beginnings, counts, minlength=table.n_shorter)
     return Shares(counts - off, rest, total)
 
 
@@ -85,7 +86,8 @@ def ngram_probabilities(tables, codes, K, smoothing=witten_bell):
     `smoothing` is `witten_bell` or `kneser_ney`, from the uniform p_0 = 1/K. A context never seen, and one that would
     begin before `codes`, is the shorter one.
     """
-    below, places = np.full(len(codes), 1 / K), np.zeros(len(codes) + 1, np.int64)
+    below = np.full(len(codes), 1 / K)
+    places = np.zeros(len(codes) + 1, np.int64)
     of_all = [below]
     for n, (table, of_length) in enumerate(zip(tables, smoothing(tables), strict=True), 1):
         contexts = places[: max(0, len(codes) - n + 1)]  # their numbers among the shorter ones; -1: not in the text
@@ -99,8 +101,11 @@ def ngram_probabilities(tables, codes, K, smoothing=witten_bell):
 
 def _interpolated(shares, places, contexts, below):
     """Return p_n (N,) from p_{n-1}, with the number of each n-gram and that of its context, -1 for none."""
-    own, rest, total = (np.append(each, 0)[at] for each, at in zip(shares, (places, contexts, contexts), strict=True))
-    p, begin = below.copy(), len(below) - len(places)
+    own = np.append(shares.own, 0)[places]
+    rest = np.append(shares.rest, 0)[contexts]
+    total = np.append(shares.total, 0)[contexts]
+    begin = len(below) - len(places)
+    p = below.copy()
     p[begin:] = np.where(total > 0, (own + rest * below[begin:]) / np.where(total > 0, total, 1), below[begin:])
     return p
 

@@ -13,21 +13,30 @@ def copied_lengths(samples, book, K):
     All are codes. Strings grow by one character at a time; what no sample has is dropped.
     """
     sizes = [len(codes) for codes in samples]
-    sample, ends = np.concatenate(samples), np.cumsum(sizes)
+    sample = np.concatenate(samples)
+    ends = np.cumsum(sizes)
     ends_of = np.repeat(ends, sizes)
-    lengths, of_sample, of_book = np.zeros(len(sample), int), np.arange(len(sample)), np.arange(len(book))
-    ids, book_ids = np.zeros(len(sample), np.int64), np.zeros(len(book), np.int64)  # of the strings one shorter
+    lengths = np.zeros(len(sample), int)
+    of_sample = np.arange(len(sample))  # where the strings begin
+    of_book = np.arange(len(book))
+    ids = np.zeros(len(sample), np.int64)  # of the strings one shorter
+    book_ids = np.zeros(len(book), np.int64)
     for n in count(1):
-        inside, book_inside = of_sample + n <= ends_of[of_sample], of_book + n <= len(book)
-        of_sample, of_book = of_sample[inside], of_book[book_inside]
+        inside = of_sample + n <= ends_of[of_sample]
+        book_inside = of_book + n <= len(book)
+        of_sample = of_sample[inside]
+        of_book = of_book[book_inside]
         ids = ids[inside] * K + sample[of_sample + n - 1]
         book_ids = book_ids[book_inside] * K + book[of_book + n - 1]
         common = np.intersect1d(ids, book_ids)
         if not len(common):
             break
-        kept, book_kept = np.isin(ids, common), np.isin(book_ids, common)
-        of_sample, of_book = of_sample[kept], of_book[book_kept]
-        ids, book_ids = np.searchsorted(common, ids[kept]), np.searchsorted(common, book_ids[book_kept])
+        shared = np.isin(ids, common)
+        book_shared = np.isin(book_ids, common)
+        of_sample = of_sample[shared]
+        of_book = of_book[book_shared]
+        ids = np.searchsorted(common, ids[shared])
+        book_ids = np.searchsorted(common, book_ids[book_shared])
         lengths[of_sample] = n
     return np.split(lengths, ends[:-1])
 

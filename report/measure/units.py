@@ -113,13 +113,21 @@ def table(run, codes, to_choose, to_score, vocabulary):
     alone; all units together; and the `Estimate` of the bits that holding the unit at its mean costs, where the label
     matters and elsewhere. Empty for a text without labels.
     """
-    state, marks, rng = run.state(), places.quotation_marks(codes, vocabulary), np.random.default_rng(0)
-    x, x_scored = codes[to_choose], codes[to_score]
-    h, h_scored = (states(state.params, read, state.h[-1])[1:] for read in (x, x_scored))
-    chosen_by, scored_by = labels(x, vocabulary, marks), labels(x_scored, vocabulary, marks)
-    where, plain, rows = matters(x_scored, vocabulary, marks), kernel.evaluate(state.params, state.h[-1], x_scored), {}
+    state = run.state()
+    marks = places.quotation_marks(codes, vocabulary)
+    rng = np.random.default_rng(0)
+    x = codes[to_choose]
+    x_scored = codes[to_score]
+    h = states(state.params, x, state.h[-1])[1:]
+    h_scored = states(state.params, x_scored, state.h[-1])[1:]
+    chosen_by = labels(x, vocabulary, marks)
+    scored_by = labels(x_scored, vocabulary, marks)
+    where = matters(x_scored, vocabulary, marks)
+    plain = kernel.evaluate(state.params, state.h[-1], x_scored)
+    rows = {}
     for name in [name for name in chosen_by if name in scored_by]:
-        label, scored = chosen_by[name], scored_by[name]
+        label = chosen_by[name]
+        scored = scored_by[name]
         told = tell(h, [label, *shifted(label, SHIFTS, rng)])
         told_scored = tell(h_scored, [scored, *shifted(scored, SHIFTS, rng)])
         unit = told[0].argmax()

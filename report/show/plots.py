@@ -171,17 +171,6 @@ def sparse_smoothing(sparse, smoothed, every):
     return curves(lines, "smoothed loss (nats per sequence)")
 
 
-def estimates(by_step, ylabel):
-    """Draw shares with their intervals {step: `Estimate`} against the training step."""
-    fig, ax = plt.subplots(figsize=(WIDTH, 2.4))
-    values, halves = ([getattr(of, name) for of in by_step.values()] for name in ("value", "half"))
-    ax.errorbar(list(by_step), values, halves, color=BLUE, marker="o", markersize=3, linewidth=0.8, elinewidth=0.6)
-    ax.set(ylabel=ylabel, ylim=(0, 1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    in_thousands(ax)
-    return fig
-
-
 def extension(losses, per_epoch, first):
     """Draw the mean of each epoch of {label: losses of all steps}, from the second on, which the later ones begin with.
 
@@ -315,7 +304,8 @@ def measures(panels, itself):
             value, half = itself[name].value, np.nan_to_num(itself[name].half)
             ax.axhspan(value - half, value + half, color=GREY, alpha=0.25, linewidth=0)
             ax.axhline(value, color=GREY, linewidth=0.8)
-            values, halves = ([getattr(of, part) for of in frame[name]] for part in ("value", "half"))
+            values = [estimate.value for estimate in frame[name]]
+            halves = [estimate.half for estimate in frame[name]]
             ax.errorbar(list(frame.index), values, halves, color=BLUE, marker="o", markersize=3, capsize=2, linewidth=1)
         if name != "longest copy":
             row[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -374,10 +364,10 @@ def memory(norms, T, context, ngrams, floor=1e-15):
     return fig
 
 
-def where(bits, apart):
+def where(bits, differences):
     """Draw bits by group {name: DataFrame of `Estimate`, a column for each predictor}, and below the differences.
 
-    `apart` has them, to the last predictor, in DataFrames like these.
+    `differences` has them, to the last predictor, in DataFrames like these.
     """
     fig, axes = plt.subplots(
         2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.6)
@@ -386,7 +376,7 @@ def where(bits, apart):
         words = isinstance(frame.index[0], str)
         x = np.arange(len(frame)) if words else list(frame.index)
         styles = dict(zip(frame, ((BLUE, "o"), (ORANGE, "s"), (GREY, "^")), strict=True))
-        for ax, of_panel in ((top, frame), (below, apart[name])):
+        for ax, of_panel in ((top, frame), (below, differences[name])):
             for label, estimates_of_label in of_panel.items():
                 color, marker = styles[label]
                 line = "none" if words else "-"

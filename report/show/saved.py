@@ -25,13 +25,15 @@ def read_saved(path):
         data = gzip.decompress(Path(path).read_bytes())
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         about = json.loads(header["__metadata__"]["about"])
-        settings, vocabulary = about["settings"], about["vocabulary"]
-        rate, clip = settings.pop("rate"), settings.pop("clip")
+        settings = about["settings"]
+        vocabulary = about["vocabulary"]
+        rate = settings.pop("rate")
+        clip = settings.pop("clip")
         config = Config(**settings, learning_rate=rate, clip=math.inf if clip is None else clip)
         state = State(*trained(safetensors.numpy.load(data)), about["step"])
         m, K = config.m, len(vocabulary)
-        for of in (state.params, state.memory.squares, state.memory.means):
-            if [theta.shape for theta in of] != [(m, m), (m, K), (K, m), (m,), (K,)]:
+        for thetas in (state.params, state.memory.squares, state.memory.means):
+            if [theta.shape for theta in thetas] != [(m, m), (m, K), (K, m), (m,), (K,)]:
                 raise ValueError("its arrays have other sizes than it says")
     except Exception as error:  # whatever a damaged file makes of gzip, JSON and safetensors
         raise RunError(f"{path} is no network that the report's page has saved, or is damaged ({error}).") from None

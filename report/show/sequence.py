@@ -85,14 +85,16 @@ def wrong_columns(problem, forward, backward):
     alone = params._replace(U=np.hstack((params.U, params.U[:, x])), V=np.vstack((params.V, np.zeros((T, len(h0))))))
     alone = alone._replace(c=np.append(params.c, np.full(T, -np.inf)))
     padded = np.hstack((p, np.zeros((T, T))))
-    da = [of(alone, K + np.arange(T), y, h, padded)[0].U[:, K:].T for of in (model.backward, backward)]
-    wrong |= _differ(da[1], da[0])
+    da, theirs_da = (
+        gradients(alone, K + np.arange(T), y, h, padded)[0].U[:, K:].T for gradients in (model.backward, backward)
+    )
+    wrong |= _differ(theirs_da, da)
     if wrong.any():
         return wrong
     theirs, _ = backward(params, x, y, h, p)
     inputs = {"W": h[:-1], "U": np.eye(K)[x]}
     for name, by in inputs.items():
-        terms = np.stack([np.outer(da[0][t], by[t]).ravel() for t in range(T)], axis=1)  # (size, T)
+        terms = np.stack([np.outer(da[t], by[t]).ravel() for t in range(T)], axis=1)  # (size, T)
         missing = getattr(theirs, name).ravel() - terms.sum(axis=1)
         shares = np.linalg.lstsq(terms, missing, rcond=None)[0]
         if np.allclose(terms @ shares, missing, rtol=1e-6, atol=1e-12 * np.abs(terms).max(initial=0)):

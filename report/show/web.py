@@ -34,24 +34,26 @@ def complaint(name, value):
     elif value is None or isinstance(value, bool | str):
         right = value is None and rule.get("none", False)
     else:
-        above, least, most = rule.get("above", -np.inf), rule.get("least", -np.inf), rule["most"]
-        right = above < value <= most and value >= least and (not rule.get("whole") or value == int(value))
+        above = rule.get("above", -np.inf)
+        least = rule.get("least", -np.inf)
+        right = above < value <= rule["most"] and value >= least and (not rule.get("whole") or value == int(value))
     return "" if right else f"{rule['name']} must be {rule['must']}, got {value!r}."
 
 
-def script(of):
+def script(target):
     """Return the script of the "page" or of "jupyter", which workers run too: each module in a function of its own."""
-    *modules, last = MODULES_OF[of]
+    *modules, last = MODULES_OF[target]
     table = f"const TABLE = {json.dumps(SETTINGS)};"
     whole = "\n".join([table, *map(_in_function, modules), _without_imports(last)])
-    return whole if of == "jupyter" else f'(() => {{\n"use strict";\n{whole}\n}})();\n'
+    return whole if target == "jupyter" else f'(() => {{\n"use strict";\n{whole}\n}})();\n'
 
 
 def _in_function(name):
     """Return a module of web/ as a statement that defines what it exports; what else it has stays inside."""
     source = _without_imports(name)
     exports = re.findall(r"(?m)^export (?:async )?(?:function|class|const) (\w+)", source)
-    names, body = ", ".join(exports), re.sub(r"(?m)^export ", "", source)
+    names = ", ".join(exports)
+    body = re.sub(r"(?m)^export ", "", source)
     return f"const {{ {names} }} = (() => {{\n{body}return {{ {names} }};\n}})();"
 
 
@@ -60,9 +62,9 @@ def _without_imports(name):
     return re.sub(r"(?m)^import .*\n|^ *//.*\n|^ +", "", source)  # comments and indents stay in web/
 
 
-def style(of):
+def style(target):
     """Return the style sheet of what is moved in the "page" or in "jupyter"."""
-    return "\n".join((WEB / f"{name}.css").read_text("utf-8") for name in STYLES_OF[of])
+    return "\n".join((WEB / f"{name}.css").read_text("utf-8") for name in STYLES_OF[target])
 
 
 def markup(name):
@@ -163,11 +165,12 @@ def spread(steps, n):
         return list(steps)
     chosen = [steps[-1], steps[0]][: max(n, 1)]
     logs = np.log(np.maximum(steps, 0.5))
-    apart = np.abs(logs - logs[-1])
-    apart[0] = 0
+    distances = np.abs(logs - logs[-1])  # to the nearest one chosen
+    distances[0] = 0
     while len(chosen) < n:
-        chosen.append(steps[int(apart.argmax())])
-        apart = np.minimum(apart, np.abs(logs - logs[apart.argmax()]))
+        farthest = int(distances.argmax())
+        chosen.append(steps[farthest])
+        distances = np.minimum(distances, np.abs(logs - logs[farthest]))
     return sorted(chosen)
 
 

@@ -117,8 +117,12 @@ def adagrad(theta, squares, gradient, rate, clip):
 def adam(theta, squares, means, gradient, rate, clip, n):
     """Step number n of Adam, in place, of the clipped gradient."""
     real = theta.dtype.type
-    of_mean, of_square, epsilon, tiny = real(1 - 0.9), real(1 - 0.999), real(1e-8), real(1e-30)
-    unbiased_rate, unbias = rate / real(1 - 0.9**n), real(1 / np.sqrt(1 - 0.999**n))
+    of_mean = real(1 - 0.9)
+    of_square = real(1 - 0.999)
+    epsilon = real(1e-8)
+    tiny = real(1e-30)
+    unbiased_rate = rate / real(1 - 0.9**n)
+    unbias = real(1 / np.sqrt(1 - 0.999**n))
     for i in range(len(theta)):
         g = min(max(gradient[i], -clip), clip)
         mean = means[i] + of_mean * (g - means[i])
@@ -235,7 +239,8 @@ def forward(network, transposed, x, y, B, h, p, losses):
     else:
         transpose(network.W, W_transposed)
         states_of_several(network, W_transposed, x, h, B)
-    rows, K = len(x), len(network.c)
+    rows = len(x)
+    K = len(network.c)
     dot(h[B : rows + B], V_transposed, p[:rows])
     scores = np.empty(K + -K % 32, p.dtype)  # whole vectors here too: what is left over takes long
     for r in range(rows):
@@ -283,7 +288,9 @@ def back_through_several(network, W_transposed, x, h, B, da, dh, gradient):
 @inlined
 def backward(network, W_transposed, x, y, B, h, p, da, dh, gradient):
     """Fill the gradient, of the mean over the B sequences, from the h and p of `forward`; dL/dU must be zero before."""
-    rows, K, real = len(x), len(network.c), p.dtype.type
+    rows = len(x)
+    K = len(network.c)
+    real = p.dtype.type
     gradient.b[:] = real(0)
     gradient.c[:] = real(0)
     do = p  # dL/do_t = p_t - y_t, y_t one-hot, made of p in place
@@ -340,9 +347,11 @@ def carry(h, rows, carried):
 
 
 @compiled
-def _advance(network, memory, carried, sequences, rule, clip, losses, of_characters):
+def _advance(network, memory, carried, sequences, rule, clip, losses):
     B, m = carried.shape
-    K, most, dtype = len(network.c), sequences.codes.shape[1] - B, network.W.dtype
+    K = len(network.c)
+    most = sequences.codes.shape[1] - B  # rows
+    dtype = network.W.dtype
     h = np.zeros((most + B, m), dtype)
     p = np.zeros((most, K), dtype)
     da = np.zeros((most, m), dtype)
@@ -351,14 +360,14 @@ def _advance(network, memory, carried, sequences, rule, clip, losses, of_charact
     W, U, V, b, c = network
     gradient = Params(np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c))
     touched = np.zeros(K, np.bool_)
+    of_characters = np.zeros(most)
     for n in range(len(losses)):
         rows = sequences.lengths[n] * B
         x = sequences.codes[n, :rows]
         y = sequences.codes[n, B : B + rows]
-        of_step = of_characters[n % len(of_characters)]
         begin(h, carried, sequences.resets[n])
-        forward(network, transposed, x, y, B, h, p, of_step)
-        losses[n] = of_step[:rows].sum() / B
+        forward(network, transposed, x, y, B, h, p, of_characters)
+        losses[n] = of_characters[:rows].sum() / B
         if not np.isfinite(losses[n]):
             break
         carry(h, rows, carried)
@@ -369,7 +378,9 @@ def _advance(network, memory, carried, sequences, rule, clip, losses, of_charact
 @compiled
 def _evaluate(network, carried, sequences, of_characters):
     B, m = carried.shape
-    K, most, dtype = len(network.c), sequences.codes.shape[1] - B, network.W.dtype
+    K = len(network.c)
+    most = sequences.codes.shape[1] - B  # rows
+    dtype = network.W.dtype
     h = np.zeros((most + B, m), dtype)
     p = np.zeros((most, K), dtype)
     transposed = np.zeros_like(network.W), np.zeros((m, K), dtype)
@@ -382,20 +393,35 @@ def _evaluate(network, carried, sequences, of_characters):
         carry(h, rows, carried)
 
 
-def advance(params, memory, h, codes, losses, plan, clip, optimizer, of_characters=None):
+def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
     `plan` is a `training.Plan` of so many steps on the text `codes` (N,). `params`, `memory` and the carried states `h`
-    (B, m) change in place. In `of_characters` (n, T B) the loss of each character is written, as it lies in the rows.
-    Ends at the first loss that is not finite. Raises ValueError for what would lead out of an array.
+    (B, m) change in place. Ends at the first loss that is not finite. Raises ValueError for what would lead out of an
+    array.
     """
-    (n, B), dtype, T = plan.starts.shape, params.W.dtype, plan.lengths.max(initial=1)
-    if of_characters is None:
-        of_characters = np.empty((1, T * B))
     if optimizer not in RULES:
         raise ValueError(f"the kernel has no optimiser {optimizer!r}: it has {', '.join(RULES)}")
+    dtype = params.W.dtype
+    _expect_steps(params, memory, h, losses, plan)
+    sequences = _sequences(codes, plan, len(params.c))
     theirs = (params, memory.squares, memory.means)
-    ours = [_network(thetas, params, B) for thetas in theirs]
+    ours = [_network(thetas, params, len(h)) for thetas in theirs]
+    network, squares, means = ours
+    carried = _padded(h, len(h), len(network.b))
+    with one_thread():
+        our_memory = Memory(squares, means, memory.updates)
+        _advance(network, our_memory, carried, sequences, RULES[optimizer], dtype.type(clip), losses)
+    for thetas, changed in zip(theirs, ours, strict=True):
+        for theta, its_change in zip(thetas, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
+            theta[:] = its_change[tuple(map(slice, theta.shape))]
+    h[:] = carried[:, : len(params.b)]
+
+
+def _expect_steps(params, memory, h, losses, plan):
+    """Raise ValueError if arrays that `advance` is given do not fit each other."""
+    n, B = plan.starts.shape
+    dtype = params.W.dtype
     _expect(plan.starts, int, n, B)
     _expect(plan.lengths, int, n)
     _expect(plan.resets, bool, n)
@@ -403,26 +429,13 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer, of_characte
     _expect(h, dtype, B, len(params.b))
     _expect(losses, float, n)
     _expect(memory.updates, int, 1)
-    _expect(of_characters, float, len(of_characters), T * B)
-    read = _in_rows(codes, plan.starts, plan.lengths, T, len(params.c))
-    sequences = Sequences(read, plan.lengths, plan.resets, plan.rates)
-    network, squares, means = ours
-    carried = _padded(h, B, len(network.b))
-    with one_thread():
-        _advance(
-            network,
-            Memory(squares, means, memory.updates),
-            carried,
-            sequences,
-            RULES[optimizer],
-            dtype.type(clip),
-            losses,
-            of_characters,
-        )
-    for thetas, changed in zip(theirs, ours, strict=True):
-        for theta, its_change in zip(thetas, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
-            theta[:] = its_change[tuple(map(slice, theta.shape))]
-    h[:] = carried[:, : len(params.b)]
+
+
+def _sequences(codes, plan, K):
+    """Return the `Sequences` that the steps of a plan read."""
+    longest = plan.lengths.max(initial=1)
+    in_rows = _in_rows(codes, plan.starts, plan.lengths, longest, K)
+    return Sequences(in_rows, plan.lengths, plan.resets, plan.rates)
 
 
 def evaluate(params, h, codes):
@@ -442,12 +455,13 @@ def _read(params, h, codes):
     network = _network(params, like=params)
     *places, N = codes.shape
     _expect(h, params.W.dtype, *places, len(params.b))
-    B, dtype = math.prod(places), params.W.dtype
+    B = math.prod(places)
+    dtype = params.W.dtype
     first = np.arange(0, N - 1, PIECE)
     starts = first[:, None] + N * np.arange(B)
     lengths = np.minimum(PIECE, N - 1 - first)
-    read = _in_rows(codes.reshape(-1), starts, lengths, PIECE, len(params.c))
-    sequences = Sequences(read, lengths, np.zeros(len(first), bool), np.zeros(len(first), dtype))
+    in_rows = _in_rows(codes.reshape(-1), starts, lengths, PIECE, len(params.c))
+    sequences = Sequences(in_rows, lengths, np.zeros(len(first), bool), np.zeros(len(first), dtype))
     carried = _padded(h.reshape(B, -1), B, len(network.b))
     of_characters = np.empty((len(first), PIECE * B))
     with one_thread():
@@ -466,16 +480,17 @@ def _in_rows(codes, starts, lengths, T, K):
     last = starts + lengths[:, None]  # the numbers of the last targets
     if starts.min(initial=0) < 0 or lengths.min(initial=1) < 1 or last.max(initial=0) >= len(codes):
         raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
-    read = codes[np.minimum(starts[:, None] + np.arange(T + 1)[:, None], last[:, None])]
-    right = codes.ndim == 1 and codes.dtype.kind in "ui"
-    if not (right and read.min(initial=0) >= 0 and read.max(initial=0) < K):
+    in_rows = codes[np.minimum(starts[:, None] + np.arange(T + 1)[:, None], last[:, None])]
+    are_codes = codes.ndim == 1 and codes.dtype.kind in "ui"
+    if not (are_codes and in_rows.min(initial=0) >= 0 and in_rows.max(initial=0) < K):
         raise ValueError(f"expected codes from 0 to {K - 1}, got {codes}")
-    return read.astype(np.intp).reshape(-1, (T + 1) * starts.shape[1])
+    return in_rows.astype(np.intp).reshape(-1, (T + 1) * starts.shape[1])
 
 
 def _network(params, like, B=1):
     """Return copies of parameters as the compiled code has them: W and U transposed, rows filled up with zeros."""
-    (K, m), dtype = like.V.shape, like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
+    K, m = like.V.shape
+    dtype = like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
         _expect(theta, dtype, *shape)
     # to whole vectors for our own loops, to fewer where BLAS has all products and is slowed down by zeros
@@ -486,7 +501,8 @@ def _network(params, like, B=1):
 
 def _padded(array, *shape):
     """Return a contiguous copy that may be larger, with zeros where it is; it begins where a line of the cache does."""
-    size, room = math.prod(shape), np.zeros(math.prod(shape) + 64, array.dtype)
+    size = math.prod(shape)
+    room = np.zeros(size + 64, array.dtype)
     begin = -room.ctypes.data % 64 // array.itemsize
     padded = room[begin : begin + size].reshape(shape)
     padded[tuple(map(slice, array.shape))] = array
