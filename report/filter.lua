@@ -222,7 +222,9 @@ end
 local function texts(div)
   local caption = captioned(div.identifier)
   if html then return pandoc.Figure(div.content, caption, pandoc.Attr(div.identifier, { 'texts' })) end
-  local shown = pandoc.Blocks { pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, caption: [') }
+  local in_lines = div.content[2] and div.content[2].t == 'CodeBlock' and div.content[2].classes:includes 'lines' -- which may not be broken
+  local columns = #div.content > 4 and not in_lines and 2 or 1
+  local shown = pandoc.Blocks { pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, columns: ' .. columns .. ', caption: [') }
   shown:extend(caption.long)
   shown:insert(pandoc.RawBlock('typst', ']'))
   for i = 1, #div.content, 2 do

@@ -44,7 +44,7 @@ def use_style():
             "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, GREY]),
             "lines.linewidth": 1.2,
             "legend.frameon": False,
-            "figure.figsize": (WIDTH, 2.6),
+            "figure.figsize": (WIDTH, 1.95),
             "figure.constrained_layout.use": True,
         }
     )
@@ -110,7 +110,7 @@ def training(run, smoothed, validation, per_epoch):
 
     They are those of every step as a band, the smoothed ones {alpha: curve}, and the validation loss at each snapshot.
     """
-    fig, (whole, close) = plt.subplots(1, 2, width_ratios=(3, 2))
+    fig, (whole, close) = plt.subplots(1, 2, width_ratios=(3, 2), figsize=(WIDTH, 2.3))
     pieces = np.array_split(run.losses, min(600, len(run.losses)))
     at = run.first_step + np.linspace(0, len(run.losses), len(pieces))
     lowest, highest = [piece.min() for piece in pieces], [piece.max() for piece in pieces]
@@ -168,7 +168,7 @@ def sparse_smoothing(sparse, smoothed, every):
     steps = np.arange(len(smoothed))
     label = f"every {every}th step, α = 0.999 (original)"
     lines = {label: (steps[::every], sparse), "every step, α = 0.999": (steps, smoothed)}
-    return curves(lines, "smoothed loss (nats per sequence)")
+    return curves(lines, "loss (nats per sequence)")
 
 
 def extension(losses, per_epoch, first):
@@ -179,7 +179,7 @@ def extension(losses, per_epoch, first):
     _, trunk, *ends = losses
     means = {label: losses[label].reshape(-1, per_epoch).mean(axis=1) for label in (trunk, *ends)}
     n = len(means[trunk])
-    fig, ax = plt.subplots()
+    fig, ax = plt.subplots(figsize=(WIDTH, 2.4))
     ax.plot(1 + np.arange(n), means[trunk], color=GREY, marker="o", markersize=3, label=trunk)
     for label, color, marker in zip(ends, itertools.cycle((ORANGE, BLUE, GREEN)), itertools.cycle("^sD"), strict=False):
         epochs = np.arange(n, len(means[label]) + 1)
