@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tomllib
 from tempfile import TemporaryDirectory
 
 import html5lib
@@ -204,6 +205,23 @@ def test_small_digits_are_below_and_nothing_invisible_is_copied(media):
     assert "h#sub[0]" in typst
     assert "\u200b" not in text
     assert "".join(text.split()).count("x") >= 300
+
+
+@pytest.mark.parametrize(("n", "kind", "columns"), [(2, "", 1), (3, "", 2), (4, "lines", 1)])
+def test_many_texts_are_in_two_columns_of_the_paper_unless_their_lines_may_not_break(media, n, kind, columns):
+    texts = "\n\n".join(f"[Step {i}]{{.labels}}\n\n```{kind}\ntext {i}\n```" for i in range(n))
+    caption = new_markdown_cell('<a id="fig-a"></a>**Figure 1.1.** Texts.')
+    _, typst, text, _ = both(media, shown({"text/markdown": f":::: {{#fig-a .texts}}\n{texts}\n::::"}), caption)
+    assert f"#textfigure(<fig-a>, columns: {columns}, " in typst
+    for i in range(n):
+        assert text.index(f"Step {i}") < text.index(f"text {i}") < text.index("Figure 1.1")
+
+
+def test_a_line_of_code_as_long_as_is_allowed_is_one_line_of_the_paper(media):
+    longest = tomllib.loads((ROOT / "notebooks" / "ruff.toml").read_text("utf-8"))["line-length"]
+    cell = new_code_cell("x = " + "1" * 40 + " + " + "2" * (longest - 47), metadata={"tags": ["show-code"]})
+    _, _, text, _ = both(media, cell)
+    assert cell.source in text.splitlines()
 
 
 def linted(folder, monkeypatch, capsys, *cells, name="01_mine.ipynb"):
