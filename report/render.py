@@ -75,13 +75,20 @@ def page_of(pieces, heading):
 
 def complete(page):
     """Return the page with all that it needs, in one file."""
-    page = weights_once(page)
+    page = without_line_names(weights_once(page))
     # into empty elements, which no text in the page can look like: its < is escaped
     style = web.style("page") + (HERE / "style.css").read_text("utf-8")
     in_base64 = " ".join(base64.b64encode(kernel).decode() for kernel in web.kernels())
     page = page.replace("<script></script>", f"<script>\n{web.script('page')}</script>", 1)
     page = page.replace('"application/wasm"><', f'"application/wasm">{in_base64}<', 1)
-    return policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{katex_css(page)}{style}</style>", 1))
+    rules, faces = katex_css(page)
+    page = page.replace('class="formulas"><', f'class="formulas">{faces}<', 1)  # the first screen has none
+    return policed(page.replace("<style></style>", f"<style>\n{fonts(page)}{rules}{style}</style>", 1))
+
+
+def without_line_names(page):
+    """Return a page whose lines of code have no names and no empty links, which pandoc gives to each of them."""
+    return re.sub(r'<span id="cb\d+-\d+"><a href="#cb\d+-\d+"[^>]*></a>', "<span>", page)
 
 
 def weights_once(page):

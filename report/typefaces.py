@@ -58,13 +58,33 @@ def fonts(page):
     )
 
 
+FACE = r"@font-face\{[^}]+\}"
+
+
 def katex_css(page):
-    """Return KaTeX's style with its typefaces in it, each cut down to the characters that the page has."""
-    characters = set(page)
+    """Return (rules, typefaces) of KaTeX's style: the typefaces that the page uses, cut down to its characters."""
+    characters, style = set(page), (KATEX / "katex.min.css").read_text("utf-8")
+    rules = re.sub(FACE, "", style)
+    used = _fonts_of(rules, {name for names in re.findall(r'class="([^"]*)"', page) for name in names.split()})
+    return rules, "".join(_with_data(face, characters) for face in re.findall(FACE, style) if _is_used(face, used))
 
-    def with_data(match):
-        name = re.search(r"url\(fonts/([\w-]+\.woff2)\)", match[0])[1]
-        source = f"src:{cut_down(KATEX / 'fonts' / name, characters)}"
-        return re.sub(r"src:[^;}]+", lambda _: source, match[0])
 
-    return re.sub(r"@font-face\{[^}]+\}", with_data, (KATEX / "katex.min.css").read_text("utf-8"))
+def _with_data(face, characters):
+    name = re.search(r"url\(fonts/([\w-]+\.woff2)\)", face)[1]
+    return re.sub(r"src:[^;}]+", lambda _: f"src:{cut_down(KATEX / 'fonts' / name, characters)}", face)
+
+
+def _is_used(face, used):
+    """Return whether one of the declarations `used` asks for a typeface with its style and weight."""
+    family, *kind = (re.search(rf"font-{name}:([^;}}]+)", face)[1] for name in ("family", "style", "weight"))
+    wanted = [family.strip('"'), *(word for word in kind if word not in ("normal", "400"))]
+    return any(all(word in declarations for word in wanted) for declarations in used)
+
+
+def _fonts_of(rules, classes):
+    """Return the declarations of the rules that choose a typeface for elements of these classes."""
+    return [
+        declarations
+        for selectors, declarations in re.findall(r"([^{}]+)\{([^{}]*font[^{}]*)\}", rules)
+        if any(set(re.findall(r"\.([\w-]+)", selector)) <= classes for selector in selectors.split(","))
+    ]

@@ -126,7 +126,7 @@ class Reader {
     this.pauseField.textContent = !this.isPaused ? "Pause" : this.isStill ? "Let it read" : "Go on";
     this.pauseField.disabled = ["typed", "written"].includes(this.mode);
     [this.goField.disabled, this.backField.hidden] = [this.mode !== "typed", this.mode === "book"];
-    this.hint.textContent = this.mode === "book" ? "Pages it has never seen. Point at a letter to look back." : "Your words, read after a page of the book. Point at a letter to look back.";
+    this.hint.textContent = this.mode === "book" ? "Pages it has never seen. Point at a letter to look back." : "Your words, after a page of the book.";
     this.section.dataset.mode = state;
   }
 

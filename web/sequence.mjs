@@ -1,7 +1,7 @@
 // One sequence, forward and back: what a step of training computes, with every number in it. web/lens.mjs draws it.
 import { drawHistogram, drawInside, drawMap, drawStrip, makeBlocks, makeStrip } from "./lens.mjs";
 import { coloursOf, cellAt } from "./cells.mjs";
-import { MISTAKES, adagrad, backward, centredDifference, complexStep, crossEntropy, forward, read, transposedProduct, unpack } from "./model.mjs";
+import { MISTAKES, adagrad, backward, centredDifference, complexStep, crossEntropy, forward, numbers, read, transposedProduct, unpack } from "./model.mjs";
 
 export const THETAS = ["W", "U", "V", "b", "c", "h0"];
 const PLAY = 180; // milliseconds a column
@@ -96,8 +96,17 @@ export class Sequence {
 
   // what a notebook has checked, and what its own functions returned
   ofProblem({ m, weights, vocabulary, x, y, h0, theirs }) {
-    const params = unpack(weights, m, Array.from(vocabulary).length);
-    return { params, vocabulary, h0: this.state.start === "zero" ? new Float64Array(m) : Float64Array.from(h0), x, y, theirs: this.state.start === "carried" ? theirs : null };
+    const K = Array.from(vocabulary).length;
+    const params = unpack(weights, m, K);
+    const rows = (packed, n, wide) => Array.from({ length: n }, (_, t) => packed.subarray(t * wide, t * wide + wide));
+    const returned = theirs && {
+      h: rows(numbers(theirs.h, (x.length + 1) * m), x.length + 1, m),
+      p: rows(numbers(theirs.p, x.length * K), x.length, K),
+      dh0: numbers(theirs.dh0, m),
+      gradient: unpack(theirs.gradient, m, K),
+      columns: theirs.columns,
+    };
+    return { params, vocabulary, h0: this.state.start === "zero" ? new Float64Array(m) : Float64Array.from(h0), x, y, theirs: this.state.start === "carried" ? returned : null };
   }
 
   // one step of the trainer

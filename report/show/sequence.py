@@ -54,7 +54,11 @@ def networks(corpus, config):
         run = finished(train, setting)
         if run is not None:
             weights[label] = run.params()
-    return [{"name": name, "m": config.m, "weights": web.pack(params, "<f2")} for name, params in weights.items()]
+    kinds = {"before training": "<f4"}  # in full, as the trainer has them: the page has them once
+    return [
+        {"name": name, "m": config.m, "weights": web.pack(params, kinds.get(name, "<f2"))}
+        for name, params in weights.items()
+    ]
 
 
 def packed_problem(problem, vocabulary, forward, backward):
@@ -63,8 +67,8 @@ def packed_problem(problem, vocabulary, forward, backward):
     h, p = forward(params, x, h0)
     gradient, dh0 = backward(params, x, y, h, p)
     letters = vocabulary if len(params.c) == len(vocabulary) else vocabulary[: len(params.c)]
-    theirs = {"h": np.asarray(h).tolist(), "p": np.asarray(p).tolist(), "dh0": np.asarray(dh0).ravel().tolist()}
-    theirs["gradient"] = {name: d.ravel().tolist() for name, d in gradient._replace(U=gradient.U.T)._asdict().items()}
+    doubles = [np.asarray(values, "<f8").tobytes() for values in (h, p, dh0)]
+    theirs = dict(zip(("h", "p", "dh0"), doubles, strict=True)) | {"gradient": web.pack(gradient, "<f8")}
     theirs["columns"] = wrong_columns(problem, forward, backward).tolist()
     about = {"name": "this notebook’s", "m": len(h0), "vocabulary": letters, "weights": web.pack(params, "<f8")}
     return about | {"x": x.tolist(), "y": y.tolist(), "h0": h0.tolist(), "theirs": theirs}

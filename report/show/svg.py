@@ -9,6 +9,7 @@ def shortened(svg):
     """Return an SVG without the spaces between its elements, its numbers with two decimals, its lines relative."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r">\s+<", "><", svg)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # groups have names to which nothing refers
     svg = re.sub(r' d="([^"]+)"', lambda match: f' d="{_relative(match[1])}"', svg)
     return re.sub(r"<[^>]+>", lambda tag: _NUMBER.sub(_rounded, tag[0]), svg)  # what the figure says stays
 

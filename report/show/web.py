@@ -120,7 +120,9 @@ def packed_network(run, name, prime, room, units=None, dtype="<f4"):
     snapshots = []
     for step in spread(run.snapshots, n):
         state = run.state(step)
-        snapshots.append({"step": step, "weights": pack(state.params, dtype), "h": state.h[-1].astype("<f4").tobytes()})
+        # the first weights are those that the trainer begins from, in full: the page has them once
+        packed = pack(state.params, dtype if step else "<f4")
+        snapshots.append({"step": step, "weights": packed, "h": state.h[-1].astype("<f4").tobytes()})
     named = {label: int(unit) for label, unit in (units or {}).items()}
     about = {"name": name, "vocabulary": run.vocabulary, "m": run.config.m, "prime": prime}
     return about | {"snapshots": snapshots, "units": named}
