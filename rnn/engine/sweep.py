@@ -85,7 +85,6 @@ def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
     if own := sorted({job.config.optimizer for job in waiting if not is_own_rule(job.config.optimizer)}):
         raise RunError(f"Other processes do not know your optimiser {own[0]!r}: take `train`, a run at a time.")
     scheduler = scheduler or os.environ.get("SCHEDULER")
-    scheduler = scheduler or os.environ.get("SCHEDULER")
     with interrupts_remembered() as interrupted, contextlib.ExitStack() as stack:
         texts = _written(waiting, stack, runs)
         pool = _Cluster(scheduler) if scheduler else _Processes(workers or cores())
