@@ -97,7 +97,7 @@ def test_the_page_in_a_browser(request, which, screens):
     assert (temperature, top_p, length) == ("1", "0.9", "500"), "what can be holds"
     assert "Press" in trainer, "and the trainer is there"
     assert seen["long"]["isReading"], "130,000 characters are read in short tasks"
-    assert seen["long"]["took"] < 1000
+    assert seen["long"]["took"] < 2000
 
 
 @without_browser
@@ -122,7 +122,8 @@ def test_the_first_screen_in_a_browser(request, which):
     assert seen["isPaused"]
     assert len(set(seen["bits"].values())) > 1, "the slider reads all of it anew"
     assert seen["back"] == 1
-    assert seen["typed"][0].startswith(seen["typed"][1][:1])
+    shown, typed = seen["typed"]
+    assert shown.split() == typed.split(), "what is typed is read, a line's end as a space"
     assert "has never seen" in seen["unknown"]
     assert seen["stopsOutOfSight"]
     stands, sentence, button = seen["still"]
@@ -198,7 +199,7 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert seen["openedText"] == seen["savedText"]
     assert seen["savedAs"] == f"network-{seen['savedAt']}.safetensors.gz"
     assert seen["sampled"][0] == seen["sampled"][2] != seen["sampled"][1]
-    assert int(seen["sampledAt"].replace(",", "")) == seen["savedAt"]
+    assert int(re.match(r"[\d,]+", seen["sampledAt"])[0].replace(",", "")) == seen["savedAt"]
     saved = read_saved(tmp_path / "saved")
     assert (saved.config, saved.state.step) == (Config(), seen["savedAt"])
     x = encode(seen["savedText"][:1], saved.vocabulary)[0]
