@@ -171,7 +171,7 @@ def test_the_title_block_is_filled(report, paper):
     head = report.html.split('id="chapter-01')[0]
     for part in ("A vanilla RNN reads a novel", "<time>", "83 of them distinct", "7 epochs", "AdaGrad", "\xa0±\xa0"):
         assert part in head
-    assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", head, flags=re.DOTALL)
+    assert "{" not in re.sub(r"<(style|script)\b.*?</\1>", "", head, flags=re.DOTALL)
     assert "A vanilla RNN reads a novel" in paper
 
 
@@ -235,14 +235,14 @@ def test_a_hostile_text_shows_as_text(project, short_report, hostile_report):
     assert not list(project.folder.rglob("PWNED")), "and no command"
     paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
     packed = [json.loads(script.text) for script in page.iter("script") if script.get("type") == "application/json"]
-    trainer, sampler, *lent = packed
-    assert {one["prime"] for one in (sampler, *lent) if "prime" in one} == {HOSTILE[:60]}
+    (trainer,) = (part for part in packed if "curve" in part)
+    assert {part["prime"] for part in packed if "prime" in part} == {HOSTILE[:60]}
     assert gzip.decompress(base64.b64decode(trainer["text"])).decode().startswith(HOSTILE[:60])
     letters = {character for character in shown if ord(character) > 127 and unicodedata.category(character)[0] in "LSP"}
     assert len(letters) > 300
     assert letters <= set(unicodedata.normalize("NFKC", paper)) | set(paper)
     assert set("<>&$`") <= set(paper)
-    assert not re.search("x{110}", paper), "a line is longer than the paper is wide"
+    assert not re.search("x{117}", paper), "a line is longer than the measure: 17 cm at 6.9 pt are 116 characters"
 
 
 def test_the_shortest_text_that_is_allowed_makes_a_report(short_report):
