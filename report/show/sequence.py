@@ -24,7 +24,8 @@ def packed(corpus, problem, forward=model.forward, backward=model.backward, conf
     a warm-up. `problem` is a `gradcheck.Problem`.
     """
     T = config.T
-    at = max(corpus.text.find(PASSAGE), 0)
+    found = corpus.text.find(PASSAGE)
+    at = found if found >= 0 else max(0, min(CONTEXT, len(corpus.codes) - T - 1))  # some text is read before it
     shown = corpus.codes[at : at + T + 1]
     view = {
         "vocabulary": corpus.vocabulary,
