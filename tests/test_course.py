@@ -138,7 +138,7 @@ def test_the_items_of_the_assignments_lead_to_headings_that_exist():
             for heading in re.findall(r"\*([^*]+)\*", after):
                 assert heading in headings, (item, target, heading)
     choices = set(re.findall("“(.+?)”", text))
-    assert choices == {"state", "order", "batch size"}
+    assert choices == {"state", "batch size"}
     assert all(f'"{name}"' in (ROOT / "report" / "measure" / "choices.py").read_text("utf-8") for name in choices)
 
 

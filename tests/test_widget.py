@@ -201,7 +201,7 @@ def test_the_widgets_in_jupyterlab(project, tmp_path):
     assert min(seen["took"]) < 200, "milliseconds from a slider's move to 500 characters, whatever the kernel does"
     weights, wrong, sentence = seen["view"]
     assert (weights, wrong) == ("this notebook’s", 1), "the column whose term a notebook's backward lacks is marked"
-    assert "The notebook's backward is off in W" in sentence
+    assert "The notebook’s backward is off in W" in sentence
     assert seen["trained"] >= 500
     assert seen["loss"] < 100
     saved = (folder / "widgets.ipynb").read_text("utf-8")
