@@ -9,9 +9,11 @@ SHELL := /bin/bash
 # Paths may have any character in them: they travel through the environment, never through the text of a command
 override CORPUS := $(value CORPUS)
 override ENV := $(value ENV)
-override QUICK := $(filter-out 0 no No NO off false False FALSE,$(QUICK))
-override JOIN_LINES := $(filter-out 0 no No NO off false False FALSE,$(JOIN_LINES))
+override QUICK := $(filter-out 0 no No NO off Off OFF false False FALSE,$(QUICK))
+override JOIN_LINES := $(filter-out 0 no No NO off Off OFF false False FALSE,$(JOIN_LINES))
 export CORPUS CHAPTERS ENV JOIN_LINES SCHEDULER
+# What takes long ends with make, however that ends (tools/lifeline.py)
+export MAKE_PID := $(shell echo $$PPID)
 quoted = '$(subst ','\'',$(1))'
 PLAN := $(shell CORPUS=$(call quoted,$(CORPUS)) CHAPTERS=$(call quoted,$(CHAPTERS)) JOIN_LINES=$(JOIN_LINES) $(PYTHON) -m tools.plan)
 $(if $(PLAN),,$(error The line above says why))

@@ -14,11 +14,12 @@ import time
 import numpy as np
 
 from report.measure import held_out, mixtures, ngrams
+from rnn import model
 from rnn.corpus import read_corpus, split
-from rnn.engine import kernel, training
+from rnn.engine import training
 from rnn.engine.runs import Config
 from rnn.engine.threads import one_thread
-from rnn.model import Memory, Params
+from rnn.model import Params
 
 ADAM = Config(optimizer="adam", learning_rate=0.004, decay=True, sigma=None, B=16, T=50)
 FOLDS = 5  # parts of the training text, each predicted by n-grams that were counted in the rest
@@ -48,51 +49,31 @@ def counted(codes, K):
     return p
 
 
-@kernel.compiled
-def _advance_mixed(network, memory, carried, sequences, clip, losses, of_counting, ratio):
-    B, m = carried.shape
-    K, rows, dtype = len(network.c), sequences.codes.shape[1] - B, network.W.dtype
-    h = np.zeros((rows + B, m), dtype)
-    p = np.zeros((rows, K), dtype)
-    da = np.zeros((rows, m), dtype)
-    dh = np.zeros((B, m), dtype)
-    of_step = np.zeros(rows)
-    transposed = np.zeros_like(network.W), np.zeros((m, K), dtype)
-    W, U, V, b, c = network
-    gradient = Params(np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c))
-    touched = np.zeros(K, np.bool_)
-    for n in range(len(losses)):
-        x = sequences.codes[n, :rows]
-        y = sequences.codes[n, B:]
-        kernel.begin(h, carried, sequences.resets[n])
-        kernel.forward(network, transposed, x, y, B, h, p, of_step)
-        losses[n] = of_step.sum() / B
-        kernel.carry(h, rows, carried)
-        for r in range(rows):  # the gradient is the usual one times the network's share in the mixture's probability
-            share = dtype.type(1 / (1 + ratio * of_counting[n, r] * np.exp(of_step[r])))
-            for k in range(K):
-                p[r, k] *= share
-            p[r, y[r]] += dtype.type(1) - share
-        kernel.backward(network, transposed[0], x, y, B, h, p, da, dh, gradient)
-        kernel.learn(network, memory, gradient, x, touched, kernel.ADAM, sequences.rates[n], clip)
+def mixed_steps(params, memory, h, codes, step, losses, config, of_counting, share):
+    """Take len(losses) steps of Adam like `training.advance`, on -log(share p_network + (1 - share) p_counting).
 
-
-def advance_mixed(params, memory, h, codes, step, losses, config, p, share):
-    """Take len(losses) steps of Adam like `training.advance`, on -log(share p_network + (1 - share) p), p (N,)."""
-    these, B = training.plan(config, len(codes), step, len(losses)), config.B
-    thetas = params, memory.squares, memory.means
-    network, squares, means = (kernel._network(of, params, B) for of in thetas)
-    read = kernel._in_rows(codes, these.starts, these.lengths, config.T, len(params.c))
-    of_counting = p[these.starts[:, None] + np.arange(1, config.T + 1)[:, None]].reshape(len(losses), -1)
-    carried = kernel._padded(h, B, len(network.b))
-    sequences = kernel.Sequences(read, *these[1:])
-    memory, clip = Memory(squares, means, memory.updates), params.W.dtype.type(config.clip)
-    with one_thread():
-        _advance_mixed(network, memory, carried, sequences, clip, losses, of_counting, (1 - share) / share)
-    for of, changed in zip(thetas, (network, squares, means), strict=True):
-        for theta, change in zip(of, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
-            theta[:] = change[tuple(map(slice, theta.shape))]
-    h[:] = carried[:, : len(params.b)]
+    `of_counting` (N,) has the second of these for each character; the losses are those of the network alone.
+    """
+    for n, step_of_plan in enumerate(zip(*training.plan(config, len(codes), step, len(losses)), strict=True)):
+        starts, length, reset, rate = step_of_plan
+        if reset:
+            h[:] = 0
+        gradient, losses[n] = [np.zeros_like(theta) for theta in params], 0
+        for s, start in enumerate(starts):
+            x, y = codes[start : start + length], codes[start + 1 : start + length + 1]
+            states, p = model.forward(params, x, h[s])
+            h[s] = states[-1]
+            losses[n] += model.cross_entropy(p, y) / config.B
+            targets = np.arange(length), y
+            of_network = share * p[targets]
+            w = of_network / (of_network + (1 - share) * of_counting[start + 1 : start + length + 1])
+            p *= w[:, None]  # then p - y is the usual gradient times w, the network's part in the probability
+            p[targets] += 1 - w
+            for total, d_theta in zip(gradient, model.backward(params, x, y, states, p)[0], strict=True):
+                total += d_theta / config.B
+        memory.updates[0] += 1
+        for theta, squares, means, g in zip(params, memory.squares, memory.means, gradient, strict=True):
+            model.adam(theta, squares, means, np.clip(g, -config.clip, config.clip), rate, memory.updates[0])
 
 
 def train(corpus, config, first_w, share, of_counting):
@@ -106,7 +87,8 @@ def train(corpus, config, first_w, share, of_counting):
         if share is None:
             training.advance(params, memory, h, corpus.codes, step, losses, config)
         else:
-            advance_mixed(params, memory, h, corpus.codes, step, losses, config, of_counting, share)
+            with one_thread():
+                mixed_steps(params, memory, h, corpus.codes, step, losses, config, of_counting, share)
         if 3 * step > 2 * steps:
             snapshots.append(Params(*map(np.copy, params)))
     mean = Params(*(np.mean(thetas, axis=0) for thetas in zip(*snapshots, strict=True)))

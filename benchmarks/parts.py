@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit
 
 from rnn.engine import kernel
-from rnn.model import init_params
 
 # not `kernel.compiled`: Numba caches by file, and would not see that kernel.py has changed
 compiled = njit(fastmath=True, error_model="numpy")
@@ -90,11 +89,10 @@ def _microseconds(work, arrays, steps, repeats=7):
 def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
     """Return {kind of work: (microseconds a step, its floor)}, medians, in float32."""
     rng, rows, rule = np.random.default_rng(0), T * B, kernel.RULES[optimizer]
-    params = init_params(K, m, rng)
-    M = len(kernel._network(params, params, B).b)  # the kernel fills rows up with zeros
+    M = kernel.width(m, B)
     changed = M * M + K * M * (1 if optimizer == "adagrad" else 2)  # AdaGrad leaves most of U alone
     W, V, h, p, out, dW, dV, dh, *of_update = (
-        kernel._padded(rng.normal(0, 0.1, shape).astype(np.float32), *shape)
+        kernel.padded(rng.normal(0, 0.1, shape).astype(np.float32), *shape)
         for shape in ((M, M), (K, M), (rows, M), (rows, K), (B, M), (M, M), (K, M), (rows, M), *[(changed,)] * 4)
     )
     of_update[1] **= 2

@@ -25,6 +25,7 @@ from nbformat.v4 import new_code_cell
 
 from report import notebooks
 from report.show import prose
+from tools.lifeline import end_with_make
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ("rnn", "report/measure", "report/show")  # what a notebook imports
@@ -49,14 +50,16 @@ class Kernels:
 
     def __init__(self):
         """Make the folder, where the paths of sockets are short enough."""
-        short = len(tempfile.gettempdir()) < LONGEST_SOCKET - len("/rnn-12345678/99-9")
+        short = len(tempfile.gettempdir()) < LONGEST_SOCKET - len("/rnn-12345678/99.json.pipe")
         self.folder = tempfile.TemporaryDirectory(prefix="rnn-", dir=None if short else "/tmp")
         self.numbers = count()
 
     def manager(self):
         """Return the manager of a new kernel."""
         name = f"{self.folder.name}/{next(self.numbers)}"
-        return AsyncKernelManager(kernel_name="python3", transport="ipc", ip=name, connection_file=f"{name}.json")
+        made = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=name, connection_file=f"{name}.json")
+        made.kernel_spec.argv = [sys.executable, "-m", "report.kernel", "-f", "{connection_file}"]
+        return made
 
 
 def fingerprint(notebook, parameters):
@@ -154,6 +157,7 @@ def _relative(path):
 
 def main():
     """Read the command line."""
+    end_with_make()
     parameters = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
     folder, *sources = (Path(argument).resolve() for argument in sys.argv[1:] if "=" not in argument)
     folder.mkdir(parents=True, exist_ok=True)

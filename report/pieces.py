@@ -13,7 +13,7 @@ from report.mathematics import for_pandoc
 from report.show.prose import RESULTS
 
 LEFT_OUT = re.compile(r"<(script|iframe|video|audio|canvas|object|embed|form|input|button)\b", re.IGNORECASE)
-PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
+PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/webp": "webp"}
 
 
 class Media:

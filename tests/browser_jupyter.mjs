@@ -73,7 +73,10 @@ await run(7, () => tab.locator(".jp-OutputArea .sequence .total", { hasText: "Lo
 const view = tab.locator(".jp-OutputArea .sequence");
 await view.locator("[name=backward]").click();
 seen.view = [await view.locator("[name=weights]").inputValue(), await view.locator(".column.wrong").count(), await view.locator(".reading").textContent()];
+const own = await run(8, (cell) => cell.getByText("words of my own").last().waitFor());
+const prose = await run(9, (cell) => cell.getByText("It is 2.").waitFor());
 await run(2, () => tab.locator(".jp-OutputArea .trainer .reading", { hasText: "Press" }).waitFor());
+seen.sources = await Promise.all([own, prose].map((cell) => cell.locator(".jp-Cell-inputWrapper").isVisible()));
 const trainer = tab.locator(".jp-OutputArea .trainer");
 await trainer.locator("[name=train]").click();
 await tab.waitForFunction(() => +document.querySelector(".trainer").dataset.step >= 500);

@@ -69,12 +69,8 @@ class Report(NamedTuple):
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy") / "project"
-    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():  # runs/ may be a link
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    shutil.copy2(ROOT / "data" / "moby-dick.txt", folder / "data")
+    made = (".git", ".venv*", ".*_cache", "node_modules", "build", "runs", "__pycache__", ".ipynb_checkpoints")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made))
     # the kernel as it was compiled for these files; Numba knows by their times that they are the same
     compiled = Path("rnn") / "engine" / "__pycache__"
     shutil.copytree(ROOT / compiled, folder / compiled)

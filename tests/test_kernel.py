@@ -162,7 +162,7 @@ def test_without_a_folder_for_machine_code_it_is_compiled_all_the_same():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_weights_begin_where_a_line_of_the_cache_does(dtype):
     for size in range(1, 30):
-        padded = kernel._padded(np.ones((size, size), dtype), size, 32)
+        padded = kernel.padded(np.ones((size, size), dtype), size, 32)
         assert padded.ctypes.data % 64 == 0
         assert padded.sum() == size * size
 

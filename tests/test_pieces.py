@@ -253,6 +253,19 @@ def test_what_is_wrong_with_sources_is_said_before_anything_is_trained(tmp_path,
     assert said in linted(tmp_path, monkeypatch, capsys, *cells)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"cells": [\n<<<<<<< HEAD\n=======\n>>>>>>> main\n]}', "git has left its conflict marks in it."),
+        ("", "Notebook does not appear to be JSON: ''."),
+        ("[]", ""),
+    ],
+)
+def test_a_file_that_is_no_notebook_is_named(tmp_path, monkeypatch, capsys, text, why):
+    (tmp_path / "02_mine.ipynb").write_text(text)
+    assert linted(tmp_path, monkeypatch, capsys).startswith(f"02_mine.ipynb is no notebook: {why}")
+
+
 def test_a_copy_is_named_with_what_it_is_a_copy_of(tmp_path, monkeypatch, capsys):
     cells = [new_code_cell(FIGURE[0]), new_markdown_cell(FIGURE[1])]
     assert linted(tmp_path, monkeypatch, capsys, *cells) == ""

@@ -290,6 +290,11 @@ def test_the_same_inputs_give_the_same_bytes_and_chapters_can_be_chosen(project)
     made = [built.folder / "report.html", built.folder / "report.pdf"]
     assert "Are the gradients right?" in built.html
     assert "Can it learn 100 characters by heart?" not in built.html
+    page = html5lib.parse(built.html, namespaceHTMLElements=False)
+    test_no_identifier_stands_twice_and_every_reference_leads_somewhere(page)
+    words = {" ".join("".join(link.itertext()).split()) for link in page.iter("a")}
+    assert not {name for name in words if re.fullmatch(r"[Cc]hapter [235-9]", name)}, "they are not in this report"
+    assert re.search(r"[Cc]hapter\s[235-9]", re.sub("<[^>]+>", "", built.html)), "and are named in words"
     before = [path.read_bytes() for path in made]
     shutil.rmtree(built.folder)
     project.report("CHAPTERS=01,04")

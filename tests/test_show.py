@@ -46,7 +46,8 @@ def test_prose_is_a_sentence_with_values_in_it(shell):
         " {{ losses[0:1] }}, {{ {'a': 1}['a'] }}, {{ -2.5 }}, {{ None }}, {{ float('nan'):.1f }}.",
     )
     expected = "From 3.14 to **12,345**, $\\frac{a}{b_{t}}$ and 2.71\xa0±\xa00.06; [3.14159], 1, −2.5, —, —."
-    assert data["text/markdown"] == expected
+    assert data["text/plain"] == expected
+    assert data["text/markdown"] == prose.MARK + expected
     assert data[prose.KEPT]["losses[0]:.2f"] == "3.14"
 
 
@@ -54,7 +55,7 @@ def test_double_braces_of_latex_are_no_values(shell):
     shell.push({"x": [0, 1], "y": 2, "a": 3})
     formula = r"$\frac{{x}}{{y}} + h_{{t}}^{{2}}$"
     (data,), _, _ = shown(shell, "%%prose\n" + formula + r" and $\eta = {{ a }}$, **{{a}}**.")
-    assert data["text/markdown"] == formula + r" and $\eta = 3$, **3**."
+    assert data["text/plain"] == formula + r" and $\eta = 3$, **3**."
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,8 @@ sampler""",
 from rnn import gradcheck, mistakes, model
 problem = gradcheck.make_problem(corpus.codes, corpus.K, np.random.default_rng(0), m=20, h0_sigma=0.5)
 widget.sequence(problem, model.forward, mistakes.plant(model.backward, mistakes.H0_DROPPED), corpus)""",
+    "%load_ext report.show\nfrom IPython.display import Markdown, display\ndisplay(Markdown('words of my own'))",
+    "%%prose\nIt is {{ 1 + 1 }}.",
 ]
 
 
@@ -202,6 +204,7 @@ def test_the_widgets_in_jupyterlab(project, tmp_path):
     weights, wrong, sentence = seen["view"]
     assert (weights, wrong) == ("this notebook’s", 1), "the column whose term a notebook's backward lacks is marked"
     assert "The notebook’s backward is off in W" in sentence
+    assert seen["sources"] == [True, False], "that of `%%prose` is hidden once it has run, and no other"
     assert seen["trained"] >= 500
     assert seen["loss"] < 100
     saved = (folder / "widgets.ipynb").read_text("utf-8")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
-NAME = re.compile(r"(\d\d)_[\w.-]+\.ipynb")
+NAME = re.compile(r"(?!00)(\d\d)_[\w.-]+\.ipynb")
 COPY = re.compile(r"-Copy\d+\.ipynb$|-checkpoint\.ipynb$")
 
 
@@ -23,7 +23,7 @@ def taken(folder=FOLDER):
 def left_out(folder=FOLDER):
     """Return sentences about the notebooks that are no chapters, the start page aside."""
     names = sorted({path.name for path in folder.glob("*.ipynb")} - {path.name for path in taken(folder)})
-    why = "is not in the report: a chapter is called like 10_mine.ipynb, without spaces, and is no copy."
+    why = "is not in the report: a chapter is called like 10_mine.ipynb, from 01 to 99, without spaces, and is no copy."
     return [f"notebooks/{name} {why}" for name in names if name != "index.ipynb"]
 
 

@@ -24,8 +24,7 @@ import tokenize
 from pathlib import Path
 from types import CodeType
 
-import nbformat
-
+from report import notebooks
 from report.show import prose
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -226,7 +225,7 @@ def faults_of_code(source):
 
 def faults_of(path):
     """Return (what is wrong with a notebook as [(kind, sentence)], the share of the subject)."""
-    cells, faults = list(code_cells(nbformat.read(path, 4))), []
+    cells, faults = list(code_cells(notebooks.read(path))), []
     for number, source, _ in cells:
         try:
             if source.startswith("%%prose"):

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import nbformat
 
+from report.notebooks import read
+
 KINDS = {"fig": "Figure", "tbl": "Table"}
 CAPTION = re.compile(r'(?m)^<a id="(fig|tbl)-([\w-]+)"></a>\*\*(?:Figure|Table) [\w.]+\*\*')
 REFERENCE = re.compile(r"\[(?:Figure|Table)(\s)[\w.]+\]\(([^()#]*)#((?:fig|tbl)-[\w-]+)\)")  # \s: a line may end in it
@@ -130,7 +132,7 @@ def ordinal(n, lettered):
 def main():
     """Number, or check."""
     check, paths = "--check" in sys.argv, [Path(name) for name in sys.argv[1:] if name != "--check"]
-    notebooks = {path: nbformat.read(path, 4) for path in sorted(paths)}
+    notebooks = {path: read(path) for path in sorted(paths)}
     before = {path: [cell.source for cell in notebook.cells] for path, notebook in notebooks.items()}
     faults = numbered(notebooks)
     for path, notebook in notebooks.items():

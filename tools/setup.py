@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -18,11 +19,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK, VENV, NODE_MODULES = ROOT / "requirements.lock", ROOT / ".venv", ROOT / "node_modules"
 INSTALL = ["install", "-q", "--require-hashes", "--only-binary", ":all:", "-r"]
+MACHINE = f"Python {sys.version_info[0]}.{sys.version_info[1]} on {sysconfig.get_config_var('HOST_GNU_TYPE')}"
 OPTIONAL = ("numba", "llvmlite")  # without them NumPy trains
 CAUSES = {  # what a tool says, and what that means
     r"No space left|ENOSPC|Disk quota exceeded": "the disk is full",
     r"ensurepip|No module named venv": "Python has no venv module (Debian and Ubuntu: apt install python3-venv)",
-    r"no wheels with a matching|No matching distribution|Could not find a version": "no wheel for this machine",
+    r"no wheels with a matching|No matching distribution|Could not find a version": f"there is no wheel for {MACHINE}",
     r"do not match the hashes|EINTEGRITY": "a package is not the one that the lock file names",
     r"EACCES|EPERM|Permission denied|EROFS|Read-only": "a file or folder cannot be written",
     r"getaddrinfo|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|Connection|timed out|dns error|unreachable|"
@@ -119,7 +121,7 @@ def install(python, lock):
             code, said = run(*pip, *INSTALL, everything)
     missing = re.search(r"No matching distribution found for ([\w-]+)", said) if code else None
     if missing and missing[1] in OPTIONAL and f"\n{missing[1]}==" in f"\n{lock}":
-        print(f"There is no wheel of {missing[1]} for this machine: NumPy trains, many times slower.")
+        print(f"There is no wheel of {missing[1]} for {MACHINE}: NumPy trains, many times slower.")
         install(python, without(lock, OPTIONAL.__contains__))
     elif code:
         sys.exit(failure("The Python packages", said))

@@ -34,7 +34,7 @@ def write_joined(source, target):
         part.write_text(join_lines(read_corpus(source).text), "utf-8", newline="\n")
         corpus = read_corpus(part)
         split(corpus)
-        if target.resolve() == MOBY_DICK:
+        if target.resolve() == MOBY_DICK.resolve():
             if not corpus.is_moby_dick:
                 raise CorpusError(
                     f"{source} is not the expected text: joined, its SHA-256 is {corpus.sha256}, "

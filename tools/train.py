@@ -9,6 +9,7 @@ from report.measure import choices
 from rnn.corpus import CorpusError, read_corpus, split
 from rnn.engine.runs import BASELINE, RUNS, RunError
 from rnn.engine.sweep import Job, sweep_all
+from tools.lifeline import end_with_make
 
 
 def needed(corpus, budget):
@@ -33,6 +34,7 @@ def needed(corpus, budget):
 
 def main():
     """Read the command line."""
+    end_with_make()
     arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
     quick = bool(arguments.get("QUICK"))
     budget = choices.FULL if arguments.get("ALL") and not quick else choices.SHORT

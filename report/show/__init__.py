@@ -27,9 +27,9 @@ __all__ = [
 
 
 # JupyterLab colours `%%prose` as Python, and shows it twice once it has run. As that of a Markdown cell, its source is
-# hidden then unless the cell is being edited. Of all that notebooks show, prose alone is Markdown there.
+# hidden then unless the cell is being edited. Other cells that show Markdown keep theirs.
 HIDDEN_SOURCE = """<style>
-.jp-CodeCell:not(.jp-mod-active):has(> .jp-Cell-outputWrapper .jp-RenderedMarkdown) > .jp-Cell-inputWrapper {
+.jp-CodeCell:not(.jp-mod-active):has(> .jp-Cell-outputWrapper .rnn-prose) > .jp-Cell-inputWrapper {
   display: none;
 }
 </style>"""

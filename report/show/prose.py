@@ -14,6 +14,7 @@ from rnn.corpus import UserError
 
 RESULTS = "application/vnd.rnn.results+json"  # {name: a value that the abstract may show}
 KEPT = "application/vnd.rnn.prose+json"  # {what is in braces: its value as text}
+MARK = '<div class="rnn-prose"></div>\n\n'  # by which Jupyter knows the cells whose source is hidden
 WIDEST = 200  # characters of a value
 # what follows a command, _ or ^ without a space inside is LaTeX, as in \frac{{x}}{{y}}; the rest is a value, group 1
 _BRACES = re.compile(r"(?:\\[A-Za-z]+|[_^])(?:\{\{\S[^{}]*\}\})+|\{\{(.+?)\}\}(?!\})", re.DOTALL)
@@ -96,4 +97,5 @@ def prose(line, body):
     from IPython import get_ipython
     from IPython.display import display
 
-    display(bundle(body, evaluate(body, get_ipython().user_ns)), raw=True)
+    data = bundle(body, evaluate(body, get_ipython().user_ns))
+    display(data | {"text/markdown": MARK + data["text/markdown"]}, raw=True)

@@ -408,7 +408,7 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     theirs = (params, memory.squares, memory.means)
     ours = [_network(thetas, params, len(h)) for thetas in theirs]
     network, squares, means = ours
-    carried = _padded(h, len(h), len(network.b))
+    carried = padded(h, len(h), len(network.b))
     with one_thread():
         our_memory = Memory(squares, means, memory.updates)
         _advance(network, our_memory, carried, sequences, RULES[optimizer], dtype.type(clip), losses)
@@ -462,7 +462,7 @@ def _read(params, h, codes):
     lengths = np.minimum(PIECE, N - 1 - first)
     in_rows = _in_rows(codes.reshape(-1), starts, lengths, PIECE, len(params.c))
     sequences = Sequences(in_rows, lengths, np.zeros(len(first), bool), np.zeros(len(first), dtype))
-    carried = _padded(h.reshape(B, -1), B, len(network.b))
+    carried = padded(h.reshape(B, -1), B, len(network.b))
     of_characters = np.empty((len(first), PIECE * B))
     with one_thread():
         _evaluate(network, carried, sequences, of_characters)
@@ -493,13 +493,20 @@ def _network(params, like, B=1):
     dtype = like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
         _expect(theta, dtype, *shape)
-    # to whole vectors for our own loops, to fewer where BLAS has all products and is slowed down by zeros
-    M = m + -m % (4 if B > 7 and 8 * m * m <= SMALL else 8)
+    M = width(m, B)
     W, U, V, b, c = params
-    return Params(_padded(W.T, M, M), _padded(U.T, K, M), _padded(V, K, M), _padded(b, M), _padded(c, K))
+    return Params(padded(W.T, M, M), padded(U.T, K, M), padded(V, K, M), padded(b, M), padded(c, K))
 
 
-def _padded(array, *shape):
+def width(m, B=1):
+    """Return the length of a row of m units, filled up with zeros, where B sequences are read at a time.
+
+    To whole vectors for our own loops, to fewer where BLAS has all products and is slowed down by zeros.
+    """
+    return m + -m % (4 if B > 7 and 8 * m * m <= SMALL else 8)
+
+
+def padded(array, *shape):
     """Return a contiguous copy that may be larger, with zeros where it is; it begins where a line of the cache does."""
     size = math.prod(shape)
     room = np.zeros(size + 64, array.dtype)

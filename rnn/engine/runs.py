@@ -1,5 +1,6 @@
 """What a training run is, and how it lies on disk.
 
+runs/<text>/codes.npy           the text as codes, for the workers of a sweep
 runs/<text>/<run>/run.json          what the run was made from: the settings, the text's hash, the vocabulary
                   losses.f64        the loss of every step, as plain 8-byte floats
                   snapshots/<n>     all that the run needs to go on from step n: steps 10, 100 and 1,000, the middle of

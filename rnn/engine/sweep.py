@@ -3,10 +3,10 @@
 import contextlib
 import dataclasses
 import hashlib
+import io
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -18,7 +18,17 @@ import numpy as np
 
 from rnn.corpus import ROOT, Corpus, UserError
 from rnn.engine.cores import cores
-from rnn.engine.runs import RUNS, Config, LockedError, RunError, finished, is_own_rule, run_directory
+from rnn.engine.runs import (
+    RUNS,
+    Config,
+    LockedError,
+    RunError,
+    finished,
+    is_own_rule,
+    run_directory,
+    told,
+    write_atomically,
+)
 from rnn.engine.training import Interrupted, interrupts_remembered, progress_bar, train
 
 DEATHS = 5  # how many times worker processes may die, with no run finished in between, before a sweep gives up
@@ -85,11 +95,10 @@ def sweep_all(jobs, scheduler=None, workers=None, runs=RUNS):
     if own := sorted({job.config.optimizer for job in waiting if not is_own_rule(job.config.optimizer)}):
         raise RunError(f"Other processes do not know your optimiser {own[0]!r}: take `train`, a run at a time.")
     scheduler = scheduler or os.environ.get("SCHEDULER")
-    with interrupts_remembered() as interrupted, contextlib.ExitStack() as stack:
-        texts = _written(waiting, stack, runs)
-        pool = _Cluster(scheduler) if scheduler else _Processes(workers or cores())
-        stack.callback(pool.close)
-        _Sweep(waiting, pool, texts, runs).train(interrupted)
+    with interrupts_remembered() as interrupted:
+        texts = _written(waiting, runs)
+        with contextlib.closing(_Cluster(scheduler) if scheduler else _Processes(workers or cores())) as pool:
+            _Sweep(waiting, pool, texts, runs).train(interrupted)
 
 
 def _to_train(jobs, runs):
@@ -103,21 +112,22 @@ def _to_train(jobs, runs):
     return sorted(longest.values(), key=lambda job: job.work, reverse=True)
 
 
-def _written(jobs, stack, runs):
-    """Write the codes of the jobs' texts into a folder that ends with the stack; return {text's id: the file}.
+def _written(jobs, runs):
+    """Write the codes of the jobs' texts to where their runs are; return {text's id: the file}.
 
     They do not go through the executor's pipe: Python before 3.12 waits for ever if a worker dies while it reads them.
     """
-    try:
-        Path(runs).mkdir(parents=True, exist_ok=True)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".sweep-", dir=runs)))
-        texts = {}
-        for job in jobs:
-            texts[job.corpus.id] = folder / f"{job.corpus.id}.npy"
-            np.save(texts[job.corpus.id], job.corpus.codes)
-    except OSError as error:
-        raise RunError(f"{runs} cannot be written to: {error.strerror}.") from None
-    return texts
+    files = {}
+    for corpus in {job.corpus.id: job.corpus for job in jobs}.values():
+        file = files[corpus.id] = Path(runs) / corpus.id / "codes.npy"
+        data = io.BytesIO()
+        np.save(data, corpus.codes)
+        with told(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            is_there = file.exists() and file.read_bytes() == data.getvalue()
+        if not is_there:  # another sweep may be reading it
+            write_atomically(file, data.getvalue())
+    return files
 
 
 class _Sweep:
