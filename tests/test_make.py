@@ -322,7 +322,7 @@ def test_after_a_sweep_its_chapters_are_executed_again(project, report):
 
 def test_what_make_runs_knows_makes_number():
     """By it training and notebooks see that make was killed."""
-    makes, ends_with = make("--eval", "number:; @echo $$PPID $$MAKE_PID", "number").stdout.split()
+    makes, ends_with = make("--eval", "whose:; @echo $$PPID $$MAKE_PID", "whose").stdout.split()
     assert makes == ends_with
 
 
