@@ -303,7 +303,7 @@ def test_an_experiment_in_one_notebook_trains_what_it_changes_and_leaves_the_oth
         after = checkpoints(project)
         assert [path for path in before if after.get(path) != before[path]] == []
         assert 1 <= len(after.keys() - before.keys()) <= 3
-        assert "recurrent network of 100 units" in " ".join(re.sub("<[^>]+>", "", report.html).split())
+        assert "recurrent network of 20 units" in " ".join(re.sub("<[^>]+>", "", report.html).split())
 
 
 @pytest.mark.changes_the_report
