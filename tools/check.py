@@ -117,15 +117,18 @@ def _code_objects(code):
 
 def needed_from_left_out(cells):
     """Yield (number, name, number): a cell, and the cell left out of the paper that last defined what it needs."""
-    maker, stretch, before = {}, 0, None
+    maker, stretch, before = {}, 0, False
     for number, source, left_out in cells:
-        stretch, before = stretch + (left_out != before), left_out
+        stretch, before = stretch + (bool(left_out) != before), bool(left_out)
         is_prose = source.startswith("%%prose")
         expressions = [prose.divided(inside)[0] for inside in prose.expressions(source)] if is_prose else []
         made, needed = made_and_needed("\n".join(expressions) if is_prose else python(source))
         for name in sorted(needed & maker.keys()):
             number_of_maker, left_out_of_maker, stretch_of_maker = maker[name]
-            if left_out_of_maker and stretch_of_maker != stretch and not left_out == left_out_of_maker == "live-only":
+            if not left_out_of_maker or left_out == left_out_of_maker == "live-only":
+                continue
+            is_seen_there = (left_out_of_maker, left_out) != ("live-only", "page-only")  # the page has the maker too
+            if stretch_of_maker != stretch or not is_seen_there:
                 yield number, name, number_of_maker
         maker |= dict.fromkeys(made, (number, left_out, stretch))
 
