@@ -44,7 +44,7 @@ def use_style():
             "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, GREY]),
             "lines.linewidth": 1.2,
             "legend.frameon": False,
-            "figure.figsize": (WIDTH, 1.95),
+            "figure.figsize": (WIDTH, 1.75),
             "figure.constrained_layout.use": True,
         }
     )
