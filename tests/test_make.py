@@ -1,4 +1,6 @@
+import base64
 import contextlib
+import io
 import json
 import os
 import re
@@ -13,6 +15,7 @@ import nbformat
 import psutil
 import pytest
 import yaml
+from matplotlib.figure import Figure
 from pypdf import PdfReader
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -337,28 +340,85 @@ def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp
         assert "Traceback" not in result.stderr
 
 
+OF_MY_OWN = [  # of a student, none of it with `report.show`
+    "%load_ext report.show",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()",
+    "import pandas as pd\npd.Series([1., 2]).plot(logy=True);",
+    "from IPython.display import HTML, Image, Markdown, display\nImage('x.png')",
+    "frame = pd.DataFrame({'of a frame': [2.5, 3.25]})\nframe",
+    "frame['of a frame'].rename('of a series')",
+    "frame.style.highlight_max(color='#ff8000').set_caption('of a style')",
+    "HTML('<p>of <b>HTML</b></p>')",
+    "display(Markdown('of *Markdown*'))",
+    "print('an output of my own')",
+    """HTML('<div id=aa></div><script type="text/javascript">aa.textContent = "ran"</script>')""",
+    "import numpy as np\nx = np.arange(3); y = 2",
+    "%%prose\nThe ratio is $\\frac{{x}}{{y}}$, and y is {{ y }}.",
+]
+WORDS = [  # mathematics as Jupyter sets it, and pictures
+    "# Is this mine?\n\nA section of my own; see [chapter 1](01_gradient_check.ipynb).",
+    "\\begin{align}\na &= \\eta \\\\\nc &= d\n\\end{align}",
+    "where $ \\eta $ is the learning rate, and $f_{träning}$",
+    "$$ a = \\eta \\label{first} $$",
+    "![linked](y.png)",
+]
+
+
 @pytest.mark.changes_the_report
-def test_a_new_notebook_is_a_chapter_and_copies_of_others_are_left_out_and_named(project):
+def test_a_new_notebook_is_a_chapter_and_what_is_in_it_comes_out_in_page_and_paper(project):
+    """With two copies of another notebook, which are left out and named."""
     folder = project.folder / "notebooks"
+    pictures = [folder / name for name in ("x.png", "y.png")]
+    for width, path in enumerate(pictures, 1):
+        Figure((width, 1)).savefig(path)
+    figure = io.BytesIO()
+    Figure((1, 2)).savefig(figure, format="png")
+    pasted = {"a.png": {"image/png": base64.b64encode(figure.getvalue()).decode()}}
     cells = [
-        nbformat.v4.new_markdown_cell("# Is this mine?\n\nA section of my own."),
+        *map(nbformat.v4.new_markdown_cell, WORDS),
+        nbformat.v4.new_markdown_cell("![pasted](attachment:a.png)", attachments=pasted),
         nbformat.v4.new_code_cell("CORPUS = None\nQUICK = False", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell("print('an output of my own')"),
+        *map(nbformat.v4.new_code_cell, OF_MY_OWN),
         nbformat.v4.new_code_cell("'shown code'", metadata={"tags": ["show-code"]}),
     ]
     metadata = nbformat.read(NOTEBOOKS[0], 4).metadata
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "10_mine.ipynb")
-    for copy in ("03_training copy.ipynb", "03_training-Copy1.ipynb"):
-        shutil.copy(folder / "03_training.ipynb", folder / copy)
-    report = project.report("CHAPTERS=10")
-    assert report.folder.name == "chapters-10"
-    for shown in ("Is this mine?", "an output of my own", "shown code"):
-        assert shown in report.html
-    assert "What does it learn from a whole novel?" not in report.html
-    for copy in ("03_training copy.ipynb", "03_training-Copy1.ipynb"):
-        assert f"notebooks/{copy} is not in the report" in report.said
-        (folder / copy).unlink()
-    (folder / "10_mine.ipynb").unlink()
+    copies = [folder / name for name in ("03_training copy.ipynb", "03_training-Copy1.ipynb")]
+    for copy in copies:
+        shutil.copy(folder / "03_training.ipynb", copy)
+    result = project.make("report", "QUICK=1", "CHAPTERS=10")
+    for made in (*copies, *pictures, folder / "10_mine.ipynb"):
+        made.unlink()
+    assert result.returncode == 0, result.stderr
+    for copy in copies:
+        assert f"notebooks/{copy.name} is not in the report" in result.stdout
+    assert "10_mine.ipynb, cell 18: <script will not run in the report" in result.stderr
+    built = project.folder / "build" / "quick" / "chapters-10"
+    page = (built / "report.html").read_text("utf-8")
+    paper = PdfReader(built / "report.pdf")
+    seen = re.sub(r"<[^>]+>", "", re.sub(r"(?s)<(annotation|script|style|pre)\b.*?</\1>", "", page))
+    read = "\n".join(one.extract_text() for one in paper.pages)
+    for shown in (
+        "Is this mine?",
+        "see chapter 1",
+        "of a frame",
+        "of a series",
+        "of a style",
+        "of HTML",
+        "of Markdown",
+        "y is 2",
+    ):
+        assert shown in seen
+        assert shown in " ".join(read.split())
+    for text in ("an output of my own", "shown code"):
+        assert text in page
+        assert text in read
+    assert "What does it learn from a whole novel?" not in page
+    assert page.count("data:image/png;base64,") == sum(len(one.images) for one in paper.pages) == 5
+    assert page.count('class="katex-display"') == 2
+    for source in ("\\begin", "\\label", "\\frac", "\\eta", "[0 1 2]", "ran"):
+        assert not re.search(rf"(?<!\w){re.escape(source)}(?!\w)", seen + read), source
+    assert read.count("𝜂") == 3
 
 
 @pytest.mark.parametrize(
