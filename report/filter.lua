@@ -157,7 +157,11 @@ local function file_of(image)
   return path
 end
 
-local KINDS = { png = 'image/png', jpg = 'image/jpeg', jpeg = 'image/jpeg', gif = 'image/gif', svg = 'image/svg+xml', webp = 'image/webp' }
+-- ending of a file -> its kind, and what is in the file
+local KINDS = {
+  png = { 'image/png', '^\137PNG' }, jpg = { 'image/jpeg', '^\255\216' }, jpeg = { 'image/jpeg', '^\255\216' },
+  gif = { 'image/gif', '^GIF8' }, webp = { 'image/webp', '^RIFF....WEBP' }, svg = { 'image/svg+xml', '<svg' },
+}
 
 -- A picture that a cell shows, or that words link to: in the page as data
 local function Image(image)
@@ -166,9 +170,12 @@ local function Image(image)
     if typst then fault(image.src, 'a picture is written out as data: paste it, or save it in the folder notebooks') end
     return nil
   end
-  local kind = KINDS[(path:match '%.(%w+)$' or ''):lower()]
+  local ending = (path:match '%.(%w+)$' or ''):lower()
+  local kind = KINDS[ending]
   if not kind then fault(image.src, 'the picture ' .. image.src .. ' is of a kind that the paper cannot show: save it as PNG') end
-  image.src = html and pandoc.mediabag.make_data_uri(kind, read(path)) or path
+  local data = read(path)
+  if not data:find(kind[2]) then fault(image.src, 'the picture ' .. image.src .. ' is no ' .. ending:upper() .. ' inside: save it as one') end
+  image.src = html and pandoc.mediabag.make_data_uri(kind[1], data) or path
   return image
 end
 

@@ -161,6 +161,13 @@ def test_what_cannot_be_rendered_is_named_with_its_notebook_and_cell(media, sour
     assert str(stopped.value).startswith(f"The notebooks cannot be rendered. 03_mine.ipynb, cell 3: {fault}")
 
 
+@pytest.mark.parametrize("name", ["x.png", "x.JPG", "x.webp", "x.svg", "x.bmp"])
+def test_a_picture_that_is_not_what_its_name_says_is_named(media, name):
+    path = media.keep(media.pictures, name, b"<html>not found</html>")
+    with pytest.raises(SystemExit, match=rf"03_mine.ipynb, cell 2: the picture ../build/\w+/{name} is (no|of a kind)"):
+        both(media, new_markdown_cell(f"![net](..{path})"))
+
+
 def test_references_to_chapters_that_are_not_there_are_words_and_the_rest_are_links(media):
     source = (
         "See [Figure 9.1](09_speed.ipynb#fig-speed), [this](03_mine.ipynb), [part](03_mine.ipynb#A-part).\n\n## A part"
