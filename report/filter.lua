@@ -307,13 +307,32 @@ local function reader(file)
   return section, sentence
 end
 
+-- The view of one sequence with its caption, if a cell has one. On paper it is a still picture, which the page has for print
+local STILL = 'One sequence, forward and back: states, probabilities, and the gradients that come back'
+local function view_of(section, path)
+  local identifier = captions['fig-sequence'] and 'fig-sequence' or ''
+  local caption, picture = captioned(identifier), pandoc.Image(STILL, path)
+  if typst then
+    if not caption then return pandoc.Para { picture } end
+    return pandoc.Figure({ pandoc.Plain { picture } }, caption, pandoc.Attr(identifier))
+  end
+  local still = pandoc.Plain { pandoc.RawInline('html', '<figure>'), inline_svg(picture, 'still'), pandoc.RawInline('html', '</figure>') }
+  local view = pandoc.Blocks { pandoc.RawBlock('html', section), still }
+  if caption then view:insert(pandoc.Div(caption.long, pandoc.Attr('', { 'caption' }))) end
+  return pandoc.Div(view, pandoc.Attr(identifier, { 'view' }))
+end
+
 -- <div class="trainer" data-files="…"> is the trainer, with what files have packed in it; paper has none. So is the sequence.
 -- The first sampler is the sampler; a later one lends it what files have more, and leads to it. What its `first` has
 -- packed is the first screen of the page.
 local lent = {}
 local first_screen, first_sentence
 local function interactive(div, name)
-  if typst then return {} end
+  local still = not lent[name] and div.attributes['data-still']
+  if typst then
+    lent[name] = true
+    return still and view_of(nil, still) or {}
+  end
   local scripts = ''
   for file in (div.attributes['data-files'] or ''):gmatch '%S+' do
     if not lent[file] then scripts = scripts .. script_of(file) end
@@ -326,7 +345,7 @@ local function interactive(div, name)
   lent[name] = true
   known[name] = true
   local section = read('web/' .. name .. '.html'):gsub('</section>%s*$', function() return scripts .. '</section>' end)
-  return pandoc.RawBlock('html', section)
+  return still and view_of(section, still) or pandoc.RawBlock('html', section)
 end
 
 -- Where the abstract's numbers come from: the first chapter that gives a result. The paper has no links to it

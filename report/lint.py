@@ -25,6 +25,7 @@ from tools.number import numbered
 STUBS = {
     "figure": "::: {{#fig-{name} .texts}}\n[a]{{.labels}}\n\n```\na\n```\n:::",
     "texts": "::: {{#fig-{name} .texts}}\n[a]{{.labels}}\n\n```\na\n```\n:::",
+    "sequence": "::: {{#fig-{name} .texts}}\n[a]{{.labels}}\n\n```\na\n```\n:::",
     "table": "| a |\n|--:|\n| 1 |\n\n: caption {{#tbl-{name}}}",
 }
 WILL_NOT_RUN = re.compile(r"<script|\bJavascript\(|%%(?:javascript|js)\b|\b(?:IFrame|YouTubeVideo|Video|Audio)\(")
@@ -61,13 +62,13 @@ def rehearsed(notebook):
 
 
 def calls_of_show(source):
-    """Yield (name, call) of each function of report.show that a cell calls, in their order."""
+    """Yield (name, call) of each function of report.show, and of its widgets, that a cell calls, in their order."""
     try:
         tree = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", source))
     except SyntaxError:  # said by Jupyter, better
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("show."):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("show.", "widget.")):
             yield node.func.attr, node
 
 
@@ -80,6 +81,8 @@ def names_of_results(call):
 
 def name_in(call):
     """Return the name that a call gives its figure, table or texts, or None where only running it can tell."""
+    if call.func.attr == "sequence":
+        return "sequence"
     given = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
     return given[0].value if given and isinstance(given[0], ast.Constant) else None
 

@@ -71,7 +71,7 @@ seen.took = await tab.evaluate(async (name) => {
 }, section);
 await run(7, () => tab.locator(".jp-OutputArea .sequence .total", { hasText: "Loss" }).waitFor());
 const view = tab.locator(".jp-OutputArea .sequence");
-await view.locator("[name=backward]").click();
+await view.locator("[value=backward]").click();
 seen.view = [await view.locator("[name=weights]").inputValue(), await view.locator(".column.wrong").count(), await view.locator(".reading").textContent()];
 const own = await run(8, (cell) => cell.getByText("words of my own").last().waitFor());
 const prose = await run(9, (cell) => cell.getByText("It is 2.").waitFor());

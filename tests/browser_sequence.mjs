@@ -33,22 +33,41 @@ seen.atZero = await reading();
 await view.locator("[name=mistake]").selectOption("");
 seen.none = await view.locator(".column.wrong").count();
 
-// by keyboard: columns, a number of U, delta
+// by keyboard: columns, units, a number of U, delta
 const strip = view.locator(".strip");
-await strip.focus();
-for (const key of ["End", "ArrowLeft", "ArrowLeft"]) await tab.keyboard.press(key);
+const press = async (part, ...keys) => {
+  await part.focus();
+  for (const key of keys) await tab.keyboard.press(key);
+};
+await press(strip, "End", "ArrowLeft", "ArrowLeft");
 seen.column = [+(await strip.getAttribute("aria-valuenow")), +(await strip.getAttribute("aria-valuemax")), await strip.getAttribute("aria-valuetext")];
-await view.locator(".tabs [aria-checked=true]").focus();
-await tab.keyboard.press("ArrowRight");
+await press(view.locator(".blocks"), "Home", "ArrowDown", "ArrowRight");
+seen.unit = [await view.locator(".unit").textContent(), await view.locator(".blocks").getAttribute("aria-valuetext")];
+await press(view.locator("[name=theta][value=U]"), "Enter");
 seen.which = [await view.locator(".which").textContent()];
-await view.locator("[name=row]").fill("3");
+await press(view.locator(".map"), "Home", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowDown");
 seen.which.push(await view.locator(".which").textContent());
+await press(view.locator("[name=theta][value=W]"), "Enter");
 const centred = () => view.locator(".centred").textContent();
 seen.centred = [await centred()];
 await view.locator("[name=delta]").press("Home");
 seen.centred.push(await centred(), await view.locator(".sum").textContent(), await view.locator(".complex").textContent());
-await view.locator("[name=forward]").press("Enter");
+await view.locator("[value=forward]").press("Enter");
 seen.forward = await reading();
+
+// it plays in short tasks
+await tab.evaluate(() => {
+  globalThis.tasks = [];
+  new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => globalThis.tasks.push(duration))).observe({ type: "longtask" });
+});
+await view.locator("[name=play]").press("Enter");
+await tab.waitForFunction(() => document.querySelector(".sequence [name=play]").textContent === "Play");
+seen.played = [await strip.getAttribute("aria-valuenow"), await tab.evaluate(() => globalThis.tasks)];
+
+// on paper there is a picture instead of what can be pressed, and the caption is that of both
+await tab.emulateMedia({ media: "print" });
+seen.print = await tab.evaluate(() => [".sequence", ".view figure svg", ".view .caption", ".trainer button", ".sampler button"].map((name) => document.querySelector(name).checkVisibility()));
+await tab.emulateMedia({ media: "screen" });
 
 // AdaGrad from the first weights, one step a press
 const total = () => view.locator(".total").textContent();

@@ -142,12 +142,18 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
     assert "no number shows the mistake" in seen["atZero"]
     assert seen["none"] == 0
     assert seen["column"][0] == seen["column"][1] - 2, "arrow keys go from column to column"
+    assert "unit 11" in seen["unit"][0], "and from unit to unit"
+    assert seen["unit"][1].startswith("unit 11:"), "in words too"
     assert "∂L/∂U" in seen["which"][0]
-    assert seen["which"][1].startswith("∂L/∂U[3,")
+    assert seen["which"][1] == "∂L/∂U[3, 1]", "and from number to number"
     first, smallest, total, exact = seen["centred"]
     assert first != smallest, "the slider moves delta"
     assert total[:10] == exact[:10], "the complex step agrees with the sum of the terms"
     assert seen["forward"].startswith("Character")
+    column, tasks = seen["played"]
+    assert column == str(seen["column"][1])
+    assert len([task for task in tasks if task > 50]) <= 5, "of 25 columns, on a machine that does something else too"
+    assert seen["print"] == [False, True, True, False, False]
     bits = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["updated"])]
     assert max(bits) > bits[0] + 2, "AdaGrad's first steps make the loss worse"
     warm = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["warm"])]

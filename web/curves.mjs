@@ -20,67 +20,79 @@ export function inWords(x) {
 export function valuesAt({ x: axis, curves }, x) {
   const values = {};
   for (const { name, x: xs, y: ys } of curves) {
-    const apart = xs.map((each) => Math.abs(shareOf(axis, each) - shareOf(axis, x)));
+    const apart = xs.map((point) => Math.abs(shareOf(axis, point) - shareOf(axis, x)));
     const nearest = apart.indexOf(Math.min(...apart));
     if (apart[nearest] <= 0.03) values[name] = { x: xs[nearest], y: ys[nearest] };
   }
   return values;
 }
 
-export function mountCurves(svg) {
-  const panels = JSON.parse(svg.querySelector(".curves").textContent);
-  const figure = svg.closest("figure");
-  const reading = figure.querySelector(".values");
-  const mark = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  mark.setAttribute("class", "mark");
-  svg.append(mark);
-  const hint = reading.textContent;
-  let place = 0; // in KEY_STEPS, through all panels
+const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
 
-  function show(panel, share) {
+class Curves {
+  place = 0; // in KEY_STEPS, through all panels
+
+  constructor(svg) {
+    this.svg = svg;
+    this.panels = JSON.parse(svg.querySelector(".curves").textContent);
+    this.reading = svg.closest("figure").querySelector(".values");
+    this.hint = this.reading.textContent;
+    this.last = this.panels.length * (KEY_STEPS + 1) - 1;
+    this.mark = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    this.mark.setAttribute("class", "mark");
+    svg.append(this.mark);
+    const about = { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": this.last, "aria-valuenow": 0, "aria-valuetext": this.hint };
+    for (const [name, value] of Object.entries(about)) svg.setAttribute(name, value);
+  }
+
+  // the values at a share of a panel's axis
+  show(panel, share) {
     const { box: [left, top, right, bottom], x: axis } = panel;
     const x = valueAt(axis, share);
     const values = Object.entries(valuesAt(panel, x));
-    const { width, height } = svg.viewBox.baseVal;
-    mark.setAttribute("d", `M${(left + share * (right - left)) * width},${top * height}V${bottom * height}`);
-    const at = values[0]?.[1].x ?? x;
-    const sentence = `${axis.name} ${inWords(at)} · ${values.map(([name, { y }]) => `${name}: ${inWords(y)}`).join(" · ") || "no curve is here"}`;
-    reading.textContent = sentence;
-    svg.setAttribute("aria-valuetext", sentence);
-    svg.setAttribute("aria-valuenow", place);
+    const { width, height } = this.svg.viewBox.baseVal;
+    this.mark.setAttribute("d", `M${(left + share * (right - left)) * width},${top * height}V${bottom * height}`);
+    const told = values.map(([name, { y }]) => `${name}: ${inWords(y)}`).join(" · ") || "no curve is here";
+    const sentence = `${axis.name} ${inWords(values[0]?.[1].x ?? x)} · ${told}`;
+    this.reading.textContent = sentence;
+    this.svg.setAttribute("aria-valuetext", sentence);
+    this.svg.setAttribute("aria-valuenow", this.place);
   }
 
-  function hide() {
-    mark.removeAttribute("d");
-    reading.textContent = hint;
+  hide() {
+    this.mark.removeAttribute("d");
+    this.reading.textContent = this.hint;
   }
 
-  function point(event) {
-    const { left, top, width, height } = svg.getBoundingClientRect();
+  point(event) {
+    const { left, top, width, height } = this.svg.getBoundingClientRect();
     const [x, y] = [(event.clientX - left) / width, (event.clientY - top) / height];
-    const n = panels.findIndex(({ box }) => box[0] <= x && x <= box[2] && box[1] - 0.05 <= y && y <= box[3] + 0.05);
-    if (n < 0) return hide();
-    const share = (x - panels[n].box[0]) / (panels[n].box[2] - panels[n].box[0]);
-    place = n * (KEY_STEPS + 1) + Math.round(share * KEY_STEPS);
-    show(panels[n], share);
+    const n = this.panels.findIndex(({ box }) => box[0] <= x && x <= box[2] && box[1] - 0.05 <= y && y <= box[3] + 0.05);
+    if (n < 0) return this.hide();
+    const { box } = this.panels[n];
+    const share = (x - box[0]) / (box[2] - box[0]);
+    this.place = n * (KEY_STEPS + 1) + Math.round(share * KEY_STEPS);
+    this.show(this.panels[n], share);
   }
 
-  function move(event) {
-    const last = panels.length * (KEY_STEPS + 1) - 1;
-    const to = { ArrowLeft: place - 1, ArrowDown: place - 1, ArrowRight: place + 1, ArrowUp: place + 1, PageDown: place - 10, PageUp: place + 10, Home: 0, End: last }[event.key];
-    if (to === undefined || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  // keys go from one end of a panel's curves to the other, then to the next panel
+  press(event) {
+    if (!(event.key in KEYS) || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    place = Math.max(0, Math.min(to, last));
-    const panel = panels[Math.floor(place / (KEY_STEPS + 1))];
-    const ends = panel.curves.flatMap(({ x }) => [x[0], x.at(-1)]).map((x) => shareOf(panel.x, x)); // keys go where curves are
-    const [from, until] = [Math.max(0, Math.min(...ends)), Math.min(1, Math.max(...ends))];
-    show(panel, from + ((until - from) * (place % (KEY_STEPS + 1))) / KEY_STEPS);
+    this.place = Math.max(0, Math.min(this.place + KEYS[event.key], this.last));
+    const panel = this.panels[Math.floor(this.place / (KEY_STEPS + 1))];
+    const ends = panel.curves.flatMap(({ x }) => [x[0], x.at(-1)]).map((x) => shareOf(panel.x, x));
+    const [from, to] = [Math.max(0, Math.min(...ends)), Math.min(1, Math.max(...ends))];
+    this.show(panel, from + ((to - from) * (this.place % (KEY_STEPS + 1))) / KEY_STEPS);
   }
 
-  const about = { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": panels.length * (KEY_STEPS + 1) - 1, "aria-valuenow": 0, "aria-valuetext": hint };
-  for (const [name, value] of Object.entries(about)) svg.setAttribute(name, value);
-  for (const kind of ["pointermove", "pointerdown"]) svg.addEventListener(kind, point);
-  svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hide());
-  svg.addEventListener("keydown", move);
-  svg.addEventListener("blur", hide);
+  listen() {
+    const { svg } = this;
+    for (const kind of ["pointermove", "pointerdown"]) svg.addEventListener(kind, (event) => this.point(event));
+    svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.hide());
+    svg.addEventListener("keydown", (event) => this.press(event));
+    svg.addEventListener("blur", () => this.hide());
+  }
 }
+
+export const mountCurves = (svg) => new Curves(svg).listen();

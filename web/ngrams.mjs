@@ -23,41 +23,58 @@ function discounts(counts) {
   return Math.min(ones, twos, threes) && Math.min(...off.slice(1)) > 0 ? off : [0, 0.5, 1, 1.5];
 }
 
+// the n-grams of some codes in ascending order, as numbers: the place of the (n-1)-gram before the last code, and that code.
+// `shorter` has the place of the (n-1)-gram that begins at each code. Counts are of occurrences; `endings` are the places of
+// the (n-1)-grams without the first code.
+function countsOfLength(n, codes, K, shorter) {
+  const all = Float64Array.from({ length: codes.length - n + 1 }, (_, i) => shorter[i] * K + codes[i + n - 1]);
+  const keys = all.slice().sort().filter((key, i, sorted) => i === 0 || key !== sorted[i - 1]);
+  const places = Int32Array.from(all, (key) => placeOf(keys, key));
+  const [counts, endings] = [new Int32Array(keys.length), new Int32Array(keys.length)];
+  places.forEach((place, i) => {
+    counts[place]++;
+    endings[place] = shorter[i + 1];
+  });
+  return { keys, counts, endings, places };
+}
+
+// a table for each length of n-gram: its keys, their counts `own` and what is subtracted from them
+function tablesOf(codes, K, longest) {
+  const tables = [];
+  let shorter = new Int32Array(codes.length + 1);
+  for (let n = 1; n <= Math.min(longest, codes.length); n++) {
+    tables.push(countsOfLength(n, codes, K, shorter));
+    shorter = tables.at(-1).places;
+  }
+  return tables.map(({ keys, counts }, n) => {
+    let own = counts;
+    if (n + 1 < tables.length) { // below longer ones: after how many different characters
+      own = new Int32Array(counts.length);
+      for (const ending of tables[n + 1].endings) own[ending]++;
+    }
+    return { keys, own, off: discounts(own) };
+  });
+}
+
+// the place of a context among the n-grams of its length, or -1 where the text does not have it
+function placeOfContext(tables, K, context) {
+  let place = 0;
+  for (const [n, code] of context.entries()) {
+    const { keys } = tables[n];
+    const key = place * K + code;
+    place = placeOf(keys, key);
+    if (keys[place] !== key) return -1;
+  }
+  return place;
+}
+
 // p of the next character after the last of some codes, by interpolated modified Kneser-Ney on the n-grams of `codes`
 export function kneserNey(codes, K, longest = LONGEST_GRAM) {
-  const tables = [];
-  let at = new Int32Array(codes.length + 1); // the number of the n-gram that begins at a place
-  for (let n = 1; n <= Math.min(longest, codes.length); n++) {
-    const shorter = at;
-    const all = Float64Array.from({ length: codes.length - n + 1 }, (_, i) => shorter[i] * K + codes[i + n - 1]);
-    const keys = all.slice().sort();
-    let different = 0;
-    for (let i = 0; i < keys.length; i++) if (i === 0 || keys[i] !== keys[different - 1]) keys[different++] = keys[i];
-    const table = { keys: keys.slice(0, different), counts: new Int32Array(different), endings: new Int32Array(different) };
-    at = Int32Array.from(all, (key) => placeOf(table.keys, key));
-    at.forEach((number, i) => {
-      table.counts[number]++;
-      table.endings[number] = shorter[i + 1];
-    });
-    tables.push(table);
-  }
-  tables.forEach((table, n) => {
-    table.own = table.counts;
-    if (n + 1 < tables.length) { // below longer ones: after how many different characters
-      table.own = new Int32Array(table.counts.length);
-      for (const ending of tables[n + 1].endings) table.own[ending]++;
-    }
-    table.off = discounts(table.own);
-  });
+  const tables = tablesOf(codes, K, longest);
   return (before) => {
     const p = new Float64Array(K).fill(1 / K);
     for (let n = 0; n < tables.length && n <= before.length; n++) {
-      let context = 0;
-      for (let i = before.length - n, length = 0; i < before.length && context >= 0; i++, length++) {
-        const { keys } = tables[length];
-        const place = placeOf(keys, context * K + before[i]);
-        context = keys[place] === context * K + before[i] ? place : -1;
-      }
+      const context = placeOfContext(tables, K, before.slice(before.length - n));
       if (context < 0) break; // and so is every longer one
       const { keys, own, off } = tables[n];
       const [begin, end] = [placeOf(keys, context * K), placeOf(keys, (context + 1) * K)];

@@ -1,6 +1,6 @@
 // The first screen: the network reads a page that it has never seen, character by character, and what the reader types.
 import { joins, named, percent, span, tint } from "./characters.mjs";
-import { coloursOf, paintCells, wideOf } from "./cells.mjs";
+import { coloursOf, paintCells } from "./cells.mjs";
 import { distribution, draw, generator, numbers, order, read, scores, unpack } from "./model.mjs";
 
 const PACE = 125; // milliseconds a character
@@ -134,7 +134,7 @@ class Reader {
   look(n = this.pointed ?? this.done.length) {
     const h = this.done[n]?.before ?? this.h;
     const p = distribution(scores(this.params, h));
-    paintCells(this.canvas, h, wideOf(h.length), this.colours, (value) => value);
+    paintCells(this.canvas, h, this.colours);
     const top = order(p).slice(0, this.bars.children.length);
     Array.from(this.bars.children, (row, i) => this.showRow(row, top[i], p));
     const code = this.text_[n];
@@ -173,7 +173,7 @@ class Reader {
     this.section.querySelector("[data-number=bits]").textContent = n ? bits.toFixed(2) : "–";
     this.gram.textContent = ofGram === null ? "\u00a0" : `a ${gram.n}-gram, by counting: ${ofGram.toFixed(2)}`;
     const [dot, gramDot] = [this.section.querySelector(".dot"), this.section.querySelector(".dot-gram")];
-    const place = (value) => `${100 * Math.min(value / this.guess, 1.04)}%`;
+    const place = (value) => `${Math.min((50 * value) / this.guess, 100)}%`; // a uniform guess is in the middle
     dot.style.left = place(n ? bits : this.guess);
     gramDot.hidden = ofGram === null;
     gramDot.style.left = place(ofGram ?? 0);

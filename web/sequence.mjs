@@ -1,339 +1,284 @@
 // One sequence, forward and back: what a step of training computes, with every number in it. web/lens.mjs draws it.
-import { drawHistogram, drawInside, drawMap, drawStrip, makeBlocks, makeStrip } from "./lens.mjs";
-import { coloursOf, cellAt } from "./cells.mjs";
-import { MISTAKES, adagrad, backward, centredDifference, complexStep, crossEntropy, forward, numbers, read, transposedProduct, unpack } from "./model.mjs";
+import { cellAt, coloursOf, wideOf } from "./cells.mjs";
+import { THETAS, drawBlocks, drawLetters, drawMap, drawPlace, drawStrip, drawTerms, drawWeight, makeBlocks, makeStrip, norm, totalOf } from "./lens.mjs";
+import { MISTAKES, adagrad, backward, crossEntropy, forward, numbers, read, transposedProduct, unpack } from "./model.mjs";
 
-export const THETAS = ["W", "U", "V", "b", "c", "h0"];
 const PLAY = 180; // milliseconds a column
 const LONGEST = 100; // columns
 const CLIP = 5;
+const UPDATED = "updated step by step";
 
-const copyOf = (params) => Object.fromEntries(Object.entries(params).map(([name, theta]) => [name, Float64Array.from(theta)]));
-const zerosOf = (params) => Object.fromEntries(Object.entries(params).map(([name, theta]) => [name, new Float64Array(theta.length)]));
-const norm = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
+const gradientsOf = ({ gradient, dh0 }) => ({ ...gradient, h0: dh0 });
+const placeOfLargest = (values) => values.reduce((best, v, i) => (Math.abs(v) > Math.abs(values[best]) ? i : best), 0);
+const within = (value, least, most) => Math.max(least, Math.min(value, most));
 
-// how far two gradients are apart, of the larger one's size: 0 where they are the same to rounding
+// how far two gradients are apart, as a share of the larger one: 0 where they differ by rounding alone
 export function apart(found, truth) {
   const size = Math.max(norm(found), norm(truth));
   const share = size ? norm(found.map((g, i) => g - truth[i])) / size : 0;
   return share < 1e-10 ? 0 : share;
 }
 
-// in which columns what backward found differs from the truth
+// the columns in which what a backward has found differs from the truth
 export function wrongColumns(found, truth) {
   const differs = (a, b) => a.some((v, i) => Math.abs(v - b[i]) > 1e-10 * (Math.abs(v) + Math.abs(b[i])) + 1e-300);
-  return truth.da.map((da, t) => differs(found.da[t], da) || differs(found.dO[t], truth.dO[t]) || differs(found.states[t], truth.states[t]));
+  const parts = ["da", "dO", "states"];
+  return truth.da.map((_, t) => parts.some((part) => differs(found[part][t], truth[part][t])));
 }
 
-// the size of dL_T/dh_t, of the last character's loss alone: how far back it reaches
-function reachOf(params, { h }, dO) {
+// the size of the gradient of the last character's loss alone with respect to each state: how far back it reaches
+function reachOf({ W, V, b }, h, dO) {
   const sizes = [];
-  let dh = transposedProduct(params.V, dO.at(-1), params.b.length);
+  let dh = transposedProduct(V, dO.at(-1), b.length);
   for (let t = dO.length; t >= 0; t--) {
     sizes[t] = norm(dh);
-    if (t > 0) dh = transposedProduct(params.W, dh.map((d, i) => d * (1 - h[t][i] ** 2)), params.b.length);
+    dh = transposedProduct(W, dh.map((d, i) => d * (1 - h[t][i] ** 2)), b.length);
   }
   return sizes;
 }
 
+const paramsOf = (weights, m, vocabulary) => unpack(weights, m, Array.from(vocabulary).length);
+
+// a network of the report on the passage, after the text before it
+function ofNetwork({ m, weights }, { vocabulary, passage, context }) {
+  const params = paramsOf(weights, m, vocabulary);
+  const h0 = context.reduce((h, code) => read(params, h, code), new Float64Array(m));
+  return { params, vocabulary, h0, x: passage.slice(0, -1), y: passage.slice(1) };
+}
+
+// what a notebook has checked, and what its own functions returned
+function ofNotebook({ m, weights, vocabulary, x, y, h0, theirs }) {
+  const params = paramsOf(weights, m, vocabulary);
+  const [T, K] = [x.length, params.c.length];
+  const rows = (packed, n, wide) => {
+    const all = numbers(packed, n * wide);
+    return Array.from({ length: n }, (_, t) => all.subarray(t * wide, (t + 1) * wide));
+  };
+  const returned = {
+    h: rows(theirs.h, T + 1, m),
+    p: rows(theirs.p, T, K),
+    dh0: numbers(theirs.dh0, m),
+    gradient: unpack(theirs.gradient, m, K),
+    columns: theirs.columns,
+  };
+  return { params, vocabulary, h0: Float64Array.from(h0), x, y, theirs: returned };
+}
+
+// one step of the trainer
+function ofTrainer({ params, m, vocabulary, x, y, h0 }) {
+  return { params: paramsOf(params, m, vocabulary), vocabulary, h0: Float64Array.from(h0), x: x.slice(0, LONGEST), y: y.slice(0, LONGEST) };
+}
+
 export class Sequence {
-  state = { weights: "", start: "carried", mistake: "", pace: "full", direction: "forward", column: 25, unit: 22, theta: "W", index: null, delta: -5 };
+  state = { weights: "", start: "carried", mistake: "", pace: "full", direction: "forward", column: LONGEST, unit: 22, theta: "W", index: null, delta: -5 };
+  updates = null; // what training has come to, from the first weights on
 
   constructor(section, packed) {
-    Object.assign(this, { section, packed, sources: this.sourcesOf(packed), updates: null });
-    this.find = (name) => section.querySelector(`[name=${name}]`);
-    const parts = { strip: ".strip", columns: ".columns", blocks: ".blocks", letters: ".letters", map: ".map", tabs: ".tabs", reading: ".reading", total: ".total" };
-    for (const [name, selector] of Object.entries(parts)) this[name] = section.querySelector(selector);
-    this.colours = coloursOf(section);
-    this.state.weights = [...this.sources.keys()].find((name) => name.startsWith("trained")) ?? [...this.sources.keys()].at(-1);
-    this.state.weights = packed.first ?? this.state.weights;
+    Object.assign(this, { section, packed, colours: coloursOf(section) });
+    const parts = ["strip", "columns", "blocks", "letters", "map", "reading", "total", "which", "sum", "centred", "complex"];
+    for (const name of parts) this[name] = section.querySelector(`.${name}`);
+    const { networks, problem, first, mistakes } = packed;
+    this.sources = new Map(networks.map(({ name, ...network }) => [name, () => ofNetwork(network, packed)]));
+    if (problem) this.sources.set(problem.name, () => ofNotebook(problem));
+    this.sources.set(UPDATED, () => this.ofUpdates());
+    this.state.weights = first ?? (networks[1] ?? networks[0]).name;
+    this.find("mistake").append(...mistakes.filter(({ name }) => MISTAKES[name]).map(({ name, label }) => new Option(label, name)));
     this.fillSources();
-    this.find("mistake").append(...packed.mistakes.filter(({ name }) => MISTAKES[name]).map(({ name, label }) => new Option(label, name)));
-    this.tabs.append(...THETAS.map((theta) => this.tab(theta)));
     makeBlocks(this);
     this.take();
     this.draw();
   }
 
-  // {name: what it makes a sequence of}: the weights there are
-  sourcesOf({ networks, problem }) {
-    const sources = new Map(networks.map(({ name, ...network }) => [name, () => this.ofNetwork(network)]));
-    if (problem) sources.set(problem.name, () => this.ofProblem(problem));
-    return sources;
-  }
+  find = (name) => this.section.querySelector(`[name=${name}]`);
 
   fillSources() {
     this.find("weights").replaceChildren(...[...this.sources.keys()].map((name) => new Option(name, name)));
   }
 
-  tab(theta) {
-    const button = Object.assign(document.createElement("button"), { type: "button", name: "theta", value: theta });
-    button.setAttribute("role", "radio");
-    button.innerHTML = `<i>${theta === "h0" ? "h<sub>0</sub>" : theta}</i><small></small>`;
-    return button;
-  }
-
-  // a network of the report on the passage, after the text before it
-  ofNetwork({ m, weights }) {
-    const { vocabulary, passage, context, beginning } = this.packed;
-    const K = Array.from(vocabulary).length;
-    const params = unpack(weights, m, K);
-    if (this.updates) return this.ofUpdates(params, beginning);
-    let h0 = new Float64Array(m);
-    if (this.state.start === "carried") for (const code of context) h0 = read(params, h0, code);
-    return { params, vocabulary, h0, x: passage.slice(0, -1), y: passage.slice(1) };
-  }
-
-  // the sequences of training in their order, from the first weights on
-  ofUpdates(params, beginning) {
-    const { updates, packed: { T } } = this;
-    updates.params ??= copyOf(params);
-    updates.squares ??= zerosOf(params);
-    updates.h0 ??= new Float64Array(params.b.length);
-    const some = beginning.slice(updates.n * T, updates.n * T + T + 1);
-    return { params: updates.params, vocabulary: this.packed.vocabulary, h0: updates.h0, x: some.slice(0, -1), y: some.slice(1) };
-  }
-
-  // what a notebook has checked, and what its own functions returned
-  ofProblem({ m, weights, vocabulary, x, y, h0, theirs }) {
-    const K = Array.from(vocabulary).length;
-    const params = unpack(weights, m, K);
-    const rows = (packed, n, wide) => Array.from({ length: n }, (_, t) => packed.subarray(t * wide, t * wide + wide));
-    const returned = theirs && {
-      h: rows(numbers(theirs.h, (x.length + 1) * m), x.length + 1, m),
-      p: rows(numbers(theirs.p, x.length * K), x.length, K),
-      dh0: numbers(theirs.dh0, m),
-      gradient: unpack(theirs.gradient, m, K),
-      columns: theirs.columns,
-    };
-    return { params, vocabulary, h0: this.state.start === "zero" ? new Float64Array(m) : Float64Array.from(h0), x, y, theirs: this.state.start === "carried" ? returned : null };
-  }
-
-  // one step of the trainer
-  ofTrainer({ params, squares, m, vocabulary, x, y, h0 }) {
-    const K = Array.from(vocabulary).length;
-    const made = { params: unpack(params, m, K), squares: unpack(squares, m, K), vocabulary, h0: this.state.start === "zero" ? new Float64Array(m) : Float64Array.from(h0) };
-    return { ...made, x: x.slice(0, LONGEST), y: y.slice(0, LONGEST) };
-  }
-
-  // compute everything of the weights, sequence and mistake that are chosen
-  take() {
-    const { state } = this;
-    const problem = (this.sources.get(state.weights) ?? [...this.sources.values()][0])();
-    const { params, x, y, h0, theirs } = problem;
-    Object.assign(this, problem, { T: x.length, theirs: theirs ?? null });
-    this.characters = Array.from(problem.vocabulary);
-    this.pass = forward(params, x, h0);
-    this.loss = crossEntropy(this.pass.p, y);
-    const { h, p } = this.pass;
-    this.truth = backward(params, x, y, h, p);
-    this.found = state.mistake ? MISTAKES[state.mistake](params, x, y, h, p) : this.truth;
-    this.wrong = this.theirs ? this.theirs.columns : wrongColumns(this.found, this.truth);
-    this.reach = reachOf(params, this.pass, this.truth.dO);
-    this.differences = Object.fromEntries(THETAS.map((theta) => [theta, apart(this.gradientOf(theta), this.ofAll(this.truth, theta))]));
-    state.column = Math.min(state.column, this.T);
-    state.unit = Math.min(state.unit, h0.length - 1);
-    const size = this.ofAll(this.truth, state.theta).length;
-    if (state.index === null || state.index >= size) state.index = this.clearIndex(state.theta);
-    makeStrip(this);
-  }
-
-  ofAll = ({ gradient, dh0 }, theta) => (theta === "h0" ? dh0 : gradient[theta]);
-
-  // the gradient that is shown, of all columns: the notebook's, a mistaken one, or the true one
-  gradientOf(theta) {
-    if (!this.theirs) return this.ofAll(this.found, theta);
-    return theta === "h0" ? this.theirs.dh0 : this.theirs.gradient[theta];
-  }
-
-  // the same of the columns that backward has come to
-  gradientSoFar(theta) {
-    const { state, params, x, y, pass: { h, p } } = this;
-    if (this.theirs || state.column <= 1) return this.gradientOf(theta);
-    const how = state.mistake ? MISTAKES[state.mistake] : backward;
-    return theta === "h0" ? new Float64Array(h[0].length) : this.ofAll(how(params, x, y, h, p, state.column - 1), theta);
-  }
-
-  // a number of a parameter that has something to show: the one with the largest gradient in the row of the chosen unit
-  clearIndex(theta) {
-    const [gradient, m] = [this.ofAll(this.truth, theta), this.h0.length];
-    const row = theta === "W" ? this.state.unit : null;
-    let best = row === null ? 0 : row * m;
-    for (let i = 0; i < gradient.length; i++) {
-      if ((row === null || Math.floor(i / m) === row) && Math.abs(gradient[i]) > Math.abs(gradient[best])) best = i;
-    }
-    return best;
-  }
-
-  // the three answers for the number that is pointed at
-  answers() {
-    const { state: { theta, index, delta }, params, x, y, h0 } = this;
-    return {
-      sum: this.gradientOf(theta)[index],
-      centred: centredDifference(params, x, y, h0, theta, index, 10 ** delta),
-      complex: complexStep(params, x, y, h0, theta, index),
-    };
-  }
-
-  get isUpdating() {
-    return this.updates !== null;
-  }
-
-  // one step of AdaGrad, from the first weights on; the trainer takes its own
-  update() {
-    const { state, packed } = this;
-    if (this.trainersNext && state.weights === this.trainersName) return this.trainersNext();
+  // the first sequences of training, one after another
+  ofUpdates() {
+    const { networks: [{ weights, m }], vocabulary, beginning, T } = this.packed;
     if (!this.updates) {
-      this.updates = { n: 0, losses: [] };
-      state.weights = packed.networks[0].name;
-      state.start = "carried";
-      this.take();
-      this.updates.first = copyOf(this.params);
+      const params = paramsOf(weights, m, vocabulary);
+      const squares = Object.fromEntries(Object.entries(params).map(([name, theta]) => [name, new Float64Array(theta.length)]));
+      this.updates = { n: 0, losses: [], params, squares, h0: new Float64Array(m) };
     }
-    const { updates } = this;
-    if ((updates.n + 2) * packed.T >= packed.beginning.length) return this.say("The view has only the first steps: this was the last.");
-    const rate = packed.rate * (state.pace === "warm" ? Math.min((updates.n + 1) / packed.warmup, 1) : 1);
-    updates.losses.push(this.loss);
-    adagrad(this.params, updates.squares, this.found.gradient, rate, CLIP);
-    Object.assign(updates, { n: updates.n + 1, h0: this.pass.h.at(-1) });
-    this.take();
-    return this.draw();
+    const { n, params, h0 } = this.updates;
+    const codes = beginning.slice(n * T, (n + 1) * T + 1);
+    return { params, vocabulary, h0, x: codes.slice(0, -1), y: codes.slice(1) };
   }
 
-  // the sentence for everyone, and for screen readers
+  // compute everything for the weights, h_0 and mistake that are chosen
+  take() {
+    const { start, mistake, weights } = this.state;
+    const { params, vocabulary, x, y, ...problem } = this.sources.get(weights)();
+    const h0 = start === "zero" ? new Float64Array(params.b.length) : problem.h0;
+    const { h, p } = forward(params, x, h0);
+    const truth = backward(params, x, y, h, p);
+    const found = mistake ? MISTAKES[mistake](params, x, y, h, p) : truth;
+    const theirs = start === "zero" || mistake ? null : problem.theirs;
+    Object.assign(this, { params, x, y, h0, truth, found, theirs, T: x.length, m: h0.length, characters: Array.from(vocabulary) });
+    Object.assign(this, { h: theirs?.h ?? h, p: theirs?.p ?? p, loss: crossEntropy(p, y), reach: reachOf(params, h, truth.dO) });
+    [this.gradients, this.trueGradients] = [theirs ?? found, truth].map(gradientsOf);
+    this.differences = Object.fromEntries(THETAS.map((theta) => [theta, apart(this.gradients[theta], this.trueGradients[theta])]));
+    this.wrong = theirs?.columns ?? wrongColumns(found, truth);
+    this.isWrong = [...this.wrong, ...Object.values(this.differences)].some(Boolean);
+    makeStrip(this);
+    drawStrip(this);
+  }
+
+  // the gradient of a parameter, of the columns that backward has come to
+  gradientSoFar(theta) {
+    const { params, x, y, h, p, state: { column, mistake } } = this;
+    if (this.theirs || column === 1) return this.gradients[theta];
+    if (theta === "h0") return new Float64Array(this.m);
+    return (MISTAKES[mistake] ?? backward)(params, x, y, h, p, column - 1).gradient[theta];
+  }
+
+  // one step of AdaGrad from the first weights on; the trainer takes its own
+  update() {
+    const { state, trainer, packed: { T, beginning, rate, warmup } } = this;
+    if (trainer && state.weights === trainer.name) return trainer.next();
+    if (state.weights !== UPDATED) this.set({ weights: UPDATED, start: "carried" });
+    const { updates } = this;
+    if ((updates.n + 2) * T >= beginning.length) return this.say("This was the last sequence that the view has.");
+    const share = state.pace === "warm" ? Math.min((updates.n + 1) / warmup, 1) : 1;
+    adagrad(this.params, updates.squares, this.found.gradient, share * rate, CLIP);
+    Object.assign(updates, { n: updates.n + 1, losses: [...updates.losses, this.loss], h0: this.h.at(-1) });
+    this.take();
+    this.draw();
+  }
+
+  // a sentence for everyone, and for screen readers
   say(sentence) {
     if (this.reading.textContent !== sentence) this.reading.textContent = sentence;
   }
 
   draw() {
-    const { state } = this;
-    for (const name of ["weights", "start", "mistake", "pace"]) this.find(name).value = state[name];
-    this.find("delta").value = state.delta;
-    for (const name of ["forward", "backward"]) this.find(name).setAttribute("aria-pressed", state.direction === name);
-    this.section.dataset.direction = state.direction;
-    this.section.classList.toggle("updating", this.isUpdating);
-    this.section.classList.toggle("mistaken", this.wrong.some(Boolean) || Object.values(this.differences).some((share) => share > 0));
-    drawStrip(this);
-    drawInside(this);
-    drawMap(this);
-    if (this.isUpdating) drawHistogram(this);
+    const { section, state } = this;
+    state.column = within(state.column, 1, this.T);
+    state.unit = within(state.unit, 0, this.m - 1);
+    if (!(state.index < this.gradients[state.theta].length)) state.index = null;
+    state.index ??= placeOfLargest(this.trueGradients[state.theta]);
+    for (const name of ["weights", "start", "mistake", "pace", "delta"]) this.find(name).value = state[name];
+    for (const button of section.querySelectorAll("button[value]")) button.setAttribute("aria-pressed", state[button.name] === button.value);
+    section.dataset.direction = state.direction;
+    section.classList.toggle("updating", state.weights === UPDATED);
+    this.total.textContent = totalOf(this);
+    for (const drawPart of [drawPlace, drawTerms, drawBlocks, drawLetters, drawWeight, drawMap]) drawPart(this);
   }
 
   // change what is chosen, compute what that needs, and draw
   set(changes) {
     const before = this.state;
     this.state = { ...before, ...changes };
-    const isNew = (...names) => names.some((name) => name in changes && changes[name] !== before[name]);
-    if (isNew("weights", "pace")) this.updates = this.isUpdating && isNew("pace") ? { n: 0, losses: [] } : null;
-    if (isNew("theta") && !("index" in changes)) this.state.index = null;
-    if (isNew("unit") && !("index" in changes) && this.state.theta === "W") this.state.index = null;
-    if (isNew("weights", "start", "mistake", "pace")) {
-      this.take();
-      if (this.isUpdating) this.updates.first ??= copyOf(this.params);
-    } else if (this.state.index === null) this.state.index = this.clearIndex(this.state.theta);
+    const isNew = (name) => this.state[name] !== before[name];
+    if (isNew("direction") && !("column" in changes)) this.state.column = this.state.direction === "forward" ? this.T : 1;
+    if (isNew("theta")) this.state.index = null;
+    if (isNew("pace")) this.updates = null;
+    if (["weights", "start", "mistake", "pace"].some(isNew)) this.take();
     this.draw();
   }
 
-  move(by) {
-    this.set({ column: Math.max(1, Math.min(this.T, this.state.column + by)) });
+  get isAtEnd() {
+    return this.state.column === (this.state.direction === "forward" ? this.T : 1);
   }
 
-  // one column on in the direction that is chosen; returns whether there is another
+  // one column on in the direction that is chosen, or from its end to its beginning
   next() {
-    const { direction, column } = this.state;
-    const to = direction === "forward" ? column + 1 : column - 1;
-    const isEnd = to < 1 || to > this.T;
-    this.set({ column: isEnd ? (direction === "forward" ? 1 : this.T) : to });
-    return !(direction === "forward" ? this.state.column >= this.T : this.state.column <= 1);
+    const isForward = this.state.direction === "forward";
+    if (this.isAtEnd) this.set({ column: isForward ? 1 : this.T });
+    else this.set({ column: this.state.column + (isForward ? 1 : -1) });
   }
 
   play() {
+    const wasPlaying = this.playing;
+    this.stop();
+    if (wasPlaying) return;
+    this.playing = setInterval(() => (this.isAtEnd ? this.stop() : this.next()), PLAY);
+    this.find("play").textContent = "Stop";
+    if (this.isAtEnd) this.next();
+  }
+
+  stop() {
     clearInterval(this.playing);
-    const button = this.find("play");
-    const isOn = button.textContent === "Play";
-    button.textContent = isOn ? "Stop" : "Play";
-    if (!isOn) return;
-    this.set({ column: this.state.direction === "forward" ? 1 : this.T });
-    this.playing = setInterval(() => {
-      if (this.next()) return;
-      clearInterval(this.playing);
-      button.textContent = "Play";
-    }, PLAY);
+    this.playing = null;
+    this.find("play").textContent = "Play";
   }
 
   // a step of the trainer comes in
-  hold(step) {
-    if (this.trainersName) this.sources.delete(this.trainersName);
-    this.trainersName = `your network, step ${step.step.toLocaleString("en")}`;
-    this.trainersNext = step.next;
-    this.sources.set(this.trainersName, () => this.ofTrainer(step));
+  hold({ step, next, ...given }) {
+    if (this.trainer) this.sources.delete(this.trainer.name);
+    this.trainer = { name: `your network, step ${step.toLocaleString("en")}`, next };
+    this.sources.set(this.trainer.name, () => ofTrainer(given));
     this.fillSources();
-    Object.assign(this, { updates: null });
-    Object.assign(this.state, { weights: this.trainersName, start: "carried", mistake: "", index: null, direction: "backward", column: 1 });
-    this.take();
-    this.draw();
+    this.state.weights = ""; // so that the step is new even if it has the name of the one before
+    this.set({ weights: this.trainer.name, start: "carried", mistake: "", direction: "backward", column: 1, index: null });
   }
 }
 
-// what the section's controls and pointers do
-function listen(view) {
-  const { section, find } = view;
-  for (const name of ["weights", "start", "mistake", "pace"]) find(name).addEventListener("change", ({ target }) => view.set({ [name]: target.value }));
-  for (const name of ["forward", "backward"]) find(name).addEventListener("click", () => view.set({ direction: name, column: name === "forward" ? view.T : 1 }));
-  find("next").addEventListener("click", () => view.next());
-  find("play").addEventListener("click", () => view.play());
-  find("update").addEventListener("click", () => view.update());
-  find("delta").addEventListener("input", ({ target }) => view.set({ delta: +target.value }));
-  view.tabs.addEventListener("click", ({ target }) => target.closest("button") && view.set({ theta: target.closest("button").value }));
-  view.tabs.addEventListener("keydown", ({ key }) => {
-    const move = { ArrowRight: 1, ArrowLeft: -1 }[key];
-    if (!move) return;
-    view.set({ theta: THETAS[(THETAS.indexOf(view.state.theta) + move + THETAS.length) % THETAS.length] });
-    view.tabs.querySelector("[aria-checked=true]").focus();
-  });
-  view.columns.addEventListener("click", ({ target }) => target.closest("[data-t]") && view.set({ column: Math.max(1, +target.closest("[data-t]").dataset.t) }));
-  view.strip.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -5, PageUp: 5, Home: -view.T, End: view.T };
-    if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-Infinity, 0], End: [Infinity, 0] };
+
+// the arrow keys move what is chosen in a part of the view
+function onKeys(element, move) {
+  element.addEventListener("keydown", (event) => {
+    if (!(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    view.move(moves[event.key]);
+    move(...KEYS[event.key]);
   });
-  for (const kind of ["pointermove", "click"]) {
-    view.blocks.addEventListener(kind, (event) => event.target.matches("canvas") && view.set({ unit: Math.min(cellAt(event.target, event), view.h0.length - 1) }));
-    view.map.addEventListener(kind, (event) => {
-      const index = cellAt(view.map, event);
-      if (index !== view.state.index && index < view.ofAll(view.truth, view.state.theta).length) view.set({ index });
-    });
-  }
-  for (const name of ["row", "column"]) find(name).addEventListener("input", () => pick(view));
+}
+
+function onPointer(element, choose) {
+  for (const kind of ["pointermove", "click"]) element.addEventListener(kind, (event) => event.target.matches("canvas") && choose(cellAt(event.target, event)));
+}
+
+function listen(view) {
+  const { section, find, strip, blocks, map } = view;
+  section.addEventListener("change", ({ target }) => target.matches("select") && view.set({ [target.name]: target.value }));
+  section.addEventListener("click", ({ target }) => {
+    const button = target.closest("button[value]");
+    if (button) view.set({ [button.name]: button.value });
+  });
+  for (const name of ["next", "play", "update"]) find(name).addEventListener("click", () => view[name]());
+  find("delta").addEventListener("input", ({ target }) => view.set({ delta: +target.value }));
+  strip.addEventListener("click", ({ target }) => target.closest("[data-t]") && view.set({ column: +target.closest("[data-t]").dataset.t }));
+  onKeys(strip, (right, down) => view.set({ column: view.state.column + right + down }));
+  onKeys(blocks, (right, down) => view.set({ unit: view.state.unit + right + down * wideOf(view.m) }));
+  onPointer(blocks, (unit) => unit !== view.state.unit && view.set({ unit }));
+  const choose = (index) => view.set({ index: within(index, 0, view.gradients[view.state.theta].length - 1) });
+  onKeys(map, (right, down) => choose(view.state.index + right + down * map.width));
+  onPointer(map, (index) => index !== view.state.index && choose(index));
   section.addEventListener("sequence", ({ detail }) => (view.hold(detail), section.scrollIntoView({ block: "start" })));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => ((view.colours = coloursOf(section)), view.draw()));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    view.colours = coloursOf(section);
+    drawStrip(view);
+    view.draw();
+  });
 }
 
-function pick(view) {
-  const [row, column] = ["row", "column"].map((name) => view.find(name).valueAsNumber);
-  const m = view.h0.length;
-  const isVector = ["b", "c", "h0"].includes(view.state.theta);
-  const size = view.ofAll(view.truth, view.state.theta).length;
-  const index = view.state.theta === "U" ? column * m + row : isVector ? row : row * m + column; // U lies transposed
-  if (Number.isInteger(index) && index >= 0 && index < size && (isVector || (view.state.theta === "U" ? row : column) < m)) view.set({ index });
+// the values that a link in the prose may give: #lens=backward&column=1&mistake=H0_DROPPED
+function choicesOf(view) {
+  const whole = (least, most) => Array.from({ length: most - least + 1 }, (_, n) => least + n);
+  return {
+    weights: [...view.sources.keys()],
+    start: ["carried", "zero"],
+    mistake: ["", ...Object.keys(MISTAKES)],
+    pace: ["full", "warm"],
+    direction: ["forward", "backward"],
+    column: whole(1, view.T),
+    unit: whole(0, view.m - 1),
+    theta: THETAS,
+    delta: whole(-12, -1),
+  };
 }
 
-const WORDS = { weights: String, start: String, mistake: String, direction: String, theta: String, pace: String, column: Number, unit: Number, index: Number, delta: Number };
-
-// a link in the prose sets the view: #lens=backward&column=1&mistake=H0_DROPPED
 export function stateOf(hash, view) {
   const words = new URLSearchParams(hash.slice(1));
   if (!words.has("lens")) return null;
-  if (words.get("lens")) words.set("direction", words.get("lens"));
-  const changes = {};
-  for (const [name, kind] of Object.entries(WORDS)) if (words.has(name)) changes[name] = kind(words.get(name));
-  const among = { weights: [...view.sources.keys()], start: ["carried", "zero"], mistake: ["", ...Object.keys(MISTAKES)], direction: ["forward", "backward"], theta: THETAS, pace: ["full", "warm"] };
-  for (const [name, values] of Object.entries(among)) if (!values.includes(changes[name])) delete changes[name];
-  const most = { column: [1, view.T], unit: [0, view.h0.length - 1], index: [0, view.ofAll(view.truth, changes.theta ?? view.state.theta).length - 1], delta: [-12, -1] };
-  for (const [name, [low, high]] of Object.entries(most)) if (!(Number.isInteger(changes[name]) && changes[name] >= low && changes[name] <= high)) delete changes[name];
-  return changes;
+  words.set("direction", words.get("lens"));
+  const given = Object.entries(choicesOf(view)).map(([name, values]) => [name, values.find((value) => String(value) === words.get(name))]);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 // Make the view of a section with the markup of web/sequence.html, for what report/show/sequence.py has packed.
@@ -348,5 +293,4 @@ export function mountSequence(section, packed) {
   };
   addEventListener("hashchange", restore);
   restore();
-  return view;
 }

@@ -1,7 +1,7 @@
 // The worker of the trainer: it trains a network in short turns, and between them listens to the page.
 import { readFile, written } from "./file.mjs";
 import { generator } from "./model.mjs";
-import { bytes, network } from "./network.mjs";
+import { Network, bytes } from "./network.mjs";
 import { Refusal, checked } from "./settings.mjs";
 import { textOf, unpacked } from "./text.mjs";
 
@@ -105,7 +105,7 @@ class Server {
   begin(text, settings, weights, state = null) {
     if (text.end - 1 < settings.T) throw new Refusal(`T = ${settings.T} is longer than the part of the text that is for training, ${text.end} characters.`);
     const anew = () => {
-      const net = network(this.kernel, settings, text.vocabulary.length, text.codes, text.end, weights);
+      const net = new Network(this.kernel, settings, text.vocabulary.length, text.codes, text.end, weights);
       if (state) net.state = state;
       return net;
     };

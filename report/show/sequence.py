@@ -1,14 +1,18 @@
 """What "One sequence, forward and back" shows: weights, 25 characters, and what a notebook's own functions returned."""
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 from report.show import web
+from report.show.characters import named
 from rnn import mistakes, model
 from rnn.corpus import split
 from rnn.engine.runs import BASELINE, finished
 from rnn.engine.training import first_state
 from rnn.mistakes import Mistake
 from rnn.model import Params
+from rnn.sampling import read
 
 PASSAGE = "Moby Dick moved on, still "  # the characters that are read, if the text has them
 CONTEXT = 400  # characters before them, which make the state that is carried in
@@ -20,18 +24,15 @@ SAME = 1e-10  # how far apart numbers are that differ by rounding alone, of the 
 def packed(corpus, problem, forward=model.forward, backward=model.backward, config=BASELINE):
     """Return what the view gets for a browser: the networks there are, and the `problem` with a notebook's functions.
 
-    The networks are that before training and, where they have been trained, the baseline at its end and the same with
-    a warm-up. `problem` is a `gradcheck.Problem`.
+    `problem` is a `gradcheck.Problem`.
     """
     T = config.T
-    found = corpus.text.find(PASSAGE)
-    at = found if found >= 0 else max(0, min(CONTEXT, len(corpus.codes) - T - 1))  # some text is read before it
-    shown = corpus.codes[at : at + T + 1]
+    context, codes = passage(corpus, T)
     view = {
         "vocabulary": corpus.vocabulary,
-        "networks": networks(corpus, config),
-        "passage": shown.tolist(),
-        "context": corpus.codes[max(0, at - CONTEXT) : at].tolist(),
+        "networks": [_packed_network(name, params) for name, params in networks(corpus, config).items()],
+        "passage": codes.tolist(),
+        "context": context.tolist(),
         "beginning": corpus.codes[: UPDATES * T + 1].tolist(),
         "T": T,
         "rate": config.learning_rate,
@@ -41,13 +42,20 @@ def packed(corpus, problem, forward=model.forward, backward=model.backward, conf
     return view | {"problem": packed_problem(problem, corpus.vocabulary, forward, backward)}
 
 
+def passage(corpus, T):
+    """Return the codes that the view reads (T + 1,), and those before them, which make the state that is carried in."""
+    found = corpus.text.find(PASSAGE)
+    at = found if found >= 0 else max(0, min(CONTEXT, len(corpus.codes) - T - 1))
+    return corpus.codes[max(0, at - CONTEXT) : at], corpus.codes[at : at + T + 1]
+
+
 def bugs():
     """Return the mistakes that notebook 01 plants, by their names in rnn/mistakes.py."""
     return {name: bug for name, bug in vars(mistakes).items() if isinstance(bug, Mistake) and bug in mistakes.BUGS}
 
 
-def networks(corpus, config):
-    """Return the weights before training, and those that have been trained, each with its name and size."""
+def networks(corpus, config=BASELINE):
+    """Return {name: Params} of the weights before training, trained, and with a warm-up, as far as there are runs."""
     train = split(corpus).train
     runs = {"trained": config, "trained, with warm-up": config.replace(warmup=WARMUP)}
     weights = {"before training": first_state(corpus.K, config).params}
@@ -55,11 +63,13 @@ def networks(corpus, config):
         run = finished(train, setting)
         if run is not None:
             weights[label] = run.params()
-    kinds = {"before training": "<f4"}  # in full, as the trainer has them: the page has them once
-    return [
-        {"name": name, "m": config.m, "weights": web.pack(params, kinds.get(name, "<f2"))}
-        for name, params in weights.items()
-    ]
+    return weights
+
+
+def _packed_network(name, params):
+    # the first weights in full, as the trainer has them: the page has them once
+    kind = "<f4" if name == "before training" else "<f2"
+    return {"name": name, "m": len(params.b), "weights": web.pack(params, kind)}
 
 
 def packed_problem(problem, vocabulary, forward, backward):
@@ -78,21 +88,15 @@ def packed_problem(problem, vocabulary, forward, backward):
 def wrong_columns(problem, forward, backward):
     """Return in which columns (T,) a notebook's functions differ from `model.forward` and `model.backward`.
 
-    First the states and predictions. Then dL/da_t, column by column: with a vocabulary in which each x_t is a character
-    of its own, dL/dU has it in that character's column. Where all of them are right, dL/dW and dL/dU are still sums
-    that can miss a term: how much of each column's term they have follows by least squares.
+    First the states and predictions. Then dL/da_t, column by column. Where all of them are right, dL/dW and dL/dU are
+    still sums that can miss a term: how much of each column's term they have follows by least squares.
     """
     params, x, y, h0 = problem
     T, K = len(x), len(params.c)
     h, p = model.forward(params, x, h0)
     theirs_h, theirs_p = forward(params, x, h0)
     wrong = _differ(theirs_h[1:], h[1:]) | _differ(theirs_p, p)
-    alone = params._replace(U=np.hstack((params.U, params.U[:, x])), V=np.vstack((params.V, np.zeros((T, len(h0))))))
-    alone = alone._replace(c=np.append(params.c, np.full(T, -np.inf)))
-    padded = np.hstack((p, np.zeros((T, T))))
-    da, theirs_da = (
-        gradients(alone, K + np.arange(T), y, h, padded)[0].U[:, K:].T for gradients in (model.backward, backward)
-    )
+    da, theirs_da = (state_gradients(gradients, params, x, y, h, p) for gradients in (model.backward, backward))
     wrong |= _differ(theirs_da, da)
     if wrong.any():
         return wrong
@@ -113,30 +117,64 @@ def _differ(a, b):
     return (np.abs(np.asarray(a) - b) > SAME * size).any(axis=1)
 
 
-def still(problem):
-    """Return the view as a figure for paper: characters, states, predictions, and the gradient that comes back."""
-    import matplotlib.pyplot as plt
+def state_gradients(backward, params, x, y, h, p):
+    """Return dL/da_t (T, m) as a `backward` makes them on its way.
 
-    params, x, y, h0 = problem.params, problem.x, problem.y, problem.h0
+    With a vocabulary in which each x_t is a character of its own, dL/dU has it in that character's column.
+    """
+    (T, K), m = p.shape, len(params.b)
+    alone = Params(
+        params.W,
+        np.hstack((params.U, params.U[:, x])),
+        np.vstack((params.V, np.zeros((T, m)))),
+        params.b,
+        np.append(params.c, np.full(T, -np.inf)),
+    )
+    gradient, _ = backward(alone, K + np.arange(T), y, h, np.hstack((p, np.zeros((T, T)))))
+    return gradient.U[:, K:].T
+
+
+COLOURS = LinearSegmentedColormap.from_list("cells", ["#b08a3e", "#ffffff", "#0b5cad"])  # as in web/cells.mjs
+CELL = 6  # pixels
+SHOWN = str.maketrans(" \n\t", "␣↵⇥")  # as in web/characters.mjs
+
+
+def still(corpus, config=BASELINE):
+    """Return the view as a figure for paper: characters, states, probabilities, and the gradient that comes back."""
+    context, codes = passage(corpus, config.T)
+    params = Params(*(theta.astype(float) for theta in list(networks(corpus, config).values())[:2][-1]))
+    x, y, h0 = codes[:-1], codes[1:], read(params, context)
+    T = len(x)
     h, p = model.forward(params, x, h0)
-    T, wide = len(x), int(np.ceil(np.sqrt(len(h0))))
-    fig, axes = plt.subplots(2, T, figsize=(6.3, 1.1), squeeze=False)
-    dh = state_gradients(params, y, h, p)
-    for t in range(T):
-        for ax, values, scale in ((axes[0, t], h[t + 1], 1), (axes[1, t], dh[t], np.abs(dh).max())):
-            block = np.full(wide * wide, np.nan)
-            block[: len(values)] = values / scale
-            ax.imshow(block.reshape(wide, wide), cmap="PuOr_r", vmin=-1, vmax=1)
-            ax.set(xticks=[], yticks=[])
+    do = p - np.eye(corpus.K)[y]
+    da = state_gradients(model.backward, params, x, y, h, p)
+    from_next = np.vstack((da[1:] @ params.W, np.zeros_like(da[:1])))
+    dh = do @ params.V + from_next
+    fig, axes = plt.subplots(3, 1, figsize=(6.3, 1.2), height_ratios=(1, 1.2, 1), layout="none")
+    fig.subplots_adjust(left=0.07, right=0.995, top=0.86, bottom=0.01, hspace=0.55)
+    axes[0].imshow(_blocks(h[1:]), **_AS_CELLS, extent=(0, T, 0, 1))
+    axes[1].bar(np.arange(T) + 0.45, p[np.arange(T), y], 0.5, color="#0b5cad")
+    axes[2].imshow(_blocks(dh / np.abs(dh).max()), **_AS_CELLS, extent=(0, T, 0, 1))
+    labels = ("$h_t$", "$p_t[y_t]$", r"$\partial L/\partial h_t$")
+    for ax, label, letters in zip(axes, labels, (x, y, None), strict=True):
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0, pad=1.5)
+        ax.set(xlim=(0, T), ylim=(0, 1), yticks=[0.5], yticklabels=[label], xticks=[])
+        if letters is not None:
+            names = [named(corpus.vocabulary[code].translate(SHOWN)) for code in letters]
+            ax.set_xticks(np.arange(T) + 0.45, names, family="DejaVu Sans Mono", fontsize=7.5)
+    axes[0].xaxis.tick_top()
+    axes[1].spines.bottom.set_visible(True)
     return fig
 
 
-def state_gradients(params: Params, y, h, p):
-    """Return dL/dh_t (T, m) of every column, as `model.backward` makes them on its way."""
-    do = p.copy()
-    do[np.arange(len(y)), y] -= 1
-    dh, later = np.empty_like(h[1:]), np.zeros_like(h[0])
-    for t in reversed(range(len(y))):
-        dh[t] = params.V.T @ do[t] + later
-        later = params.W.T @ (dh[t] * (1 - h[t + 1] ** 2))
-    return dh
+_AS_CELLS = {"cmap": COLOURS, "vmin": -1, "vmax": 1, "aspect": "auto", "interpolation": "none"}
+
+
+def _blocks(values):
+    """Return rows of numbers (T, m) as one picture: a block of cells for each, with a gap after it."""
+    wide = int(np.ceil(np.sqrt(values.shape[1])))
+    cells = np.full((len(values), wide * wide), np.nan)
+    cells[:, : values.shape[1]] = np.sign(values) * np.abs(values) ** 0.75
+    blocks = np.pad(cells.reshape(-1, wide, wide), ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
+    return np.hstack(blocks).repeat(CELL, axis=0).repeat(CELL, axis=1)

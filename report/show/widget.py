@@ -9,17 +9,29 @@ import html
 import re
 
 import anywidget
+import matplotlib.pyplot as plt
 import traitlets
+from IPython.display import display
 from traitlets import Bool, Float, Int, Unicode
 
 from report.show import sequence as sequences
 from report.show import web
+from report.show.outputs import svg_of
+from report.show.svg import shortened
 from rnn.corpus import ROOT
 from rnn.engine.runs import write_atomically
 
 THE_NETWORK, THE_BEST = "the network", "the best network"
 PAGE_STEPS = 12  # training steps of a network in the page, fewer where their weights are more than web.PAGE_BYTES
 JUPYTER_BYTES = 50_000_000  # of a network's weights in Jupyter
+
+
+# What a saved notebook shows in the place of a widget when it is opened without the kernel that made it
+WITHOUT_KERNEL = """<style>
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .without-kernel):not(:has(.sampler, .trainer, .sequence)),
+.jp-OutputArea-child:has(.sampler, .trainer, .sequence) + .jp-OutputArea-child:has(.without-kernel) { display: none; }
+</style>
+<p class="without-kernel">%s</p>"""
 
 
 class _FromWeb(anywidget.AnyWidget):
@@ -29,19 +41,28 @@ class _FromWeb(anywidget.AnyWidget):
     _css = web.style("jupyter")
     _markup = Unicode().tag(sync=True)
 
-    def __init__(self, name, packed, files, first="", **settings):
-        self._name, self._packed, self._files, self._first = name, packed, files, first
+    def __init__(self, name, packed, files, first="", still="", **settings):
+        self._name, self._packed, self._files, self._first, self._still = name, packed, files, first, still
         super().__init__(_markup=web.markup(name), **settings)
         self.on_msg(lambda *_: self.send(*web.as_message(self._packed)))
 
     def _repr_mimebundle_(self, **_):
         data, metadata = super()._repr_mimebundle_()
-        names = {"files": " ".join(map(_relative, self._files)), "first": self._first and _relative(self._first)}
-        given = "".join(f' data-{name}="{html.escape(value)}"' for name, value in names.items() if value)
-        # what a saved notebook shows that is opened without a kernel, and render.py fills
-        sentence = f"Run this notebook (Run, Run All Cells) to move the {self._name}: it is not saved with it."
-        markdown = f'<div class="{self._name}"{given}>\n\n{sentence}\n\n</div>'
-        return data | {"text/markdown": markdown, "text/plain": sentence}, metadata
+        files = {"files": self._files, "first": [self._first], "still": [self._still]}
+        names = {kind: " ".join(map(_relative, filter(None, paths))) for kind, paths in files.items()}
+        given = "".join(f' data-{kind}="{html.escape(value)}"' for kind, value in names.items() if value)
+        markdown = f'<div class="{self._name}"{given}></div>'  # for filter.lua
+        return data | {"text/markdown": markdown, "text/plain": self._sentence}, metadata
+
+    def _ipython_display_(self):
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        without = {"text/html": WITHOUT_KERNEL % self._sentence, "text/markdown": "", "text/plain": ""}
+        display(without, raw=True)
+
+    @property
+    def _sentence(self):
+        return f"Run this notebook (Run, Run All Cells) to move the {self._name}: it is not saved with it."
 
 
 class Sampler(_FromWeb):
@@ -135,10 +156,14 @@ def sequence(problem, forward, backward, corpus):
     """Return a `Sequence` of a `gradcheck.Problem`, with what a notebook's `forward` and `backward` make of it.
 
     The columns in which they differ from `rnn.model` are marked. The reader can choose the weights of the report's
-    networks too, as far as they have been trained.
+    networks too, as far as they have been trained. Paper has a still picture of the view.
     """
     packed = sequences.packed(corpus, problem, forward, backward)
-    return Sequence("sequence", packed | {"first": packed["problem"]["name"]}, [_file(corpus, "sequence", packed)])
+    fig = sequences.still(corpus)
+    still = _kept(corpus, "sequence", "svg", shortened(svg_of(fig, "none")).encode())
+    plt.close(fig)
+    first = packed["problem"]["name"]
+    return Sequence("sequence", packed | {"first": first}, [_file(corpus, "sequence", packed)], still=still)
 
 
 def _relative(path):
@@ -146,8 +171,12 @@ def _relative(path):
 
 
 def _file(corpus, name, packed):
-    data = web.as_json(packed).encode()
-    kept = f"{name.replace(' ', '-')}-{hashlib.sha256(data).hexdigest()[:8]}.json"  # an experiment's is another
+    return _kept(corpus, name, "json", web.as_json(packed).encode())
+
+
+def _kept(corpus, name, suffix, data):
+    """Return the path of a file with some bytes; an experiment's is another."""
+    kept = f"{name.replace(' ', '-')}-{hashlib.sha256(data).hexdigest()[:8]}.{suffix}"
     path = ROOT / "figures" / corpus.id / kept
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, data)
