@@ -20,6 +20,9 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 without_browser = pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="there is no Chromium here")
 
 
+SHORT = 5  # times of adding ten million numbers: 50 milliseconds where nothing else runs
+
+
 def seen_in_browser(report, script="browser.mjs", *more):
     assert CHROMIUM, "a test server must have Chromium"
     node = Path(sys.prefix) / "bin" / "node"
@@ -150,9 +153,8 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
     assert first != smallest, "the slider moves delta"
     assert total[:10] == exact[:10], "the complex step agrees with the sum of the terms"
     assert seen["forward"].startswith("Character")
-    column, tasks = seen["played"]
-    assert column == str(seen["column"][1])
-    assert len([task for task in tasks if task > 50]) <= 5, "of 25 columns, on a machine that does something else too"
+    assert seen["played"] == str(seen["column"][1])
+    assert seen["task"] < SHORT
     assert seen["print"] == [False, True, True, False, False]
     bits = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["updated"])]
     assert max(bits) > bits[0] + 2, "AdaGrad's first steps make the loss worse"

@@ -231,6 +231,12 @@ export function drawBlocks(view) {
   view.section.querySelector(".unit").textContent = `The numbers are those of unit ${unit}. Point at another one.`;
 }
 
+function letterOf() {
+  const li = make("li");
+  li.append(make("i"), make("u"), make("b"));
+  return li;
+}
+
 // over all letters: o and p, or dL/do
 export function drawLetters(view) {
   const { letters, characters, params, h, p, y, found, state: { column, direction } } = view;
@@ -240,14 +246,15 @@ export function drawLetters(view) {
   const room = Math.min(LETTERS, Math.floor(letters.clientWidth / LETTER));
   const shown = order(p[t]).slice(0, room).sort((a, b) => a - b);
   const [mostAbove, mostBelow] = [largestOf(above), largestOf(below)];
-  letters.replaceChildren(...shown.map((k) => {
-    const li = make("li", k === y[t] ? "right" : "");
-    const [first, second] = [make("i"), make("u")];
+  if (letters.children.length !== shown.length) letters.replaceChildren(...shown.map(letterOf));
+  shown.forEach((k, n) => {
+    const li = letters.children[n];
+    const [first, second, letter] = li.children;
     bar(first, above[k] / mostAbove);
     bar(second, below[k] / mostBelow);
-    li.append(first, second, make("b", "", named(characters[k]).slice(0, 1)));
-    return li;
-  }));
+    letter.textContent = named(characters[k]).slice(0, 1);
+    li.classList.toggle("right", k === y[t]);
+  });
   view.section.querySelector(".letters-say").textContent = isForward ? "The scores o, and below them p = softmax o. Orange: what comes next." : "∂L/∂o = p − y. Orange: what comes next.";
 }
 

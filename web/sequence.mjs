@@ -165,7 +165,7 @@ export class Sequence {
     section.dataset.direction = state.direction;
     section.classList.toggle("updating", state.weights === UPDATED);
     this.total.textContent = totalOf(this);
-    for (const drawPart of [drawPlace, drawTerms, drawBlocks, drawLetters, drawWeight, drawMap]) drawPart(this);
+    for (const drawPart of [drawLetters, drawTerms, drawBlocks, drawWeight, drawMap, drawPlace]) drawPart(this);
   }
 
   // change what is chosen, compute what that needs, and draw
