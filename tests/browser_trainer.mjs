@@ -1,6 +1,7 @@
 // The page's trainer in a real browser, for tests/test_browser.py: node browser_trainer.mjs CHROMIUM PAGE FILE. A trained network is saved as FILE. What is seen goes to standard output as JSON.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 
 const [executablePath, page, kept] = process.argv.slice(2);
@@ -145,6 +146,26 @@ await begun("restore");
 const open_ = async (file) => Promise.all([tab.waitForEvent("filechooser").then((chooser) => chooser.setFiles(file)), field("open").click()]);
 await open_({ name: "damaged.gz", mimeType: "application/gzip", buffer: Buffer.from(readFileSync(kept)).fill(7, 2000, 2001) });
 await says("damaged");
+// with settings that cannot be it is refused in a sentence, and the network that is there stays
+function savedWith(name, value) {
+  const data = gunzipSync(readFileSync(kept));
+  const end = 8 + Number(data.readBigInt64LE(0));
+  const header = JSON.parse(data.subarray(8, end));
+  const about = JSON.parse(header.__metadata__.about);
+  (name === "step" ? about : about.settings)[name] = value;
+  header.__metadata__.about = JSON.stringify(about);
+  const text = JSON.stringify(header);
+  const padded = Buffer.from(text.padEnd(Math.ceil(Buffer.byteLength(text) / 8) * 8 - Buffer.byteLength(text) + text.length));
+  const length = Buffer.alloc(8);
+  length.writeBigInt64LE(BigInt(padded.length));
+  return gzipSync(Buffer.concat([length, padded, data.subarray(end)]));
+}
+seen.impossible = [];
+for (const [name, value] of [["T", 0], ["rate", 0], ["rate", -1], ["rate", null], ["step", -5], ["step", 1e300]]) {
+  await open_({ name: "impossible.gz", mimeType: "application/gzip", buffer: savedWith(name, value) });
+  await says(`got ${value}.`);
+  seen.impossible.push([await reading(), await number("step"), await field("train").isDisabled()]);
+}
 await open_(kept);
 await reached(seen.savedAt);
 await heldOut();
@@ -165,7 +186,9 @@ seen.without = [];
 for (const script of [() => (WebAssembly.validate = () => false), () => delete globalThis.WebAssembly, () => delete globalThis.Worker]) {
   const [tab, without] = await open(script);
   await invited(tab);
-  seen.without.push([await without.locator(".reading").textContent(), await without.locator("[name=train]").isDisabled()]);
+  await tab.waitForSelector(".sampler[data-draws]");
+  const canCount = await tab.locator(".sampler [name=counted]").isVisible();
+  seen.without.push([await without.locator(".reading").textContent(), await without.locator("[name=train]").isDisabled(), canCount]);
   await tab.close();
 }
 process.stdout.write(JSON.stringify(seen));

@@ -198,7 +198,11 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert "the page was hidden" in seen["hidden"][1]
     assert seen["usualRate"] == "0.001"
     assert "diverged" in seen["diverged"]
-    assert all("no WebAssembly" in sentence and disabled for sentence, disabled in seen["without"])
+    assert all("no WebAssembly" in sentence and disabled for sentence, disabled, _ in seen["without"])
+    assert [can_count for *_, can_count in seen["without"]] == [True, True, False], "without workers nothing counts"
+    for sentence, step, is_lost in seen["impossible"]:
+        assert "must be a" in sentence
+        assert (step, is_lost) == (0, False), "a file that cannot be opened leaves the network that is there"
     assert seen["lost"] == ["–", "–", "", True], "nothing is left of a run whose text is gone"
     if seen["view"]:
         assert seen["view"][0] == "your network, step 1"

@@ -58,7 +58,7 @@ function keepAddress(section, sampler, names) {
 }
 
 function beginSampler(section, networks, training, worker) {
-  const counts = training && countsOf({ text: training.text, vocabulary: training.vocabulary, end: training.end }, worker);
+  const counts = globalThis.Worker && training && countsOf({ text: training.text, vocabulary: training.vocabulary, end: training.end }, worker);
   const names = networks.map(({ name }) => name);
   const sampler = mountSampler(section, networks, { counts });
   section.addEventListener("network", ({ detail }) => sampler.hold({ name: "the one you have trained", ...detail }));

@@ -1,5 +1,5 @@
 // The sampler: text that a network writes, with all that decides it, in the page and in Jupyter.
-import { joins, named, percent, span, tint } from "./characters.mjs";
+import { joins, named, percent, span, spans, tint } from "./characters.mjs";
 import { distribution, draw, generator, leaned, nextDistribution, numbers, order, read, scores, unpack } from "./model.mjs";
 import { complaint, valueOf } from "./settings.mjs";
 
@@ -239,14 +239,10 @@ class Sampler {
     this.counted.textContent ||= "The browser counts …";
     const { characters, bits } = await this.counts.draw({ ...this.settings });
     if (number !== this.latest) return;
-    const all = document.createDocumentFragment();
-    for (const character of this.settings.prime) all.append(Object.assign(span(character), { className: "given" }));
-    characters.forEach((character, i) => {
-      const element = span(character);
-      tint(element, bits[i]);
-      all.append(element);
-    });
-    this.counted.replaceChildren(all);
+    const given = Array.from(this.settings.prime);
+    const elements = spans([...given, ...characters]);
+    elements.forEach((element, n) => (n < given.length ? element.classList.add("given") : tint(element, bits[n - given.length])));
+    this.counted.replaceChildren(...new Set(elements));
     this.section.dataset.counted = number;
   }
 

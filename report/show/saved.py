@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import safetensors.numpy
 
+from report.show import web
 from rnn.engine.runs import Config, RunError, State, trained
 
 
@@ -27,6 +28,9 @@ def read_saved(path):
         about = json.loads(header["__metadata__"]["about"])
         settings = about["settings"]
         vocabulary = about["vocabulary"]
+        for name, value in (settings | {"step": about["step"]}).items():
+            if sentence := web.complaint(name, value):
+                raise ValueError(sentence)
         rate = settings.pop("rate")
         clip = settings.pop("clip")
         config = Config(**settings, learning_rate=rate, clip=math.inf if clip is None else clip)

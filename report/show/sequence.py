@@ -154,7 +154,7 @@ def still(corpus, config=BASELINE):
     fig.subplots_adjust(left=0.07, right=0.995, top=0.86, bottom=0.01, hspace=0.55)
     axes[0].imshow(_blocks(h[1:]), **_AS_CELLS, extent=(0, T, 0, 1))
     axes[1].bar(np.arange(T) + 0.45, p[np.arange(T), y], 0.5, color="#0b5cad")
-    axes[2].imshow(_blocks(dh / np.abs(dh).max()), **_AS_CELLS, extent=(0, T, 0, 1))
+    axes[2].imshow(_blocks(dh / np.quantile(np.abs(dh), 0.99)), **_AS_CELLS, extent=(0, T, 0, 1))
     labels = ("$h_t$", "$p_t[y_t]$", r"$\partial L/\partial h_t$")
     for ax, label, letters in zip(axes, labels, (x, y, None), strict=True):
         ax.spines[:].set_visible(False)
