@@ -82,7 +82,7 @@ def overfit(losses, uniform):
     fig, ax = plt.subplots()
     ax.loglog(np.arange(1, len(losses) + 1), losses, color=BLUE, linewidth=0.8)
     ax.axhline(uniform, color=GREY, linewidth=0.8, linestyle="--")
-    ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
+    ax.set(xlabel="training step", ylabel="nats per sequence")
     return fig
 
 
@@ -131,7 +131,7 @@ def training(run, smoothed, validation, per_epoch):
     whole.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     whole.yaxis.set_major_formatter("{x:g}")
     whole.yaxis.set_minor_formatter(NullFormatter())
-    whole.set_ylabel("loss (nats per sequence)")
+    whole.set_ylabel("nats per sequence")
     fig.legend(*whole.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return fig
 
@@ -146,7 +146,7 @@ def first_losses(losses, smoothed, uniform):
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set(xlabel="training step", ylabel="loss (nats per sequence)")
+    ax.set(xlabel="training step", ylabel="nats per sequence")
     ax.legend()
     return fig
 
@@ -168,7 +168,7 @@ def sparse_smoothing(sparse, smoothed, every):
     steps = np.arange(len(smoothed))
     label = f"every {every}th step, α = 0.999 (original)"
     lines = {label: (steps[::every], sparse), "every step, α = 0.999": (steps, smoothed)}
-    return curves(lines, "loss (nats per sequence)")
+    return curves(lines, "nats per sequence")
 
 
 def extension(losses, per_epoch, first):
