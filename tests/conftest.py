@@ -26,8 +26,7 @@ def pytest_collection_modifyitems(items):
     builds = [item for item in items if "project" in item.fixturenames or item.path.name == "test_browser.py"]
     for item in builds:
         asked = f"{item.fixturenames} {item.name}"  # the name has the parameters
-        is_of_texts = "hostile_report" in asked or "short_report" in asked
-        item.add_marker(pytest.mark.xdist_group("texts" if is_of_texts else "reports"))
+        item.add_marker(pytest.mark.xdist_group("texts" if "hostile_report" in asked else "reports"))
     builds.sort(key=lambda item: item.get_closest_marker("changes_the_report") is not None)
     items[:] = builds + [item for item in items if item not in builds]
 
@@ -87,14 +86,6 @@ def report(project):
     return project.report()
 
 
-@pytest.fixture(scope="session")
-def short_report(project, tmp_path_factory):
-    """The rehearsal on the shortest text that is allowed."""
-    path = tmp_path_factory.mktemp("texts") / "short.txt"
-    path.write_text(("To be, or not to be, that " * 39)[:1000], "utf-8")
-    return project.report(f"CORPUS={path}")
-
-
 HOSTILE = """<script>document.title = "hacked"</script> /* style */ “Müller” • — & <b>bold</b> $x_1$ `code` ``` ~~~ :::
 {.texts} [link](#x) *stars* _ # + - 1.
 שלום עולם مرحبا Все счастливые 🐳👩‍🚀 白鯨 {braces}
@@ -109,8 +100,8 @@ HOSTILE_NAME = (
 
 @pytest.fixture(scope="session")
 def hostile_report(project, tmp_path_factory):
-    """The rehearsal on a text that is made of markup, several scripts, and hundreds of Chinese characters."""
+    """The rehearsal on the shortest text that is allowed, made of markup, scripts, and hundreds of Chinese letters."""
     chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 350)))
     path = tmp_path_factory.mktemp("texts") / f"{HOSTILE_NAME}.txt"
-    path.write_text((HOSTILE * 4 + chinese + "\n" + "x" * 300 + "\n") * 8, "utf-8")
+    path.write_text((HOSTILE + chinese + "\n" + "x" * 300 + "\n" + HOSTILE)[:1_000], "utf-8")
     return project.report(f"CORPUS={path}")

@@ -217,16 +217,14 @@ def test_the_paper_has_outline_metadata_and_tags(report):
     assert "/StructTreeRoot" in reader.trailer["/Root"]
 
 
-def test_a_hostile_text_shows_as_text(project, short_report, hostile_report):
+def test_a_hostile_text_shows_as_text(project, hostile_report):
     assert HOSTILE.startswith("<script>")
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
     page = parser.parse(hostile_report.html)
     assert parser.errors == []
-    other = html5lib.parse(short_report.html, namespaceHTMLElements=False)
-    of_pages = (
-        [script for script in of.iter("script") if script.get("type") != "application/json"] for of in (page, other)
-    )
-    assert len(next(of_pages)) == len(next(of_pages)), "what is packed is data"
+    scripts = [script.text for script in page.iter("script") if script.get("type") != "application/json"]
+    assert scripts
+    assert not any("hacked" in script for script in scripts), "what is packed is data"
     folded = {block for code in page.iter("details") for block in code.iter("pre")}
     shown = "".join("".join(block.itertext()) for block in page.iter("pre") if block not in folded)
     assert "<script>document.title" in shown.replace("\n", "")
@@ -245,9 +243,9 @@ def test_a_hostile_text_shows_as_text(project, short_report, hostile_report):
     assert not re.search("x{117}", paper), "a line is longer than the measure: 17 cm at 6.9 pt are 116 characters"
 
 
-def test_the_shortest_text_that_is_allowed_makes_a_report(short_report):
-    assert "1,000 characters" in short_report.html
-    assert PdfReader(short_report.folder / "report.pdf").pages
+def test_the_shortest_text_that_is_allowed_makes_a_report(hostile_report):
+    assert "1,000 characters" in hostile_report.html
+    assert PdfReader(hostile_report.folder / "report.pdf").pages
 
 
 def test_a_paper_that_fails_leaves_the_page_and_the_paper_of_before(project, report):
@@ -278,11 +276,9 @@ def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(proje
     project.report()
 
 
-def test_two_texts_do_not_mix(short_report, hostile_report):
-    assert short_report.folder != hostile_report.folder
-    for report, other in ((short_report, "Müller"), (hostile_report, "To be, or not to be")):
-        assert other not in report.html
-        assert "moby-dick" not in report.html
+def test_a_text_of_ones_own_has_a_folder_of_its_own_and_nothing_of_the_default_text(project, hostile_report):
+    assert hostile_report.folder.parent.parent == project.folder / "build"
+    assert "moby-dick" not in hostile_report.html
 
 
 def test_the_same_inputs_give_the_same_bytes_and_chapters_can_be_chosen(project):
