@@ -75,6 +75,21 @@ def test_where_there_is_no_wheel_of_numba_all_else_is_installed(monkeypatch, cap
     assert f"no wheel of numba for {setup.MACHINE}: NumPy trains" in capsys.readouterr().out
 
 
+def test_what_cannot_be_written_is_named_with_its_owner(tmp_path, monkeypatch):
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    setup.refuse_what_cannot_be_written()
+    (tmp_path / "runs").touch()
+    with pytest.raises(SystemExit, match=r"runs is no folder, and make needs one of this name"):
+        setup.refuse_what_cannot_be_written()
+    (tmp_path / "runs").unlink()
+    monkeypatch.setattr(setup.os, "access", lambda *_: False)  # which root never sees
+    with pytest.raises(SystemExit, match=f"You may not write to {tmp_path}, which belongs to {tmp_path.owner()}: copy"):
+        setup.refuse_what_cannot_be_written()
+    monkeypatch.setattr(setup.Path, "owner", lambda _: {}["1234"])
+    with pytest.raises(SystemExit, match=f"which belongs to user {tmp_path.stat().st_uid}: copy"):
+        setup.refuse_what_cannot_be_written()
+
+
 def test_a_script_runs_the_python_beside_it_in_a_copied_or_moved_folder(tmp_path, monkeypatch):
     venv = tmp_path / "old folder" / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)

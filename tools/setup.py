@@ -46,8 +46,7 @@ def failure(what, output):
 def run(*command, **environment):
     """Return a command's exit code and what it said; its caches are temporary where HOME cannot be written."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        home = Path.home()
-        if not os.access(home, os.W_OK):
+        if not os.access(os.environ.get("HOME", ""), os.W_OK):
             environment |= {"npm_config_cache": folder, "UV_CACHE_DIR": folder, "PIP_CACHE_DIR": folder}
         settings = {key: value for key, value in os.environ.items() if key not in ("NODE_ENV", "npm_config_omit")}
         try:
@@ -79,9 +78,19 @@ def is_installed(folder, lock):
 def refuse_what_cannot_be_written():
     """End with a sentence where this user may not write what make writes."""
     for path in (ROOT, *(ROOT / name for name in ("build", "runs", "data", "rnn/engine", "rnn/engine/__pycache__"))):
+        if path.exists() and not path.is_dir():
+            sys.exit(f"{path} is no folder, and make needs one of this name: rename it.")
         if path.exists() and not os.access(path, os.W_OK | os.X_OK):
-            owner = f"{path} belongs to {path.owner()}, and you may not write there"
-            sys.exit(f"{owner}: copy the project to a folder of your own.")
+            copy = "copy the project to a folder of your own, or change the rights of this one"
+            sys.exit(f"You may not write to {path}, which belongs to {owner(path)}: {copy}.")
+
+
+def owner(path):
+    """Return the name of the user whom a file belongs to, or his number where a container has no name for it."""
+    try:
+        return path.owner()
+    except KeyError:
+        return f"user {path.stat().st_uid}"
 
 
 def packages():
