@@ -12,7 +12,7 @@ override ENV := $(value ENV)
 override QUICK := $(filter-out 0 no No NO off Off OFF false False FALSE,$(QUICK))
 override JOIN_LINES := $(filter-out 0 no No NO off Off OFF false False FALSE,$(JOIN_LINES))
 export CORPUS CHAPTERS ENV JOIN_LINES SCHEDULER
-# What takes long ends with make, however that ends (tools/lifeline.py)
+# What takes long ends with make, however that ends (report/lifeline.py)
 export MAKE_PID := $(shell echo $$PPID)
 quoted = '$(subst ','\'',$(1))'
 PLAN := $(shell CORPUS=$(call quoted,$(CORPUS)) CHAPTERS=$(call quoted,$(CHAPTERS)) JOIN_LINES=$(JOIN_LINES) $(PYTHON) -m tools.plan)
@@ -102,7 +102,7 @@ $(BUILD)/report.pdf: $(BUILD)/report.html
 	@test -f $@ || $(PY) -m report.render $(BUILD) $(if $(QUICK),QUICK) $(CHOSEN)
 
 report: filter $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks and write build/report.html and build/report.pdf
-	@$(PYTHON) -m tools.chapters --left-out
+	@$(PYTHON) -m report.chapters --left-out
 	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 

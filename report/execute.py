@@ -24,8 +24,8 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_code_cell
 
 from report import notebooks
+from report.lifeline import end_with_make
 from report.show import prose
-from tools.lifeline import end_with_make
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ("rnn", "report/measure", "report/show")  # what a notebook imports

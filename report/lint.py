@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 from nbformat.v4 import new_output
 
 from report import notebooks
+from report.numbering import numbered
 from report.pieces import say
 from report.render import ROOT, chosen_notebooks, page_and_paper
 from report.show import prose
 from rnn.engine.runs import Config
-from tools.number import numbered
 
 STUBS = {
     "figure": "::: {{#fig-{name} .texts}}\n[a]{{.labels}}\n\n```\na\n```\n:::",

@@ -2,7 +2,7 @@
 
     python -m report.render BUILD [QUICK] [CHAPTERS=01-05]
 
-BUILD is the folder with the executed notebooks; without CHAPTERS it has all that tools/chapters.py names.
+BUILD is the folder with the executed notebooks; without CHAPTERS it has all that report/chapters.py names.
 """
 
 import base64
@@ -19,14 +19,13 @@ sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a seco
 import pypandoc
 import typst
 
-from report import notebooks
+from report import chapters, notebooks
 from report.heading import known_only, read_heading, variables
+from report.numbering import numbered
 from report.pieces import Media, pieces_of
 from report.show import prose, web
 from report.typefaces import MONO, SERIF, fonts, katex_css
 from rnn.engine.runs import write_atomically
-from tools import chapters
-from tools.number import numbered
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"

@@ -1,33 +1,38 @@
-"""Numerical gradients, to compare with those of `backward`, and whether your own code has a known mistake."""
-
-from typing import NamedTuple
+"""Numerical gradients to compare with those of `backward`, and `diagnose`, which names the mistake in your own code."""
 
 import numpy as np
 
 from rnn import model
+from rnn.diagnosis import (
+    Diagnosis,
+    columns,
+    diagnose,
+    diagnose_sampler,
+    diagnose_update,
+    from_columns,
+    from_rows,
+    one_hot,
+)
 from rnn.model import Params
+from rnn.problem import Problem, make_problem
 
-
-class Problem(NamedTuple):
-    """One sequence on which gradients are compared."""
-
-    params: Params
-    x: np.ndarray  # (T,)
-    y: np.ndarray  # (T,)
-    h0: np.ndarray  # (m,)
-
-
-def make_problem(codes, K, rng, m=5, T=25, sigma=0.01, h0_sigma=0.0, largest_K=100):
-    """Return a `Problem` in float64: the first T codes, weights from N(0, sigma^2), h0 from N(0, h0_sigma^2).
-
-    Of a larger vocabulary than `largest_K` only the characters that occur are kept, and as many others as fill it:
-    a check moves every weight there is, and there are thousands of characters in Chinese.
-    """
-    codes = codes[: T + 1]
-    if largest_K < K:
-        K, codes = largest_K, np.unique(codes, return_inverse=True)[1]
-    params = model.init_params(K, m, rng, sigma, np.float64)
-    return Problem(params, codes[:T], codes[1:], rng.normal(0, h0_sigma, m) if h0_sigma else np.zeros(m))
+__all__ = [
+    "Diagnosis",
+    "Problem",
+    "analytic_gradients",
+    "centred_differences",
+    "columns",
+    "complex_step",
+    "diagnose",
+    "diagnose_sampler",
+    "diagnose_update",
+    "from_columns",
+    "from_rows",
+    "make_problem",
+    "one_hot",
+    "relative_error",
+    "relative_errors",
+]
 
 
 def analytic_gradients(problem, forward=model.forward, backward=model.backward):
@@ -83,12 +88,3 @@ def relative_errors(problem, numerical, forward=model.forward, backward=model.ba
     """Return {name: relative errors}, arrays in the shapes of the parameters, for gradients from one of the above."""
     analytic = analytic_gradients(problem, forward, backward)
     return {name: relative_error(analytic[name], numerical[name]) for name in numerical}
-
-
-def __getattr__(name):
-    """Import `diagnose` and what belongs to it when it is first asked for."""
-    from rnn import diagnosis
-
-    if name in diagnosis.__all__:
-        return getattr(diagnosis, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

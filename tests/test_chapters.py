@@ -1,6 +1,6 @@
 import pytest
 
-from tools.chapters import chosen, label, left_out
+from report.chapters import chosen, label, left_out
 
 NAMES = ["01_a", "02_b", "03_c", "05_e", "03_c copy", "03_c-Copy1", "05_e (1)", "notes", "00_intro", "index"]
 

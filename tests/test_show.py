@@ -88,28 +88,6 @@ def test_importing_show_changes_no_figures_style():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def imported(folder):
-    """The names of all modules that the files of a folder import, at their top or in a function."""
-    sources = [path.read_text("utf-8") for path in sorted(ROOT.glob(folder))]
-    assert sources
-    return set(re.findall(r"(?m)^\s*(?:from|import) ([\w.]+)", "\n".join(sources)))
-
-
-def test_show_and_measure_know_nothing_of_each_other_and_the_model_imports_numpy_only():
-    assert not any(name.startswith("report.measure") for name in imported("report/show/*.py"))
-    assert not any(name.startswith("report.show") for name in imported("report/measure/*.py"))
-    assert imported("rnn/model.py") == {"typing", "numpy"}
-
-
-def test_imports_point_one_way_and_the_mathematics_needs_numpy_alone():
-    assert not {name.split(".")[0] for name in imported("rnn/**/*.py")} & {"report", "tools", "benchmarks", "tests"}
-    assert not any(name.startswith("tools") for name in imported("report/measure/*.py") | imported("report/show/*.py"))
-    for folder in ("rnn/*.py", "rnn/diagnosis/*.py"):
-        names = imported(folder)
-        assert {name.split(".")[0] for name in names} <= {"numpy", "rnn", *sys.stdlib_module_names}
-        assert not any(name.startswith("rnn.engine") for name in names)
-
-
 def table_of(shell, frame, *arguments):
     shell.push({"frame": frame, "arguments": arguments, "show": show})
     (data,), _, _ = shown(shell, "show.table(frame, 'name', *arguments)")

@@ -1,137 +1,24 @@
-"""Number the captions, their references and the equations of the notebooks.
+"""Number the captions, references and equations of notebooks (see `report.numbering`), or check that they are numbered.
 
-    python tools/number.py [--check] notebooks/*.ipynb
+    python -m tools.number [--check] notebooks/*.ipynb
 
-Figures and tables are numbered in each chapter by themselves, in the order of their captions; equations through the
-whole report. What cells tagged `page-only` have is lettered, Figure 3.A, so that the paper, which leaves it out, misses
-no number. Writes the notebooks that change, or with --check says which would, and what leads nowhere.
+It writes the notebooks that change. With --check it writes nothing and says which would change. Both report references
+that lead nowhere.
 """
 
-import re
 import sys
-from collections import Counter
 from pathlib import Path
 
 import nbformat
 
 from report.notebooks import read
-
-KINDS = {"fig": "Figure", "tbl": "Table"}
-CAPTION = re.compile(r'(?m)^<a id="(fig|tbl)-([\w-]+)"></a>\*\*(?:Figure|Table) [\w.]+\*\*')
-REFERENCE = re.compile(r"\[(?:Figure|Table)(\s)[\w.]+\]\(([^()#]*)#((?:fig|tbl)-[\w-]+)\)")  # \s: a line may end in it
-EQUATION = re.compile(r'<a id="eq-(\w+)"></a>(\s*\$\$(?:(?!\$\$)[\s\S])*?\\tag\{)\w+\}')
-EQUATION_REFERENCE = re.compile(r"\[\(\w+\)\]\(([^()#]*)#eq-(\w+)\)")
-TAG = re.compile(r"\\tag\{")
-
-
-def numbered(notebooks):
-    """Number all notebooks {path: notebook} in place; return sentences about what leads nowhere or is there twice."""
-    labels, faults = labels_of(notebooks)
-    equations, of_equations = equations_of(notebooks)
-    faults += of_equations
-    for path, notebook in notebooks.items():
-        for cell in filter(has_words, notebook.cells):
-            cell.source = with_captions(cell.source, path.name, labels, faults)
-            cell.source = with_equations(cell.source, path.name, equations, faults)
-    return faults
-
-
-def labels_of(notebooks):
-    """Return ({(notebook's name, identifier): label} of all captions, sentences about those that are there twice)."""
-    labels, faults, chapters, names = {}, [], {}, {}
-    for path, notebook in notebooks.items():
-        chapter = re.match(r"\d+", path.name)[0].lstrip("0")
-        if chapter in chapters:
-            faults.append(f"{chapters[chapter]} and {path.name} are both chapter {chapter}: give one another number.")
-        chapters[chapter] = path.name
-        count = Counter()
-        for cell in filter(has_words, notebook.cells):
-            for kind, name in CAPTION.findall(cell.source):
-                identifier, is_curious = f"{kind}-{name}", has_tag(cell, "page-only")
-                if identifier in names:
-                    faults.append(f"{names[identifier]} and {path.name}: two captions are called {identifier}.")
-                names[identifier] = path.name
-                count[kind, is_curious] += 1
-                labels[path.name, identifier] = (
-                    f"{KINDS[kind]} {chapter}.{ordinal(count[kind, is_curious], is_curious)}"
-                )
-    return labels, faults
-
-
-def equations_of(notebooks):
-    """Return ({name: number} of all equations, sentences about those that are there twice or cannot be found)."""
-    equations, faults, count = {}, [], Counter()
-    for path, notebook in notebooks.items():
-        for cell in filter(has_words, notebook.cells):
-            found = EQUATION.findall(cell.source)
-            if len(found) != len(TAG.findall(cell.source)):
-                faults.append(f'{path.name}: every \\tag needs <a id="eq-…"></a> right before the $$ of its formula.')
-            for name, _ in found:
-                if name in equations:
-                    faults.append(f"{path.name}: two equations are called eq-{name}.")
-                is_curious = has_tag(cell, "page-only")
-                count[is_curious] += 1
-                equations.setdefault(name, ordinal(count[is_curious], is_curious))
-    return equations, faults
-
-
-def with_captions(source, name, labels, faults):
-    """Return a cell's source with the labels that captions and references to them now have."""
-
-    def caption(match):
-        identifier = "-".join(match.groups())
-        return f'<a id="{identifier}"></a>**{labels[name, identifier]}.**'
-
-    def reference(match):
-        space, notebook, identifier = match.groups()
-        label = labels.get((notebook.replace("%20", " ") or name, identifier))
-        if label is None:
-            return nowhere(match, name, faults)
-        return f"[{label.replace(' ', space)}]({notebook}#{identifier})"
-
-    return REFERENCE.sub(reference, CAPTION.sub(caption, source))
-
-
-def with_equations(source, name, equations, faults):
-    """Return a cell's source with the numbers that equations and references to them now have."""
-
-    def equation(match):
-        number = equations[match[1]]
-        return f'<a id="eq-{number}"></a>{match[2]}{number}}}'
-
-    def reference(match):
-        number = equations.get(match[2])
-        return f"[({number})]({match[1]}#eq-{number})" if number else nowhere(match, name, faults)
-
-    return EQUATION_REFERENCE.sub(reference, EQUATION.sub(equation, source))
-
-
-def nowhere(match, name, faults):
-    """Add a sentence about a reference to the faults; return the reference unchanged."""
-    faults.append(f"{name}: {match[0]} leads nowhere.")
-    return match[0]
-
-
-def has_words(cell):
-    """Whether a cell is Markdown, with numbers in it or without."""
-    return cell.cell_type == "markdown" or cell.source.startswith("%%prose")
-
-
-def has_tag(cell, tag):
-    """Whether a cell has a tag."""
-    return tag in cell.metadata.get("tags", [])
-
-
-def ordinal(n, lettered):
-    """Return a place in order: 1, 2, 3, or A, B, ..., Z, AA."""
-    if not lettered:
-        return str(n)
-    return (ordinal((n - 1) // 26, True) if n > 26 else "") + chr(ord("A") + (n - 1) % 26)
+from report.numbering import numbered
 
 
 def main():
-    """Number, or check."""
-    check, paths = "--check" in sys.argv, [Path(name) for name in sys.argv[1:] if name != "--check"]
+    """Number the notebooks that are named, or check them."""
+    check = "--check" in sys.argv
+    paths = [Path(name) for name in sys.argv[1:] if name != "--check"]
     notebooks = {path: read(path) for path in sorted(paths)}
     before = {path: [cell.source for cell in notebook.cells] for path, notebook in notebooks.items()}
     faults = numbered(notebooks)

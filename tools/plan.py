@@ -12,8 +12,8 @@ import sys
 import zlib
 from pathlib import Path
 
+from report import chapters
 from rnn.engine.cores import cores
-from tools import chapters
 
 
 def text_folder(path, joined=False):

@@ -5,11 +5,11 @@ python tools/train.py [CHAPTERS="01 02 03"] [ALL=1] [CORPUS=path] [QUICK=1]
 
 import sys
 
+from report.lifeline import end_with_make
 from report.measure import choices
 from rnn.corpus import CorpusError, read_corpus, split
 from rnn.engine.runs import BASELINE, RUNS, RunError
 from rnn.engine.sweep import Job, sweep_all
-from tools.lifeline import end_with_make
 
 
 def needed(corpus, budget):

@@ -11,8 +11,8 @@ import numpy as np
 
 from rnn import model
 from rnn.diagnosis.conventions import NAMES, Diagnosis, UnusableError, call_backward, call_forward
-from rnn.gradcheck import Problem
 from rnn.mistakes import BACKWARD, FORWARD, IN_PLACE, MEAN, SUM, plant, plant_both
+from rnn.problem import Problem
 
 K, M, T = 7, 5, 16  # all different, so that a wrong shape shows; 16 characters of 7 repeat
 HARDEST = ("large weights", "carried h₀")

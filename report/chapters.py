@@ -1,7 +1,7 @@
 """Which notebooks the report is made of: all numbered ones in notebooks/, or those that CHAPTERS names.
 
-    python -m tools.chapters ["01-05"]    prints "all" or a name for the choice, then the notebooks in order
-    python -m tools.chapters --left-out   says which files in notebooks/ are not taken, and why
+    python -m report.chapters ["01-05"]    prints "all" or a name for the choice, then the notebooks in order
+    python -m report.chapters --left-out   says which files in notebooks/ are not taken, and why
 
 Standard library alone: make asks before anything is installed.
 """
