@@ -1,1 +1,1 @@
-"""From notebooks to the write-up: what they measure (`measure`), how they show it (`show`), page and paper."""
+"""From notebooks to the write-up: what they measure (`measure`), how they show it (`show`), and the page and paper."""

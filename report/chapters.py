@@ -1,9 +1,9 @@
-"""Which notebooks the report is made of: all numbered ones in notebooks/, or those that CHAPTERS names.
+"""The chapters of the report: all numbered notebooks in notebooks/, or those that CHAPTERS names.
 
     python -m report.chapters ["01-05"]    prints "all" or a name for the choice, then the notebooks in order
-    python -m report.chapters --left-out   says which files in notebooks/ are not taken, and why
+    python -m report.chapters --left-out   prints which files in notebooks/ are no chapters, and why
 
-Standard library alone: make asks before anything is installed.
+Standard library only: make runs this before anything is installed.
 """
 
 import re
@@ -21,16 +21,16 @@ def taken(folder=FOLDER):
 
 
 def left_out(folder=FOLDER):
-    """Return sentences about the notebooks that are no chapters, the start page aside."""
+    """Return a sentence for each notebook that is no chapter, except for the start page."""
     names = sorted({path.name for path in folder.glob("*.ipynb")} - {path.name for path in taken(folder)})
-    why = "is not in the report: a chapter is called like 10_mine.ipynb, from 01 to 99, without spaces, and is no copy."
+    why = "is not in the report: name a chapter like 10_mine.ipynb, from 01 to 99, without spaces, and not like a copy."
     return [f"notebooks/{name} {why}" for name in names if name != "index.ipynb"]
 
 
 def chosen(chapters="", folder=FOLDER):
-    """Return the notebooks that `chapters` names ("01-05", "1,3", "01 03-05"), all for "".
+    """Return the notebooks that `chapters` names ("01-05", "1,3", "01 03-05"; "" for all).
 
-    Raises ValueError if a part of it is no number or range, or names no notebook.
+    Raises ValueError if a part of it is not a number or a range, or names no notebook.
     """
     notebooks = {path: int(path.name[:2]) for path in taken(folder)}
     wanted = set()
@@ -47,14 +47,14 @@ def chosen(chapters="", folder=FOLDER):
 
 
 def label(chapters, folder=FOLDER):
-    """Return a folder's name for a choice: "chapters-01-03-04" for "1,3-4", "all" for ""."""
+    """Return the folder's name for a choice of chapters: "chapters-01-03-04" for "1,3-4", "all" for ""."""
     if not chapters.strip():
         return "all"
     return "-".join(["chapters", *dict.fromkeys(path.name[:2] for path in chosen(chapters, folder))])
 
 
 def main():
-    """Read the command line."""
+    """Print what the command line asks for."""
     if sys.argv[1:] == ["--left-out"]:
         print("\n".join(left_out()))
         return

@@ -1,9 +1,9 @@
-"""Execute notebooks, several at a time, and write each with its outputs, in one piece or not at all.
+"""Execute notebooks, several at a time, and write each with its outputs once all of it has run.
 
     python -m report.execute build notebooks/01_x.ipynb notebooks/02_y.ipynb [JOBS=2] [CORPUS=path] [QUICK=1]
 
-Where only sentences have changed since the last time, the outputs are kept and nothing is executed; new sentences of
-`%%prose` cells get the values that were kept. When a cell has failed, no other notebook is begun.
+If only sentences have changed since the last time, nothing is executed: the outputs are kept, and `%%prose` cells are
+filled with the kept values. After a cell has failed, no further notebook is started.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes two seconds to import
+sys.modules["rfc3987_syntax"] = None  # jsonschema does without it: importing it takes two seconds
 
 import nbformat
 from jupyter_client import AsyncKernelManager
@@ -33,10 +33,10 @@ LONGEST_SOCKET = 90  # characters of a socket's path; the system's limit is 103 
 
 
 class Client(NotebookClient):
-    """A client that shows what cells say of their progress, as they say it, and keeps it out of the notebook."""
+    """A client that shows the progress of cells in the terminal and keeps it out of the notebook."""
 
     def process_message(self, msg, cell, cell_index):
-        """Pass progress on to the terminal: the standard error, and lines that are written over; the rest is output."""
+        """Print progress (standard error, and lines that overwrite themselves) to the terminal; the rest is output."""
         content = msg["content"]
         if msg["msg_type"] == "stream" and (content["name"] == "stderr" or "\r" in content["text"]):
             sys.stderr.write(content["text"])
@@ -46,10 +46,10 @@ class Client(NotebookClient):
 
 
 class Kernels:
-    """Kernels that listen on files in a folder of their own: to a port, every user of the machine could speak."""
+    """Kernels that listen on files in a private folder. Any user of the machine could connect to a port."""
 
     def __init__(self):
-        """Make the folder, where the paths of sockets are short enough."""
+        """Make the folder, at a place where the paths of sockets are short enough."""
         short = len(tempfile.gettempdir()) < LONGEST_SOCKET - len("/rnn-12345678/99.json.pipe")
         self.folder = tempfile.TemporaryDirectory(prefix="rnn-", dir=None if short else "/tmp")
         self.numbers = count()
@@ -63,7 +63,7 @@ class Kernels:
 
 
 def fingerprint(notebook, parameters):
-    """Return a hash of what decides the outputs: the packages, and the notebook's code without the words of prose."""
+    """Return a hash of what decides the outputs: parameters, packages, code, and the expressions in `%%prose` cells."""
     digest = hashlib.sha256(repr(sorted(parameters.items())).encode())
     for path in sorted(path for folder in PACKAGE for path in (ROOT / folder).rglob("*.py")):
         digest.update(path.read_bytes())
@@ -73,12 +73,12 @@ def fingerprint(notebook, parameters):
 
 
 def is_prose(cell):
-    """Whether a cell is Markdown with numbers in it."""
+    """Whether a cell is `%%prose`."""
     return cell.source.startswith("%%prose")
 
 
 def keep_outputs(notebook, executed):
-    """Give the code cells of `notebook` the outputs of `executed`, which differs in words alone; fill prose anew."""
+    """Copy the outputs of `executed` to `notebook`, in place, and fill its `%%prose` again. Only words may differ."""
     for cell, old in zip(notebooks.code_cells(notebook), notebooks.code_cells(executed), strict=True):
         cell.outputs, cell.execution_count = old.outputs, old.execution_count
         if is_prose(cell):
@@ -87,18 +87,18 @@ def keep_outputs(notebook, executed):
 
 
 def with_parameters(notebook, parameters):
-    """Put a cell that sets `parameters` behind the cell tagged `parameters`, as papermill does."""
+    """Insert a cell that sets `parameters` after the cell tagged `parameters`, as papermill does."""
     for index, cell in enumerate(notebook.cells):
         if "parameters" in cell.metadata.get("tags", []):
             lines = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
             injected = new_code_cell(lines, id="injected", metadata={"tags": ["injected-parameters"]})
             notebook.cells.insert(index + 1, injected)
             return
-    raise SystemExit("No cell is tagged `parameters`: tag the one that sets CORPUS and QUICK.")
+    raise SystemExit("No cell is tagged `parameters`: tag the cell that sets CORPUS and QUICK.")
 
 
 def execute(source, target, parameters, kernels):
-    """Execute `source` and write `target`; on a failed cell, say which, and keep what there is as `target`.failed."""
+    """Execute `source` and write `target`. If a cell fails, exit with its traceback and keep what has run so far."""
     began = time.monotonic()
     notebook = notebooks.read(source)
     made_from = fingerprint(notebook, parameters)
@@ -121,7 +121,7 @@ def execute(source, target, parameters, kernels):
 
 
 def run(notebook, source, failed, manager):
-    """Execute a notebook in place; on a failed cell, end with its traceback, and write what there is to `failed`."""
+    """Execute a notebook in place. If a cell fails, write what has run to `failed` and exit with the traceback."""
     failed.unlink(missing_ok=True)
     client = Client(
         notebook,
@@ -140,10 +140,10 @@ def run(notebook, source, failed, manager):
         sys.exit(
             f"\n{error.traceback}\n"
             f"{source.name} stopped in cell {number} ({cell.id}): {error.ename}: {error.evalue}\n"
-            f"What it had done until then is in {_relative(failed)}."
+            f"The cells before it, with their outputs, are in {_relative(failed)}."
         )
     except DeadKernelError:
-        sys.exit(f"{source.name} stopped: its kernel died, as it does when the memory is full.")
+        sys.exit(f"{source.name} stopped: its kernel died. The memory may be full.")
     notebook.metadata.pop("widgets", None)
 
 
@@ -156,7 +156,7 @@ def _relative(path):
 
 
 def main():
-    """Read the command line."""
+    """Read the command line and execute the notebooks."""
     end_with_make()
     parameters = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
     folder, *sources = (Path(argument).resolve() for argument in sys.argv[1:] if "=" not in argument)
@@ -166,11 +166,12 @@ def main():
         parameters["QUICK"] = True
     if "CORPUS" in parameters:
         parameters["CORPUS"] = str(Path(parameters["CORPUS"]).expanduser().resolve())
-    # what draws with pyplot is shown, whatever backend the user's settings name
+    # pyplot's figures become outputs, whatever backend the user's settings name
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    kernels, failed = Kernels(), []
+    kernels = Kernels()
+    failed = []
 
-    def one(source):
+    def execute_one(source):
         try:
             if not failed:
                 execute(source, folder / source.name, parameters, kernels)
@@ -182,10 +183,10 @@ def main():
 
     with kernels.folder, ThreadPoolExecutor(jobs) as pool:
         try:
-            list(pool.map(one, reversed(sources)))  # the study's notebooks take the longest
+            list(pool.map(execute_one, reversed(sources)))  # the study's notebooks take the longest
         except KeyboardInterrupt:
             kernels.folder.cleanup()
-            os._exit(1)  # within a second the kernels see that their parent has gone
+            os._exit(1)  # the kernels notice within a second that their parent is gone
     sys.exit(bool(failed))
 
 

@@ -1,7 +1,7 @@
-"""Make build/fonts/*.ttf from the web fonts of node_modules.
+"""Make build/fonts/*.ttf from the web fonts in node_modules.
 
-They are the text's typeface, for matplotlib and Typst, and for Typst one that has nearly every script, Unifont, and one
-of emoji: the paper shows every character on every machine.
+Matplotlib and Typst use the typeface of the text. Typst also gets Unifont, which has nearly every script, and a font of
+emoji, so the paper shows every character on every machine.
 """
 
 import sys
@@ -18,14 +18,14 @@ WHOLE = {"Unifont": "unifont/files/unifont-latin", "NotoEmoji": "noto-emoji/file
 
 
 def unpack(source, path):
-    """Write a web font as TrueType; from WOFF, since to unpack the glyphs of a large WOFF2 takes Python a minute."""
+    """Write a web font as TrueType. It is read from WOFF, because unpacking a large WOFF2 takes Python a minute."""
     font = TTFont(WEB_FONTS / f"{source}.woff")
     font.flavor = None
     font.save(path)
 
 
 def main(folder):
-    """Write one font a style, and those for the rest, to `folder`."""
+    """Write one font for each style, Unifont and the emoji to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for style, suffix in STYLES.items():
         parts = []

@@ -1,6 +1,6 @@
-"""The head of the report: `report.yaml`, as data for the two templates, never as their markup.
+"""The title, author and abstract of the report: `report.yaml`, as data for the two templates, never as their markup.
 
-A sentence of the abstract that names a result of a chapter which is not in the report is left out.
+A sentence of the abstract is left out if it names a result that no chapter of this report gives.
 """
 
 import html
@@ -22,15 +22,15 @@ from report.show.characters import inline
 from report.show.prose import text, unbroken
 
 ROOT = Path(__file__).resolve().parent.parent
-NAME = re.compile(r"\{([A-Za-z_]\w*)(:[^{}]*)?\}")  # of a result, with a format; other braces are braces
+NAME = re.compile(r"\{([A-Za-z_]\w*)(:[^{}]*)?\}")  # the name of a result, with a format
 SENTENCE_END = re.compile(r"(?<=[.!?…])\s+(?=[A-Z*_“\"{\[(])")
 MARKDOWN = "markdown-smart-raw_html-raw_tex-raw_attribute-citations"
-LINES = ("title", "subtitle", "author", "course", "date")  # literal text; the other two are paragraphs of Markdown
-PARAGRAPHS = ("abstract", "made-from")
+LINES = ("title", "subtitle", "author", "course", "date")  # literal text
+PARAGRAPHS = ("abstract", "made-from")  # Markdown
 
 
 def read_heading():
-    """Return {key: text} of report.yaml; exit with a sentence, and the line, where it cannot be read."""
+    """Return {key: text} of report.yaml; exit with a sentence that names the line if it cannot be used."""
     path = ROOT / "report.yaml"
     try:
         chosen = yaml.safe_load(path.read_text("utf-8"))
@@ -53,7 +53,7 @@ def read_heading():
     if not chosen.get("title"):
         sys.exit("report.yaml has no title: give it a line like `title: A vanilla RNN reads a novel`.")
     if re.search(r"!\[|<img\b", f"{chosen.get('abstract', '')} {chosen.get('made-from', '')}"):
-        sys.exit("report.yaml: a picture belongs in a notebook, the abstract is words.")
+        sys.exit("report.yaml: the abstract cannot have a picture: put it into a notebook.")
     return {key: _joined(value) for key, value in chosen.items() if value}
 
 
@@ -63,24 +63,25 @@ def _line(path, key):
 
 
 def _joined(value):
-    """Return a text, or texts as one has a list of authors: Anna, Bo and Cy."""
+    """Return a text. A list of texts is joined, as in "Anna, Bo and Cy"."""
     if not isinstance(value, list):
         return str(value)
-    *others, last = map(str, value)
-    return f"{', '.join(others)} and {last}" if others else last
+    *first, last = map(str, value)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def as_value(result):
-    """Return a result as it was before it was JSON: a list is an `Estimate`, and what is missing in it is NaN."""
+    """Return a result that was JSON: a list becomes an `Estimate`, in which null is NaN."""
     if not isinstance(result, list):
         return result
     return Estimate(*(math.nan if part is None else part for part in result))
 
 
 def with_results(paragraph, results, linked=False):
-    """Return a paragraph in which the results stand in the place of their names in braces, each as literal Markdown.
+    """Return a paragraph with the values of results instead of their names in braces, as literal Markdown.
 
-    In the page they are links that lead to where a notebook gives them.
+    With `linked`, each value is a link to the place in a notebook that gives it. Exits with a sentence if a format does
+    not fit its value.
     """
 
     def value(match):
@@ -96,16 +97,16 @@ def with_results(paragraph, results, linked=False):
 
 
 def known_only(chosen, results):
-    """Return the heading without the sentences that name a result which no notebook of the report gives; say which."""
-    kept = dict(chosen)
+    """Return the heading without the sentences that name a result which no notebook gives; print which they are."""
+    remaining = dict(chosen)
     for key in PARAGRAPHS:
         for sentence in (part for paragraph in _paragraphs(chosen.get(key, "")) for part in paragraph):
             if missing := [name for name, _ in NAME.findall(sentence) if name not in results]:
-                kept[key] = kept[key].replace(sentence, "", 1)
-                print(f"report.yaml: no notebook here gives {{{missing[0]}}}; left out: {shorten(sentence, 60)}")
-        if key in kept:
-            kept[key] = "\n\n".join(filter(None, (" ".join(parts) for parts in _paragraphs(kept[key]))))
-    return {key: value for key, value in kept.items() if value}
+                remaining[key] = remaining[key].replace(sentence, "", 1)
+                print(f"report.yaml: no notebook gives {{{missing[0]}}}; left out: {shorten(sentence, 60)}")
+        if key in remaining:
+            remaining[key] = "\n\n".join(filter(None, (" ".join(parts) for parts in _paragraphs(remaining[key]))))
+    return {key: value for key, value in remaining.items() if value}
 
 
 def _paragraphs(text):
@@ -114,7 +115,7 @@ def _paragraphs(text):
 
 
 def variables(chosen, results, quick, to):
-    """Return the arguments that give pandoc's template the heading, in the language `to`, html5 or typst."""
+    """Return pandoc's arguments that pass the heading to its template; `to` is "html5" or "typst"."""
     made_on = time.gmtime(build_time())
     chosen = {"date": time.strftime("%d %B %Y", made_on).lstrip("0")} | chosen
     if to == "html5":
@@ -130,11 +131,11 @@ def variables(chosen, results, quick, to):
 
 
 def build_time():
-    """Return the seconds since 1970 that the report is dated with: SOURCE_DATE_EPOCH, or the last commit, or now."""
+    """Return the report's date in seconds since 1970: SOURCE_DATE_EPOCH, or the last commit, or now."""
     if "SOURCE_DATE_EPOCH" in os.environ:
         return int(os.environ["SOURCE_DATE_EPOCH"])
     try:
         committed = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=ROOT, stderr=subprocess.DEVNULL)
         return int(committed)
-    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+    except (OSError, subprocess.CalledProcessError):  # there is no git or no repository
         return int(time.time())

@@ -1,8 +1,8 @@
-"""Render the report once before anything is executed: what is wrong with its words is said before minutes of training.
+"""Render the report once before anything is trained, so that mistakes in its words are reported first.
 
     python -m report.lint [CHAPTERS=01-05]
 
-Figures, tables and numbers are missing yet; in their place are empty ones.
+Figures, tables and numbers do not exist yet, so placeholders are used.
 """
 
 import ast
@@ -33,7 +33,7 @@ WIDGETS = re.compile(r"\binteract(?:ive|_manual)?\(|\bwidgets\.[A-Z]\w+\(")
 
 
 class Unknown:
-    """A result that no notebook has given yet: it can be written in any format."""
+    """A placeholder for a result. It can be written in any format."""
 
     def __format__(self, spec):
         """Return a number."""
@@ -41,7 +41,7 @@ class Unknown:
 
 
 def rehearsed(notebook):
-    """Give a notebook's cells, in place, what they would show, with nothing in it; return the names of its results."""
+    """Give the cells of a notebook placeholders as outputs, in place; return {name: placeholder} of its results."""
     results = {}
     for cell in notebook.cells:
         if cell.cell_type != "code" or "live-only" in cell.metadata.get("tags", []):
@@ -62,10 +62,10 @@ def rehearsed(notebook):
 
 
 def calls_of_show(source):
-    """Yield (name, call) of each function of report.show, and of its widgets, that a cell calls, in their order."""
+    """Yield (name, call) for each call of a function of `report.show` or of its widgets in a cell."""
     try:
         tree = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", source))
-    except SyntaxError:  # said by Jupyter, better
+    except SyntaxError:  # Jupyter's own message is better
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("show.", "widget.")):
@@ -73,14 +73,14 @@ def calls_of_show(source):
 
 
 def names_of_results(call):
-    """Return the names of the results that a call of `show.results` gives; what is after ** is `show.about`'s."""
+    """Return the names of the results in a call of `show.results`; ** stands for those of `show.about`."""
     given = {keyword.arg for keyword in call.keywords}
     about = {"text_id", "text", "sha256", "steps", *(field.name for field in fields(Config))}
     return given - {None} | (about if None in given else set())
 
 
 def name_in(call):
-    """Return the name that a call gives its figure, table or texts, or None where only running it can tell."""
+    """Return the name of the figure, table or texts in a call, or None if it is not written as a constant."""
     if call.func.attr == "sequence":
         return "sequence"
     given = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
@@ -88,23 +88,25 @@ def name_in(call):
 
 
 def say_what_will_not_run(name, notebook):
-    """Say which cells have scripts, players or widgets, which the report cannot have."""
+    """Print which cells have scripts, players or widgets, because the report cannot show them."""
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type != "code" or "live-only" in cell.metadata.get("tags", []):
             continue
         if found := WILL_NOT_RUN.search(cell.source):
             what = found[0].rstrip("(")
-            say(f"{name}, cell {number}: {what} will not run in the report, whose page runs its own scripts only.")
+            say(
+                f"{name}, cell {number}: {what} will not run in the report, because its page runs only its own scripts."
+            )
         if WIDGETS.search(cell.source):
-            say(f"{name}, cell {number}: widgets move in Jupyter only; tag the cell `live-only`, or show a figure.")
+            say(f"{name}, cell {number}: widgets work only in Jupyter; tag the cell `live-only`, or show a figure.")
 
 
 def main():
-    """Look at the notebooks of CHAPTERS, or at all there are."""
+    """Check the notebooks of CHAPTERS, or all."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # node is there
     paths = chosen_notebooks(sys.argv[1:])
-    sources, in_order = ({path: notebooks.read(path) for path in paths} for _ in range(2))
-    if faults := [fault for fault in numbered(in_order) if "leads nowhere" not in fault]:  # the filter says it better
+    sources, renumbered = ({path: notebooks.read(path) for path in paths} for _ in range(2))
+    if faults := [fault for fault in numbered(renumbered) if "leads nowhere" not in fault]:  # filter.lua reports these
         sys.exit("\n".join(faults))
     for path, notebook in sources.items():
         say_what_will_not_run(path.name, notebook)

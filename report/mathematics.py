@@ -1,7 +1,7 @@
-"""Markdown whose mathematics is what Jupyter takes for it, written so that pandoc takes the same for it.
+"""Rewrite Markdown so that pandoc finds the same formulas in it as Jupyter does.
 
-Jupyter sets what is between dollars, spaces or not, and LaTeX's environments without dollars too. A macro that one cell
-defines holds in all cells of the notebook.
+In Jupyter a formula is what is between dollars, also with spaces inside them, or a LaTeX environment without dollars.
+A macro that one cell defines is valid in all cells of the notebook.
 """
 
 import re
@@ -34,14 +34,14 @@ _NUMBERED = re.compile(r"\\(begin|end)\{(align|gather|alignat)\}")
 
 
 def formulas(source):
-    """Return the formulas of a cell's Markdown, in order, as they are written."""
+    """Return the formulas in a cell's Markdown, in order, as they are written."""
     return [inside for inside in map(_inside, _PARTS.finditer(source)) if inside is not None]
 
 
 def for_pandoc(source, macros=()):
     r"""Return (Markdown for pandoc with `tex_math_double_backslash`, macros): formulas are in \\( \\) and \\[ \\].
 
-    `macros` are the definitions of earlier cells; those of this cell are added to the ones that come back.
+    `macros` are the definitions of earlier cells. The returned macros also include those of this cell.
     """
     defined = list(macros)
 
@@ -55,7 +55,7 @@ def for_pandoc(source, macros=()):
             return ""
         if not (match["inline"] or match["round"]):
             return rf"\\[{formula}\\]"
-        before_digit = source[match.end() : match.end() + 1].isdigit()  # where pandoc sees no formula
+        before_digit = source[match.end() : match.end() + 1].isdigit()  # there pandoc would see no formula
         return rf"\\({formula}\\)" + "<!-- -->" * before_digit
 
     return _PARTS.sub(written, source), defined
@@ -75,7 +75,7 @@ def _definition(macro):
 
 
 def _as_set(formula):
-    r"""Return a formula without what shows nothing in Jupyter: labels, and the numbers that `align` has in LaTeX."""
+    r"""Return a formula without what Jupyter does not show: labels, and LaTeX's own numbers in `align`."""
     formula = re.sub(r"\\label\s*\{[^}]*\}", "", formula)
     formula = re.sub(r"\\(begin|end)\{equation\*?\}", "", formula)
     formula = formula.replace(r"\begin{eqnarray}", r"\begin{array}{rcl}").replace(r"\end{eqnarray}", r"\end{array}")

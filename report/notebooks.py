@@ -1,4 +1,4 @@
-"""Notebooks as they are on disk, those without cell ids too, as Google Colab saves them."""
+"""Read notebooks, including those without cell ids, which Google Colab saves."""
 
 import sys
 
@@ -6,16 +6,16 @@ import nbformat
 
 
 def read(path):
-    """Return the notebook of a file in nbformat 4.5; a cell without an id is called after its number.
+    """Return the notebook in a file, in nbformat 4.5. A cell without an id gets its number as its id.
 
-    Exits with a sentence where the file is no notebook.
+    Exits with a sentence if the file is not a notebook.
     """
     text = path.read_text("utf-8", "replace")
     try:
         notebook = nbformat.reads(text, as_version=4)
-    except Exception as error:  # whatever nbformat makes of it
+    except Exception as error:  # nbformat raises many kinds of errors
         why = "git has left its conflict marks in it" if "\n<<<<<<< " in f"\n{text}" else error
-        sys.exit(f"{path.name} is no notebook: {why}.")
+        sys.exit(f"{path.name} is not a notebook: {why}.")
     for number, cell in enumerate(notebook.cells, 1):
         cell.setdefault("id", f"cell-{number}")
     notebook.nbformat_minor = max(notebook.nbformat_minor, 5)

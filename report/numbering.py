@@ -17,10 +17,10 @@ TAG = re.compile(r"\\tag\{")
 
 
 def numbered(notebooks):
-    """Number all notebooks {path: notebook} in place; return sentences about what leads nowhere or is there twice."""
+    """Number all notebooks {path: notebook} in place; return sentences about dead references and repeated names."""
     labels, faults = labels_of(notebooks)
-    equations, of_equations = equations_of(notebooks)
-    faults += of_equations
+    equations, equation_faults = equations_of(notebooks)
+    faults += equation_faults
     for path, notebook in notebooks.items():
         for cell in filter(has_words, notebook.cells):
             cell.source = with_captions(cell.source, path.name, labels, faults)
@@ -29,8 +29,11 @@ def numbered(notebooks):
 
 
 def labels_of(notebooks):
-    """Return ({(notebook's name, identifier): label} of all captions, sentences about those that are there twice)."""
-    labels, faults, chapters, names = {}, [], {}, {}
+    """Return ({(notebook's name, identifier): label} of all captions, sentences about repeated ones)."""
+    labels = {}
+    faults = []
+    chapters = {}  # {number: notebook's name}
+    names = {}  # {identifier: notebook's name}
     for path, notebook in notebooks.items():
         chapter = re.match(r"\d+", path.name)[0].lstrip("0")
         if chapter in chapters:
@@ -39,7 +42,8 @@ def labels_of(notebooks):
         count = Counter()
         for cell in filter(has_words, notebook.cells):
             for kind, name in CAPTION.findall(cell.source):
-                identifier, is_curious = f"{kind}-{name}", has_tag(cell, "page-only")
+                identifier = f"{kind}-{name}"
+                is_curious = has_tag(cell, "page-only")
                 if identifier in names:
                     faults.append(f"{names[identifier]} and {path.name}: two captions are called {identifier}.")
                 names[identifier] = path.name
@@ -51,8 +55,10 @@ def labels_of(notebooks):
 
 
 def equations_of(notebooks):
-    """Return ({name: number} of all equations, sentences about those that are there twice or cannot be found)."""
-    equations, faults, count = {}, [], Counter()
+    """Return ({name: number} of all equations, sentences about repeated or unnamed ones)."""
+    equations = {}
+    faults = []
+    count = Counter()
     for path, notebook in notebooks.items():
         for cell in filter(has_words, notebook.cells):
             found = EQUATION.findall(cell.source)
@@ -68,7 +74,7 @@ def equations_of(notebooks):
 
 
 def with_captions(source, name, labels, faults):
-    """Return a cell's source with the labels that captions and references to them now have."""
+    """Return a cell's source with new labels in its captions and references."""
 
     def caption(match):
         identifier = "-".join(match.groups())
@@ -85,7 +91,7 @@ def with_captions(source, name, labels, faults):
 
 
 def with_equations(source, name, equations, faults):
-    """Return a cell's source with the numbers that equations and references to them now have."""
+    """Return a cell's source with new numbers in its equations and references."""
 
     def equation(match):
         number = equations[match[1]]
@@ -99,13 +105,13 @@ def with_equations(source, name, equations, faults):
 
 
 def nowhere(match, name, faults):
-    """Add a sentence about a reference to the faults; return the reference unchanged."""
+    """Report a dead reference in `faults`; return the reference unchanged."""
     faults.append(f"{name}: {match[0]} leads nowhere.")
     return match[0]
 
 
 def has_words(cell):
-    """Whether a cell is Markdown, with numbers in it or without."""
+    """Whether a cell is Markdown or `%%prose`."""
     return cell.cell_type == "markdown" or cell.source.startswith("%%prose")
 
 
@@ -115,7 +121,7 @@ def has_tag(cell, tag):
 
 
 def ordinal(n, lettered):
-    """Return a place in order: 1, 2, 3, or A, B, ..., Z, AA."""
+    """Return the n-th label: 1, 2, 3, ..., or A, B, ..., Z, AA, ... if `lettered`."""
     if not lettered:
         return str(n)
     return (ordinal((n - 1) // 26, True) if n > 26 else "") + chr(ord("A") + (n - 1) % 26)

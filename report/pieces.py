@@ -1,7 +1,7 @@
-"""The cells of a notebook as pieces for pandoc: what each says, the code it has, and what it shows.
+"""Turn the cells of a notebook into pieces for pandoc: words, code and outputs.
 
-A piece is {"place": "03_training.ipynb, cell 5", "format": ..., "text": ..., "classes": [...]}, where the format is
-markdown, html, code, text (verbatim), or image (its path). reader.lua reads each piece for itself.
+A piece is {"place": "03_training.ipynb, cell 5", "format": ..., "text": ..., "classes": [...]}. The format is markdown,
+html, code, text (verbatim) or image (a path). reader.lua reads each piece separately.
 """
 
 import base64
@@ -17,14 +17,16 @@ PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "im
 
 
 class Media:
-    """Where pictures are put, and the path by which pandoc reads them: from the project's top, with a slash first."""
+    """The folders for pictures. Pandoc's path of a picture begins at the project's folder, with a slash."""
 
     def __init__(self, root, pictures, figures):
-        """Take the project's folder, that of all pictures, and that of the figures with captions."""
-        self.root, self.pictures, self.figures = root, pictures, figures
+        """Set the project's folder, the folder for pictures, and the folder for figures with captions."""
+        self.root = root
+        self.pictures = pictures
+        self.figures = figures
 
     def keep(self, folder, name, data):
-        """Write bytes to a file of the folder; return its path for pandoc."""
+        """Write bytes to a file in `folder`; return its path for pandoc."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
         return f"/{(folder / name).relative_to(self.root).as_posix()}"
@@ -32,7 +34,9 @@ class Media:
 
 def pieces_of(notebook, name, media):
     """Return the pieces of a notebook."""
-    pieces, macros, number = [], [], 0
+    pieces = []
+    macros = []
+    number = 0
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         number += "injected-parameters" not in tags
@@ -40,7 +44,7 @@ def pieces_of(notebook, name, media):
             continue
         place = f"{name}, cell {number}"
         prefix = f"{name.removesuffix('.ipynb')}-{number}"
-        for piece in _said(cell, tags, prefix, media) + _shown(cell, place, prefix, media):
+        for piece in _source_pieces(cell, tags, prefix, media) + _output_pieces(cell, place, prefix, media):
             if piece["format"] == "markdown":
                 piece["text"], macros = for_pandoc(piece["text"], macros)
                 piece["macros"] = list(macros)
@@ -49,8 +53,8 @@ def pieces_of(notebook, name, media):
     return pieces
 
 
-def _said(cell, tags, prefix, media):
-    """Return the pieces of what is written in a cell: words, or code."""
+def _source_pieces(cell, tags, prefix, media):
+    """Return the piece of a cell's source, words or code, in a list; the list is empty if it is hidden."""
     if not cell.source.strip():
         return []
     if cell.cell_type == "markdown":
@@ -63,7 +67,7 @@ def _said(cell, tags, prefix, media):
 
 
 def _with_attachments(cell, prefix, media):
-    """Return a Markdown cell's source in which the pictures that were pasted into it are files."""
+    """Write the pictures that were pasted into a Markdown cell to files; return the source with their paths."""
     source = cell.source
     for number, (name, data) in enumerate(cell.get("attachments", {}).items()):
         ((kind, encoded),) = list(data.items())[:1]
@@ -74,7 +78,7 @@ def _with_attachments(cell, prefix, media):
     return source
 
 
-def _shown(cell, place, prefix, media):
+def _output_pieces(cell, place, prefix, media):
     """Return the pieces of a cell's outputs."""
     pieces = []
     for number, output in enumerate(cell.get("outputs", [])):
@@ -86,8 +90,8 @@ def _shown(cell, place, prefix, media):
 
 
 def _displayed(data, place, prefix, media):
-    """Return the pieces of one output, {kind: data}, of the kind that says most."""
-    if RESULTS in data:  # where the abstract's links lead
+    """Return the pieces of one output {kind: data}, from the kind that says most."""
+    if RESULTS in data:  # the targets of the abstract's links
         return [{"format": "markdown", "text": "".join(f"[]{{#result-{name} .result}}" for name in data[RESULTS])}]
     if "text/markdown" in data:
         return [{"format": "markdown", "text": _with_figure(data, media)}]
@@ -101,7 +105,7 @@ def _displayed(data, place, prefix, media):
 
 
 def _with_figure(data, media):
-    """Return an output's Markdown; the figure that `show.figure` names in it is a file."""
+    """Return an output's Markdown; write the figure of `show.figure` to a file."""
     markdown = data["text/markdown"]
     if name := re.match(r"!\[caption\]\(figures/([\w-]+\.svg)\)", markdown):
         path = media.keep(media.figures, name[1], data["image/svg+xml"].encode())
@@ -110,21 +114,21 @@ def _with_figure(data, media):
 
 
 def _as_html(data, place):
-    """Return the piece of an output as HTML, or as text; say what in it needs a script."""
+    """Return the piece of an output as HTML or as text; print what in it needs a script."""
     if "application/vnd.jupyter.widget-view+json" in data or "application/javascript" in data:
-        say(f"{place}: this widget moves in Jupyter only and is left out; tag the cell `live-only`.")
+        say(f"{place}: this widget works only in Jupyter and is left out; tag the cell `live-only`.")
         return []
     if "text/html" in data:
         html = data["text/html"]
         if found := LEFT_OUT.search(html):
-            say(f"{place}: this <{found[1].lower()}> will not run in the report, and is left out.")
+            say(f"{place}: this <{found[1].lower()}> cannot run in the report and is left out.")
         return [{"format": "html", "text": _with_style(html)}]
     text = data.get("text/plain", "")
     return [{"format": "text", "text": _without_colours(text)}] if text else []
 
 
 def _with_style(html):
-    """Return HTML in which the cells of a pandas `Styler` have its colours themselves: the paper has no style sheet."""
+    """Return HTML in which the cells of a pandas `Styler` carry their colours: the paper has no style sheet."""
     rules = {}
     for names, declarations in re.findall(r"((?:#[\w-]+[,\s]*)+)\{([^{}]*)\}", html):
         for name in re.findall(r"#([\w-]+)", names):
@@ -141,5 +145,5 @@ def _without_colours(text):
 
 
 def say(sentence):
-    """Say on the terminal what a reader of the report will not see."""
+    """Print to standard error what a reader of the report will not see."""
     print(sentence, file=sys.stderr)

@@ -1,8 +1,8 @@
-"""Make report.html and report.pdf of executed notebooks, in one piece or not at all.
+"""Make report.html and report.pdf from executed notebooks; write both, or neither if something is wrong.
 
     python -m report.render BUILD [QUICK] [CHAPTERS=01-05]
 
-BUILD is the folder with the executed notebooks; without CHAPTERS it has all that report/chapters.py names.
+BUILD is the folder with the executed notebooks. Without CHAPTERS, all chapters are rendered (see report/chapters.py).
 """
 
 import base64
@@ -14,7 +14,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.modules["rfc3987_syntax"] = None  # jsonschema goes without: it takes a second to import
+sys.modules["rfc3987_syntax"] = None  # jsonschema does without it: importing it takes a second
 
 import pypandoc
 import typst
@@ -32,7 +32,7 @@ HERE = ROOT / "report"
 
 
 def chosen_notebooks(arguments):
-    """Return the paths of the notebooks that CHAPTERS=... names among the arguments of a command, or of all."""
+    """Return the paths of the notebooks that CHAPTERS=... names in a command's arguments, or of all; or exit."""
     settings = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     try:
         return chapters.chosen(settings.get("CHAPTERS", ""))
@@ -41,7 +41,7 @@ def chosen_notebooks(arguments):
 
 
 def results_of(executed):
-    """Return what executed notebooks, {name: notebook}, gave with `show.results`: of equal names the first."""
+    """Return {name: value} from `show.results` in executed notebooks {name: notebook}; the first of a name counts."""
     results = {}
     for notebook in executed.values():
         for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
@@ -50,7 +50,7 @@ def results_of(executed):
 
 
 def pandoc(pieces, to, template, *arguments):
-    """Return the document that pandoc makes of pieces; end with a sentence where a notebook has a fault."""
+    """Return the document that pandoc makes from pieces; exit with a sentence if a notebook has a fault."""
     settings = [f"--template={HERE / template}", "--number-sections", "--wrap=none", *arguments]
     try:
         return pypandoc.convert_text(
@@ -68,14 +68,14 @@ def pandoc(pieces, to, template, *arguments):
 
 
 def page_of(pieces, heading):
-    """Return the page as pandoc makes it, without scripts, styles and typefaces."""
+    """Return the page from pandoc, still without scripts, styles and typefaces."""
     return pandoc(pieces, "html5", "template.html", "--toc", "--toc-depth=2", "--section-divs", *heading)
 
 
 def complete(page):
-    """Return the page with all that it needs, in one file."""
+    """Return the page with everything that it needs, as one file."""
     page = without_line_names(weights_once(page))
-    # into empty elements, which no text in the page can look like: its < is escaped
+    # empty elements mark the places: no text can look like one, because its < is escaped
     style = web.style("page") + (HERE / "style.css").read_text("utf-8")
     in_base64 = " ".join(base64.b64encode(kernel).decode() for kernel in web.kernels())
     page = page.replace("<script></script>", f"<script>\n{web.script('page')}</script>", 1)
@@ -86,12 +86,12 @@ def complete(page):
 
 
 def without_line_names(page):
-    """Return a page whose lines of code have no names and no empty links, which pandoc gives to each of them."""
+    """Return the page without the names and empty links that pandoc gives to lines of code."""
     return re.sub(r'<span id="cb\d+-\d+"><a href="#cb\d+-\d+"[^>]*></a>', "<span>", page)
 
 
 def weights_once(page):
-    """Return a page in which weights that are packed again are the number of those that were packed before."""
+    """Return the page with each set of weights only once. A repetition becomes the number of the first."""
     seen = {}
 
     def numbered(match):
@@ -102,14 +102,14 @@ def weights_once(page):
 
 
 def policed(page):
-    """Return the page with a policy that lets just its own scripts run, by their hashes."""
+    """Return the page with a policy under which only its own scripts run, by their hashes."""
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     return page.replace("script-src 'self'", "script-src " + " ".join(f"'sha256-{digest}'" for digest in hashes), 1)
 
 
 def paper_of(pieces, heading):
-    """Return the bytes of the paper, a PDF."""
+    """Return the paper as the bytes of a PDF; exit with a sentence if Typst cannot set it."""
     source = pandoc(pieces, "typst-smart", "template.typ", *heading)
     try:
         return typst.compile(
@@ -121,7 +121,7 @@ def paper_of(pieces, heading):
 
 
 def put_in_order(executed):
-    """Number figures, tables and equations of executed notebooks in place, as `make number` does in their sources."""
+    """Number figures, tables and equations in executed notebooks, in place, as `make number` does in their sources."""
     numbered({Path(name): notebook for name, notebook in executed.items()})
     for cell in (cell for notebook in executed.values() for cell in notebook.cells):
         for output in cell.get("outputs", []):
@@ -130,25 +130,27 @@ def put_in_order(executed):
 
 
 def page_and_paper(executed, folder, quick, results, rehearsal=False):
-    """Return (page, paper) of executed notebooks, {name: notebook}; pictures are kept in `folder`."""
+    """Return (page, paper) from executed notebooks {name: notebook}; write pictures into `folder`."""
     put_in_order(executed)
     text = "report" if rehearsal else results.get("text_id", "report")
     media = Media(ROOT, folder / "media", ROOT / "figures" / text)
     pieces = [piece for name, notebook in executed.items() for piece in pieces_of(notebook, name, media)]
-    chosen, arguments = known_only(read_heading(), results), ["--metadata=rehearsal=true"] * rehearsal
-    headings = [variables(chosen, results, quick, to) + arguments for to in ("html5", "typst")]
+    chosen = known_only(read_heading(), results)
+    arguments = ["--metadata=rehearsal=true"] * rehearsal
+    for_page, for_paper = (variables(chosen, results, quick, to) + arguments for to in ("html5", "typst"))
     with ThreadPoolExecutor() as pool:
-        page, paper = pool.submit(page_of, pieces, headings[0]), pool.submit(paper_of, pieces, headings[1])
+        page = pool.submit(page_of, pieces, for_page)
+        paper = pool.submit(paper_of, pieces, for_paper)
         return page.result(), paper.result()
 
 
 def main():
-    """Render the notebooks of a build folder."""
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # node is there
+    """Render the executed notebooks of a build folder."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # with the folder of node
     folder = Path(sys.argv[1]).resolve()
     executed = {path.name: notebooks.read(folder / path.name) for path in chosen_notebooks(sys.argv[2:])}
     page, paper = page_and_paper(executed, folder, "QUICK" in sys.argv[2:], results_of(executed))
-    write_atomically(folder / "report.html", complete(page).encode())  # both, or none
+    write_atomically(folder / "report.html", complete(page).encode())
     write_atomically(folder / "report.pdf", paper)
     if read_heading().get("author") == "Your name":
         print("The author is “Your name”: put yours into report.yaml.")

@@ -1,4 +1,4 @@
-"""The page's typefaces, each cut down to the characters that the page has, in its style sheet."""
+"""The page's typefaces for its style sheet, cut down to the characters that the page has."""
 
 import base64
 import hashlib
@@ -16,17 +16,17 @@ MONO = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf
 
 
 def cut_down(path, characters):
-    """Return the font of a file with no more than `characters` in it, as WOFF2 in a data URL."""
+    """Return a font with only `characters` in it, as WOFF2 in a data URL."""
     key = hashlib.sha256(path.read_bytes() + "".join(sorted(characters)).encode()).hexdigest()
-    kept = SERIF / "cut" / f"{path.stem}-{key[:16]}.woff2"  # other sentences seldom have other characters
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(kept, _cut(path, characters))
-    return f"url(data:font/woff2;base64,{base64.b64encode(kept.read_bytes()).decode()}) format('woff2')"
+    cached = SERIF / "cut" / f"{path.stem}-{key[:16]}.woff2"  # changed sentences seldom have new characters
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(cached, _cut(path, characters))
+    return f"url(data:font/woff2;base64,{base64.b64encode(cached.read_bytes()).decode()}) format('woff2')"
 
 
 def _cut(path, characters):
-    from fontTools import subset  # takes half a second to import, and is seldom needed
+    from fontTools import subset  # imported here: it takes half a second and is seldom needed
 
     font = subset.load_font(str(path), subset.Options())
     cutter = subset.Subsetter(
@@ -41,13 +41,13 @@ def _cut(path, characters):
 
 
 def font_face(family, path, characters, weight=400, style="normal"):
-    """Return a CSS rule with the font of a file, cut down to `characters`, in it."""
+    """Return a CSS rule for the font in a file, cut down to `characters`."""
     source = cut_down(path, characters)
     return f"@font-face{{font-family:'{family}';font-weight:{weight};font-style:{style};src:{source}}}\n"
 
 
 def fonts(page):
-    """Return the CSS of the page's own typefaces, with the characters that the page has."""
+    """Return the CSS of the page's typefaces, cut down to the characters that the page has."""
     characters = set(page) | set("▸▾◐")
     serif = "Libertinus Serif"
     return (
@@ -62,8 +62,9 @@ FACE = r"@font-face\{[^}]+\}"
 
 
 def katex_css(page):
-    """Return (rules, typefaces) of KaTeX's style: the typefaces that the page uses, cut down to its characters."""
-    characters, style = set(page), (KATEX / "katex.min.css").read_text("utf-8")
+    """Return KaTeX's CSS as (rules, typefaces); only the typefaces that the page uses, cut down to its characters."""
+    characters = set(page)
+    style = (KATEX / "katex.min.css").read_text("utf-8")
     rules = re.sub(FACE, "", style)
     used = _fonts_of(rules, {name for names in re.findall(r'class="([^"]*)"', page) for name in names.split()})
     return rules, "".join(_with_data(face, characters) for face in re.findall(FACE, style) if _is_used(face, used))
@@ -75,14 +76,14 @@ def _with_data(face, characters):
 
 
 def _is_used(face, used):
-    """Return whether one of the declarations `used` asks for a typeface with its style and weight."""
+    """Return whether one of the declarations `used` asks for this typeface, style and weight."""
     family, *kind = (re.search(rf"font-{name}:([^;}}]+)", face)[1] for name in ("family", "style", "weight"))
     wanted = [family.strip('"'), *(word for word in kind if word not in ("normal", "400"))]
     return any(all(word in declarations for word in wanted) for declarations in used)
 
 
 def _fonts_of(rules, classes):
-    """Return the declarations of the rules that choose a typeface for elements of these classes."""
+    """Return the declarations of rules that choose a typeface for elements with these classes."""
     return [
         declarations
         for selectors, declarations in re.findall(r"([^{}]+)\{([^{}]*font[^{}]*)\}", rules)

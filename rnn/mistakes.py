@@ -1,8 +1,8 @@
-"""Known mistakes, each as the line of right code that it changes, and what plants them there.
+"""Known mistakes, and `plant`, which puts them into correct code. Each mistake changes one line.
 
-BACKWARD and FORWARD change `model.backward` and `model.forward`; BUGS are the six of them that notebook 01 plants.
-Where they come from: the original report, questions and issues about the assignments DD2424 (KTH) and CS231n
-(Stanford), about min-char-rnn and makemore, and our own first attempts.
+BACKWARD and FORWARD change `model.backward` and `model.forward`; BUGS are the six that the view of one sequence offers.
+They come from the original report, from questions and issues about the assignments DD2424 (KTH) and CS231n (Stanford)
+and about min-char-rnn and makemore, and from our own first attempts.
 """
 
 import functools
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Mistake(NamedTuple):
-    """A mistake in words, a line of right code, and the line or lines that the mistake makes of it."""
+    """A mistake in words, a correct line of code, and the line or lines that the mistake makes of it."""
 
     what: str
     right: str
@@ -22,7 +22,7 @@ class Mistake(NamedTuple):
 
     @property
     def adds(self):
-        """Whether it keeps the right line, and adds lines after it."""
+        """Whether the mistake keeps the correct line and adds lines after it."""
         return self.wrong.startswith(self.right + "\n")
 
 
@@ -33,16 +33,17 @@ def source_lines(function):
 
 
 def plant(function, *mistakes):
-    """Return `function` with the lines that the mistakes change, in the order given.
+    """Return `function` with the mistakes planted in the order given.
 
-    Raises ValueError if a line is not there, which is so where a mistake planted before it has changed the same line.
+    Raises ValueError if the line that a mistake changes is not there once, for example because an earlier mistake has
+    changed it.
     """
     lines = list(source_lines(function))
     for mistake in mistakes:
         places = [place for place, line in enumerate(lines) if line.split("  #")[0].strip() == mistake.right]
         if len(places) != 1:
-            where = f"{len(places)} times in {function.__name__}, and should be there once"
-            raise ValueError(f"{mistake.what}: the line `{mistake.right}` is {where}.")
+            found = f"{len(places)} times in {function.__name__}"
+            raise ValueError(f"{mistake.what}: the line `{mistake.right}` occurs {found}, and should occur once.")
         (place,) = places
         indent = " " * (len(lines[place]) - len(lines[place].lstrip()))
         lines[place : place + 1] = [indent + line for line in mistake.wrong.split("\n")]
@@ -52,7 +53,7 @@ def plant(function, *mistakes):
 
 
 def plant_both(function, first, second):
-    """Return `function` with two mistakes, or None where they change the same line in two ways."""
+    """Return `function` with two mistakes, or None if both change the same line."""
     for order in ((first, second), (second, first)):
         try:
             return plant(function, *order)
@@ -62,7 +63,7 @@ def plant_both(function, first, second):
 
 
 H0_DROPPED = Mistake(
-    "the h₀ term of dW is dropped (the original report's mistake)",
+    "the h₀ term of dW is dropped (the original report’s mistake)",
     "dW = da.T @ h[:-1]",
     "dW = da[1:].T @ h[1:-1]",
 )
@@ -72,7 +73,7 @@ CLIPPED = Mistake(
     "dW, dU, dV, db, dc = (np.clip(g, -5, 5) for g in (dW, dU, dV, db, dc))\nreturn Params(dW, dU, dV, db, dc), dh0",
 )
 W_NOT_TRANSPOSED = Mistake(
-    "W where its transpose belongs, on the way back through time",
+    "W is not transposed on the way back through time",
     "from_next = W.T @ da[t]",
     "from_next = W @ da[t]",
 )
@@ -96,7 +97,7 @@ SUM = Mistake(
     "dW, dU, dV, db, dc, dh0 = (T * g for g in (dW, dU, dV, db, dc, dh0))\nreturn Params(dW, dU, dV, db, dc), dh0",
 )
 IN_PLACE = Mistake(
-    "an array that backward was given is changed in place, so that a second call differs",
+    "backward changes one of its arguments in place, so a second call differs",
     "do = p.copy()",
     "do = p",
 )
@@ -131,9 +132,9 @@ NEXT = (
             "from_next = W.T @ dh": "dh is passed back where da belongs",
             "from_next = da[t]": "da is passed back without W",
             "from_next = W.T @ (V.T @ do[t] * (1 - h[t + 1] ** 2))": "the gradient reaches back one character only: "
-            "what is passed back lacks what came from t + 1",
-            "from_next = from_next + W.T @ da[t]": "what comes from t + 1 is added up over the steps, "
-            "where each step's belongs alone",
+            "what came from t + 1 is not passed on",
+            "from_next = from_next + W.T @ da[t]": "what comes from t + 1 is summed over the steps: "
+            "each step must pass on only its own gradient",
         },
     ),
 )
@@ -145,13 +146,13 @@ TANH = (
             "da[t] = dh * (1 - np.arctanh(h[t + 1]) ** 2)": "a where h belongs: tanh' is 1 - h², not 1 - a²",
             "da[t] = dh * (1 - np.tanh(h[t + 1]) ** 2)": "tanh is taken twice: tanh' is 1 - tanh(a)² = 1 - h², "
             "not 1 - tanh(h)²",
-            "da[t] = dh * (1 - h[t] ** 2)": "tanh' of the state before: 1 - h² of t - 1 where that of t belongs",
-            "da[t] = dh / (1 - h[t + 1] ** 2)": "divided by tanh' instead of multiplied with it: 1/(1 - h²)",
+            "da[t] = dh * (1 - h[t] ** 2)": "tanh' of the previous state: 1 - h² at t - 1 instead of t",
+            "da[t] = dh / (1 - h[t + 1] ** 2)": "dh is divided by tanh' = 1 - h², and should be multiplied by it",
             "da[t] = dh * (1 - h[t + 1])": "the square is missing: tanh' is 1 - h², not 1 - h",
             "da[t] = dh * (1 + h[t + 1] ** 2)": "a sign: tanh' is 1 - h², not 1 + h²",
-            "da[t] = dh * h[t + 1] * (1 - h[t + 1])": "the derivative of the sigmoid, h (1 - h), for that of tanh",
-            "da[t] = V.T @ do[t] * (1 - h[t + 1] ** 2) + from_next": "the factor 1 - h² is on one of the two terms "
-            "of dh only, not on what comes from t + 1",
+            "da[t] = dh * h[t + 1] * (1 - h[t + 1])": "the derivative of the sigmoid, h (1 - h), instead of tanh'",
+            "da[t] = V.T @ do[t] * (1 - h[t + 1] ** 2) + from_next": "the factor 1 - h² multiplies only one of the "
+            "two terms of dh, and not what comes from t + 1",
         },
     ),
 )
@@ -267,7 +268,7 @@ FORWARD = (
     *_changes(
         "o = h[1:] @ V.T + c",
         {
-            "o = h[:-1] @ V.T + c": "the prediction is made from the state before: h_{t-1} where h_t belongs, in o",
+            "o = h[:-1] @ V.T + c": "the prediction uses the previous state: h_{t-1} where h_t belongs, in o",
             "o = h[1:] @ V.T": "c is forgotten",
         },
     ),
@@ -276,7 +277,7 @@ FORWARD = (
         {
             "p = softmax(o.T).T": "softmax over the wrong axis: over the characters of the sequence, "
             "not over the vocabulary",
-            "p = softmax(o.ravel()).reshape(o.shape)": "softmax over all times at once, not at each time by itself",
+            "p = softmax(o.ravel()).reshape(o.shape)": "softmax over all times at once, not separately at each time",
             "p = o": "softmax is forgotten",
             "p = np.log(softmax(o))": "the logarithm of the probabilities is returned",
         },
@@ -293,7 +294,7 @@ FORWARD = (
 
 
 def adagrad_step(theta, g, memory, n, learning_rate, clip):
-    """Return theta after step n, from 1, of AdaGrad, the gradient clipped; `memory` is a dictionary."""
+    """Return theta after step n (from 1) of AdaGrad with a clipped gradient; `memory` is a dictionary."""
     squares = memory.get("squares", 0.0)
     clipped = np.clip(g, -clip, clip)
     squares = squares + clipped**2
@@ -304,8 +305,9 @@ def adagrad_step(theta, g, memory, n, learning_rate, clip):
 
 
 def adam_step(theta, g, memory, n, learning_rate, clip):
-    """Return theta after step n, from 1, of Adam, the gradient clipped; `memory` is a dictionary."""
-    mean, square = memory.get("mean", 0.0), memory.get("square", 0.0)
+    """Return theta after step n (from 1) of Adam with a clipped gradient; `memory` is a dictionary."""
+    mean = memory.get("mean", 0.0)
+    square = memory.get("square", 0.0)
     clipped = np.clip(g, -clip, clip)
     mean = 0.9 * mean + 0.1 * clipped
     square = 0.999 * square + 0.001 * clipped**2
@@ -338,10 +340,10 @@ ADAGRAD = (
         {
             "squares = clipped**2": "the memory is not kept: only the last gradient's square counts",
             "squares = squares + g**2": "the gradient is clipped after the memory has seen it",
-            "squares = 0.9 * squares + 0.1 * clipped**2": "a running mean of the squares (RMSProp), where AdaGrad "
-            "has their sum",
+            "squares = 0.9 * squares + 0.1 * clipped**2": "a running mean of the squares (RMSProp); AdaGrad "
+            "uses their sum",
             "squares = squares + np.abs(clipped)": "the square is missing in the memory",
-            "squares = (n - 1) / n * squares + clipped**2 / n": "the mean of the squares, where AdaGrad has their sum",
+            "squares = (n - 1) / n * squares + clipped**2 / n": "the mean of the squares; AdaGrad uses their sum",
         },
     ),
     *_changes(
@@ -352,8 +354,8 @@ ADAGRAD = (
             "step = learning_rate * clipped / np.sqrt(squares + 1e-7)": "epsilon is 1e-7, not 1e-8",
             "step = learning_rate * clipped / np.sqrt(squares + 1e-6)": "epsilon is 1e-6, not 1e-8",
             "step = learning_rate * clipped / (squares + 1e-8)": "the square root is missing",
-            "step = learning_rate * g / np.sqrt(squares + 1e-8)": "the memory has clipped gradients, "
-            "the step has the gradient itself",
+            "step = learning_rate * g / np.sqrt(squares + 1e-8)": "the memory uses the clipped gradient, "
+            "but the step uses the gradient before clipping",
             "step = learning_rate * clipped / np.sqrt(memory.get('squares', 0.0) + 1e-8)": "the step is made "
             "before the memory has seen the gradient",
             "step = learning_rate * clipped": "this is gradient descent: the memory is not used",
@@ -379,8 +381,8 @@ ADAM = (
             "square = 0.9 * square + 0.1 * clipped**2": "the mean of the squares decays with 0.9, not with 0.999",
             "square = 0.99 * square + 0.01 * clipped**2": "the mean of the squares decays with 0.99, not with 0.999",
             "square = clipped**2": "the mean of the squares is not kept",
-            "square = 0.999 * square + 0.001 * mean**2": "the square of the mean for the mean of the squares",
-            "square = square + clipped**2": "the sum of the squares (AdaGrad), where Adam has their mean",
+            "square = 0.999 * square + 0.001 * mean**2": "the square of the mean instead of the mean of the squares",
+            "square = square + clipped**2": "the sum of the squares (AdaGrad); Adam uses their mean",
         },
     ),
     *_changes(
@@ -391,7 +393,7 @@ ADAM = (
             "for n: n is 1 at the first step",
             "mean_hat = mean / (1 - 0.9)": "the bias correction of the mean of the gradients lacks the power n",
             "mean_hat = mean = mean / (1 - 0.9**n)": "the corrected mean of the gradients is kept as memory: "
-            "the memory is the uncorrected one",
+            "the memory must be the uncorrected mean",
         },
     ),
     *_changes(
@@ -402,7 +404,7 @@ ADAM = (
             "for n: n is 1 at the first step",
             "square_hat = square / (1 - 0.999)": "the bias correction of the mean of the squares lacks the power n",
             "square_hat = square = square / (1 - 0.999**n)": "the corrected mean of the squares is kept as memory: "
-            "the memory is the uncorrected one",
+            "the memory must be the uncorrected mean",
         },
     ),
     *_changes(
@@ -432,7 +434,7 @@ def next_p(params, h, x, temperature, top_p):
 
 
 def next_pair(params, h, x, temperature, top_p):
-    """Return the probabilities (K, K) of the next two characters; `next_p` is known here by its name."""
+    """Return the probabilities (K, K) of the next two characters. `plant` can replace `next_p`, a global name."""
     K = len(params.c)
     both = np.zeros((K, K))
     h_1, p = next_p(params, h, x, temperature, top_p)
@@ -456,8 +458,8 @@ NEXT_P = (
     *_changes(
         "e = np.exp(o / temperature)",
         {
-            "e = np.exp(o)": "the temperature has no effect (p / temperature, made to add up to 1, is p again)",
-            "e = np.exp(o * temperature)": "multiplied by the temperature, where it divides",
+            "e = np.exp(o)": "the temperature has no effect (p / temperature, rescaled to a sum of 1, is p again)",
+            "e = np.exp(o * temperature)": "the scores are multiplied by the temperature, not divided by it",
             "e = np.exp(o / temperature**2)": "the temperature is used twice",
         },
     ),
@@ -466,8 +468,8 @@ NEXT_P = (
         {
             "p = np.eye(len(o))[np.argmax(e)]": "the most probable character is always taken (greedy)",
             "p = np.ones(len(o)) / len(o)": "all characters are equally likely: p is not used in the draw",
-            "p = np.roll(e / e.sum(), 1)": "off by one: the character after the one that the sums find is taken",
-            "p = np.roll(e / e.sum(), -1)": "off by one: the character before the one that the sums find is taken",
+            "p = np.roll(e / e.sum(), 1)": "off by one: the code after the right one is drawn",
+            "p = np.roll(e / e.sum(), -1)": "off by one: the code before the right one is drawn",
         },
     ),
     *_changes(

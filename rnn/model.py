@@ -1,11 +1,11 @@
-"""The mathematics of the vanilla RNN. The same letters in the text and in the code.
+"""The mathematics of the vanilla RNN. The code has the letters of the formulas.
 
     a_t = W h_{t-1} + U x_t + b      h_t = tanh a_t
     o_t = V h_t + c                  p_t = softmax o_t
     L = - sum over t of log p_t[y_t]
 
-K is the size of the vocabulary, m the number of hidden units, T the length of a sequence. x_t is one-hot in the
-formula and an integer code in the code: U x_t is column x[t] of U. L is the sum over the sequence, in nats.
+K is the size of the vocabulary, m the number of hidden units, T the length of a sequence. In the formula x_t is
+one-hot; in the code it is an integer, and U x_t is column x[t] of U. L is the sum over the sequence, in nats.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Params(NamedTuple):
-    """The parameters; a gradient and what an optimiser remembers of gradients are `Params` too."""
+    """The parameters. A gradient, and an optimiser's memory of gradients, are `Params` too."""
 
     W: np.ndarray  # (m, m)
     U: np.ndarray  # (m, K)
@@ -26,8 +26,8 @@ class Params(NamedTuple):
 class Memory(NamedTuple):
     """What an optimiser remembers, zero before the first step."""
 
-    squares: Params  # of the gradients: their sum in AdaGrad, their running mean in Adam
-    means: Params  # the running mean of the gradients in Adam; a rule that needs none leaves it zero
+    squares: Params  # of the gradients: AdaGrad sums them, Adam keeps their running mean
+    means: Params  # Adam's running mean of the gradients; the other rules leave it zero
     updates: np.ndarray  # (1,), the number of steps
 
 
@@ -50,13 +50,13 @@ def init_memory(params):
 
 
 def softmax(o):
-    """Return exp(o) over its sum along the last axis; o may be complex, for the complex step."""
+    """Return exp(o) divided by its sum over the last axis. For the complex step, o may be complex."""
     e = np.exp(o - o.real.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 def forward(params, x, h0):
-    """Return the states h (T + 1, m), h[0] being h0, and the predictions p (T, K)."""
+    """Return the states h (T + 1, m), with h[0] = h0, and the probabilities p (T, K)."""
     W, U, V, b, c = params
     T = len(x)
     h = np.empty((T + 1, len(b)), np.result_type(W, h0))
@@ -71,7 +71,7 @@ def forward(params, x, h0):
 
 def cross_entropy(p, y):
     """Return L, the summed cross-entropy of p (T, K) and y (T,), in nats."""
-    tiny = np.finfo(p.dtype).tiny  # for a p that is rounded to 0
+    tiny = np.finfo(p.dtype).tiny  # keeps log finite where p is rounded to 0
     return -np.log(p[np.arange(len(y)), y] + tiny).sum()
 
 
@@ -82,13 +82,13 @@ def loss(params, x, y, h0):
 
 
 def backward(params, x, y, h, p):
-    """Return dL/dparams and dL/dh_0 (m,), from the h and p of `forward`."""
+    """Return (dL/dparams, dL/dh_0), as `Params` and (m,), from the h and p of `forward`."""
     W, U, V, b, _ = params
     T = len(x)
     do = p.copy()
     do[np.arange(T), y] -= 1  # dL/do_t = p_t - y_t, y_t one-hot; (T, K)
     da = np.empty((T, len(b)), p.dtype)
-    from_next = np.zeros_like(b)  # W^T dL/da_{t+1}, nothing at the last character
+    from_next = np.zeros_like(b)  # W^T dL/da_{t+1}, which is zero at the last character
     for t in reversed(range(T)):
         dh = V.T @ do[t] + from_next
         da[t] = dh * (1 - h[t + 1] ** 2)
@@ -121,17 +121,17 @@ def sgd(theta, squares, means, g, learning_rate, n):
     theta -= learning_rate * g
 
 
-# by name; with `engine="numpy"`, `engine.training` trains with what a notebook adds
+# a notebook may add its own; `engine.training` then trains with it if engine="numpy"
 OPTIMIZERS = {"adagrad": adagrad, "adam": adam, "sgd": sgd}
 
 
 def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad"):
     """Take one step of training on B sequences x and y (B, T), from the states h0 (B, m); return (loss, gradient).
 
-    The loss is the mean over the B sequences, in nats per sequence, and the gradient (`Params`) is of that mean, before
-    it is clipped. In the update each component of it is clipped to [-clip, clip]. `params`, `memory` and h0, which
-    becomes h_T, change in place. The readable reference: `kernel.advance` does the same for many steps, compiled, and a
-    test holds one to the other.
+    The loss is the mean over the B sequences, in nats per sequence. The gradient (`Params`) is that of the mean; it is
+    returned before clipping, and each component is clipped to [-clip, clip] for the update. `params`, `memory` and h0
+    change in place; h0 becomes h_T. `kernel.advance` does the same for many steps, compiled, and a test compares the
+    two.
     """
     B = len(x)
     mean_loss = 0.0
@@ -151,11 +151,11 @@ def train_step(params, memory, x, y, h0, learning_rate, clip, optimizer="adagrad
 
 
 def learn(params, codes, steps, T=25, eta=0.1, clip=5.0, rest=False):
-    """Train `params` in place by AdaGrad; return the loss of every step and the last state (m,).
+    """Train `params` in place by AdaGrad; return the losses (steps,) and the last state (m,).
 
     The losses are in nats per sequence of T characters. The state is carried through the codes
-    (N,), and is zero where they begin. With `rest`, the shorter sequence at their end is trained
-    on too. `engine.training.train` takes the same steps, compiled.
+    (N,), and starts from zero at their beginning. With `rest`, the loop also trains on the shorter
+    sequence at their end. `engine.training.train` takes the same steps, compiled.
     """
     squares = [np.zeros_like(theta) for theta in params]  # AdaGrad's memory, s
     starts = range(0, len(codes) - 1 if rest else len(codes) - T, T)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def make(*arguments, cwd=ROOT, **environment):
-    """Run make in a folder and return what it said."""
+    """Run make in a folder and return its result."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(["make", *arguments], cwd=cwd, capture_output=True, text=True, env=inherited | environment)
 
@@ -57,7 +57,7 @@ class Project(NamedTuple):
 
 class Report(NamedTuple):
     folder: Path
-    said: str
+    output: str
     arguments: tuple  # of make
 
     @property

@@ -50,8 +50,8 @@ def test_the_folder_alone_checks_its_gradient_trains_and_writes(tmp_path):
     (tmp_path / "text.txt").write_text("To be, or not to be, that is the question. " * 40, "utf-8")
     environment = os.environ | {"PYTHONPATH": str(Path(np.__file__).parents[1])}
     command = [sys.executable, "-S", "-c", PROGRAM, "text.txt"]
-    said = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
-    error, first, last, length = map(float, said.split())
+    output = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+    error, first, last, length = map(float, output.split())
     assert error < 1e-12
     assert last < first / 2
     assert length == 40

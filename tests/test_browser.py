@@ -95,8 +95,8 @@ def test_the_page_in_a_browser(request, which, screens):
         assert value
         assert chapter.startswith("chapter-0"), "a number of the abstract leads into a chapter"
     assert min(seen["took"]) < 200, "milliseconds from a slider's move to 500 characters"  # 50 where nothing else runs
-    said, temperature, top_p, length, trainer = seen["faulty"]
-    assert all(word in said for word in ("training step", "temperature", "number of characters", "seed"))
+    output, temperature, top_p, length, trainer = seen["faulty"]
+    assert all(word in output for word in ("training step", "temperature", "number of characters", "seed"))
     assert (temperature, top_p, length) == ("1", "0.9", "500"), "what can be holds"
     assert "Press" in trainer, "and the trainer is there"
     assert seen["long"]["isReading"], "130,000 characters are read in short tasks"

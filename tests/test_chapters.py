@@ -37,7 +37,7 @@ def test_a_choice_that_means_nothing_gets_a_sentence(folder, chapters, sentence)
 
 
 def test_copies_and_names_with_spaces_are_left_out_and_named(folder):
-    said = left_out(folder)
-    assert [sentence.split(" is not in")[0] for sentence in said] == [
+    sentences = left_out(folder)
+    assert [sentence.split(" is not in")[0] for sentence in sentences] == [
         f"notebooks/{name}.ipynb" for name in sorted(NAMES[4:9])
     ]

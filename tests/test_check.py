@@ -43,7 +43,7 @@ def test_what_shows_builds_tables_or_asserts_is_not_the_subject(source, share):
 
 
 def test_a_notebook_of_tables_is_refused_in_the_assignment(faults):
-    assert faults("a = 1\nb = 2\ntable = 3") == ["01_some.ipynb: 67% of the code is the subject, less than 70%."]
+    assert faults("a = 1\nb = 2\ntable = 3") == ["01_some.ipynb: 67% of the code is about the subject, less than 70%."]
     assert faults("a = 1\nb = 2\ntable = 3", name="06_some.ipynb") == []
 
 
@@ -76,7 +76,7 @@ def test_a_function_of_the_package_is_the_packages(faults):
     (changed,) = faults(mark + FORWARD.replace("@ h[t] +", "@ h[t] -"))
     assert "the cell has `a = W @ h[t] - U[:, x[t]] + b` where the package has `a = W @ h[t] + U[:" in changed
     (shorter,) = faults(mark + FORWARD.rsplit("\n", 1)[0])
-    assert shorter.endswith("the package goes on, with `return h, p`.")
+    assert shorter.endswith("the package continues with `return h, p`.")
     assert "must say" in faults(FORWARD)[0]
     assert faults("# rnn.model.fourward\n" + FORWARD)[0].endswith("there is no rnn.model.fourward.")
     assert faults(FORWARD, name="09_some.ipynb") == []
@@ -90,9 +90,9 @@ def test_a_function_of_the_package_is_the_packages(faults):
         ("a = f'the loss of the network is now {b} nats'", "an f-string has a sentence in it."),
         (
             "%%prose\nIt is {{ 'high' if a else 'low' }}.",
-            "a sentence is chosen by an if, in {{ 'high' if a else 'low' }}.",
+            "an if chooses a sentence, in {{ 'high' if a else 'low' }}.",
         ),
-        ("a = (", "line 1 is no Python: '(' was never closed."),
+        ("a = (", "line 1 is not Python: '(' was never closed."),
     ],
 )
 def test_what_a_reader_would_have_to_work_through_is_refused(faults, source, fault):

@@ -29,12 +29,12 @@ def test_the_default_text_is_the_one_that_was_measured():
 
 
 BAD = {
-    "NULs": (b"text\0" * 100, "has NUL characters, as a text in UTF-16 or a binary file has: save it as UTF-8"),
-    "UTF-16 without a mark": ((LONG * 9).encode("utf-16-le"), "has NUL characters, as a text in UTF-16"),
+    "NULs": (b"text\0" * 100, "has NUL characters, like a text in UTF-16 or a binary file: save it as UTF-8"),
+    "UTF-16 without a mark": ((LONG * 9).encode("utf-16-le"), "has NUL characters, like a text in UTF-16"),
     "UTF-16 with a mark": ((LONG * 9).encode("utf-16"), "not UTF-8: byte 0 "),
     "a half of a surrogate pair": (LONG.encode() + b"\xed\xa0\x80", f"not UTF-8: byte {len(LONG)} "),
     "empty": (b"", "is empty"),
-    "too short": (b"abcdefghijklmnopqrstuvwxy", "has 25 characters; one sequence and its target take 26"),
+    "too short": (b"abcdefghijklmnopqrstuvwxy", "has 25 characters, but one sequence and its target need 26"),
     "one distinct character": (b"a" * 100, "a single distinct character, 'a'"),
     "not UTF-8": ((LONG + "é").encode("latin-1"), f"not UTF-8: byte {len(LONG)} "),
     "not UTF-8 after a BOM and CRLF": (b"\xef\xbb\xbfab\r\n" + LONG.encode() + b"\xff", f"byte {7 + len(LONG)} "),

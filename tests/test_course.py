@@ -93,8 +93,10 @@ def test_the_public_address_is_in_one_place_and_make_address_writes_it(copy):
     refused = addressed(copy, "--check", repository="https://github.com/another/name")
     assert refused.returncode == 1
     assert all(name in refused.stderr for name in ("README.md", *(path.name for path in NOTEBOOKS)))
-    said = addressed(copy, repository="somewhere/a/of-rnns").stderr
-    assert said == "pyproject.toml: Repository must be like https://github.com/name/project, got somewhere/a/of-rnns\n"
+    output = addressed(copy, repository="somewhere/a/of-rnns").stderr
+    assert (
+        output == "pyproject.toml: Repository must be like https://github.com/name/project, got somewhere/a/of-rnns\n"
+    )
 
 
 def test_without_an_address_nothing_leads_to_it(copy):

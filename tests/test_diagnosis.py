@@ -55,7 +55,7 @@ def test_each_mistake_in_backward_is_named_with_the_line_to_change(mistake):
 
 MASKED = {  # pairs that give the numbers of one mistake alone: (that one, the other): why
     ("no gradient comes from t + 1", "the gradient reaches back one character only"): "what is passed is never added",
-    ("no gradient comes from t + 1", "the factor 1 - h² is on one of the two terms"): "that line does not use dh",
+    ("no gradient comes from t + 1", "the factor 1 - h² multiplies only one"): "that line does not use dh",
     ("the factor 1 - h² of tanh is forgotten", "dh is passed back where da belongs"): "da is dh then",
 } | {
     (f"the gradient of {name} is never computed", other): "zero has no sign and no mean"
@@ -69,7 +69,7 @@ def masked(pair):
     for first, other in MASKED:
         for one, two in (pair, pair[::-1]):
             if one in named(first) and two in named(other):
-                return {one, two} - ({two} if "factor 1 - h² is on" not in other else {one})
+                return {one, two} - ({two} if "factor 1 - h² multiplies" not in other else {one})
     return None
 
 
@@ -355,7 +355,7 @@ def right(params, x, y, h, p):
         (lambda *a: None, "is there a `return`"),
         (lambda *a: 1 / 0, "raises ZeroDivisionError: division by zero"),
         (lambda *a: {}, "no gradient of W and U and V and b and c"),
-        (lambda *a: right(*a) | {"W": "?"}, "The gradient of W is no array of real numbers but of type str"),
+        (lambda *a: right(*a) | {"W": "?"}, "The gradient of W is not an array of real numbers, but of type str"),
         (lambda *a: right(*a) | {"U": right(*a)["U"].T}, "It looks transposed."),
         (lambda *a: right(*a) | {"b": np.zeros(3)}, "has the shape (3,), and should have (5,)"),
         (lambda *a: right(*a) | {"V": right(*a)["V"] * np.nan}, "not finite (NaN or infinite)"),

@@ -87,8 +87,8 @@ def test_sentences_whose_results_no_chapter_gives_are_left_out_and_named(given, 
     abstract = "One, {n:,}. Two needs {other:.2f} bits. Three.\n\n  Four {other}."
     chosen = heading.known_only(given(f"title: T\nabstract: |\n  {abstract}"), RESULTS)
     assert chosen["abstract"] == "One, {n:,}. Three."
-    said = capsys.readouterr().out.splitlines()
-    assert [line.partition(": ")[2].partition(";")[0] for line in said] == ["no notebook here gives {other}"] * 2
+    output = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[2].partition(";")[0] for line in output] == ["no notebook gives {other}"] * 2
 
 
 def test_a_citation_in_the_abstract_is_text(given):

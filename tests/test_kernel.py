@@ -155,8 +155,8 @@ def test_without_a_folder_for_machine_code_it_is_compiled_all_the_same():
         "from numba.core import caching; caching.CacheImpl._locator_classes = []; "
         "from rnn.engine import kernel; print(type(kernel._advance._cache).__name__)"
     )
-    said = subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True, text=True)
-    assert said.stdout.startswith("NullCache")
+    output = subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True, text=True)
+    assert output.stdout.startswith("NullCache")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

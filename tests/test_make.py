@@ -25,25 +25,25 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
 def test_make_alone_explains_the_targets():
-    said = make().stdout
+    printed = make().stdout
     for target in ("setup", "data", "report", "train", "sweep", "test", "lab", "bench", "check", "number", "clean"):
-        assert re.search(rf"^  {target} +\S", said, re.MULTILINE)
+        assert re.search(rf"^  {target} +\S", printed, re.MULTILINE)
 
 
 def test_a_second_report_with_nothing_changed_does_nothing(project, report):
     before = (report.folder / "report.html").stat().st_mtime_ns
-    assert "Nothing has changed." in project.report().said
+    assert "Nothing has changed." in project.report().output
     assert (report.folder / "report.html").stat().st_mtime_ns == before
 
 
 def test_the_report_says_what_each_stage_took(report):
     for name in (*(f"notebooks/{source.name}" for source in NOTEBOOKS), "Notebooks", "Page and paper"):
-        assert re.search(rf"^{name}: \d+ s$", report.said, re.MULTILINE)
+        assert re.search(rf"^{name}: \d+ s$", report.output, re.MULTILINE)
 
 
 def test_the_report_says_how_long_the_paper_is(report):
     pages = len(PdfReader(report.folder / "report.pdf").pages)
-    assert f"report.pdf has {pages} pages." in report.said.splitlines()
+    assert f"report.pdf has {pages} pages." in report.output.splitlines()
 
 
 def test_every_notebook_was_executed_in_quick_mode_without_an_error(report):
@@ -256,8 +256,10 @@ def test_changed_words_of_prose_are_filled_with_the_values_of_before(tmp_path):
     target = tmp_path / "out" / "01_small.ipynb"
     prose = "%%prose\n{} {{{{ [print('noise'), 41 + 1][1] }}}}."
     executed(notebook(tmp_path, "# A title", "%load_ext report.show", prose.format("Before")), target, "QUICK=1")
-    said = executed(notebook(tmp_path, "# A title", "%load_ext report.show", prose.format("After")), target, "QUICK=1")
-    assert "only sentences have changed" in said.stdout
+    printed = executed(
+        notebook(tmp_path, "# A title", "%load_ext report.show", prose.format("After")), target, "QUICK=1"
+    )
+    assert "only sentences have changed" in printed.stdout
     (data,) = (output.data for output in nbformat.read(target, 4).cells[-1].outputs if "data" in output)
     assert data["text/markdown"] == data["text/plain"] == "After 42."
 
@@ -284,9 +286,9 @@ def test_changed_sentences_render_again_without_executing(project, report):
         changed(path, "How good is it?", "How good is it after eight nights?", "markdown"),
         changed(path, "Seeds change the loss", "Seeds alter the loss"),
     ):
-        said = project.report().said
-        assert f"{path.name}: only sentences have changed" in said
-        assert " ..." not in said
+        printed = project.report().output
+        assert f"{path.name}: only sentences have changed" in printed
+        assert " ..." not in printed
         assert "How good is it after eight nights?" in report.html
         assert re.search(r"Seeds alter the loss [^.]*\bby\s+\d+\.\d\d bits", report.html)
 
@@ -299,9 +301,9 @@ def checkpoints(project):
 def test_an_experiment_in_one_notebook_trains_what_it_changes_and_leaves_the_others_alone(project, report):
     path, before = project.folder / "notebooks" / "03_training.ipynb", checkpoints(project)
     with changed(path, "m=100,", "m=20,"):
-        said = project.report().said
-        assert "03_training.ipynb ..." in said
-        assert not any(f"{source.name} ..." in said for source in NOTEBOOKS if source.name != path.name)
+        printed = project.report().output
+        assert "03_training.ipynb ..." in printed
+        assert not any(f"{source.name} ..." in printed for source in NOTEBOOKS if source.name != path.name)
         after = checkpoints(project)
         assert [path for path in before if after.get(path) != before[path]] == []
         assert 1 <= len(after.keys() - before.keys()) <= 3
@@ -315,7 +317,7 @@ def test_after_a_sweep_its_chapters_are_executed_again(project, report):
     assert len(before) > 70
     result = project.make("sweep", "QUICK=1")
     assert result.returncode == 0, result.stderr
-    assert "What the notebooks ask for is trained" in result.stdout
+    assert "What the notebooks need is trained" in result.stdout
     assert checkpoints(project) == before
     missing = {source.name[:2] for source in NOTEBOOKS if not (report.folder / source.name).exists()}
     assert missing == {"06", "07"}
@@ -336,7 +338,7 @@ def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp
     in_the_environment = project.make(*sweep, SCHEDULER="tcp://127.0.0.1:7", **soon)
     for result, address in ((on_the_line, "tcp://127.0.0.1:9"), (in_the_environment, "tcp://127.0.0.1:7")):
         assert result.returncode != 0
-        assert f"No scheduler of Dask answers at {address}" in result.stderr
+        assert f"No Dask scheduler answers at {address}" in result.stderr
         assert "Traceback" not in result.stderr
 
 

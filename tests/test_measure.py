@@ -9,7 +9,7 @@ from report.measure.statistics import (
     Shift,
     holm,
     interval,
-    of_stretches,
+    mean_of_stretches,
     proportion,
     series_interval,
     shift_interval,
@@ -51,7 +51,7 @@ def test_an_interval_of_a_series_covers_the_mean_where_neighbours_are_alike(alik
     of_values = np.mean([covers(series_interval(text), 3) for text in texts])
     means = [[part.mean() for part in stretches(text)] for text in texts]
     assert of_values == pytest.approx(series, abs=0.02)
-    assert np.mean([covers(of_stretches(of_text), 3) for of_text in means]) == pytest.approx(series, abs=0.02)
+    assert np.mean([covers(mean_of_stretches(of_text), 3) for of_text in means]) == pytest.approx(series, abs=0.02)
     assert np.mean([covers(interval(of_text), 3) for of_text in means]) == pytest.approx(independent, abs=0.02)
 
 

@@ -55,11 +55,11 @@ def test_a_network_without_recurrence_remembers_one_character():
     codes = RNG.integers(0, 7, 200)
     h, at = memory.states(params, codes, np.zeros(12)), np.arange(120, 200)
     frame = memory.context(params, h, codes, at, [1, 2, 5, 120], np.random.default_rng(0))
-    assert frame["lost"].map(abs_value).max() < 1e-9
+    assert frame["cost"].map(abs_value).max() < 1e-9
     assert frame["changed"].max() == 0
     assert frame["shuffled"].notna().tolist() == [True, True, True, False]
     assert frame["shuffled"][1].value == pytest.approx(0, abs=1e-9)
-    assert memory.horizon(frame["lost"], 0.01) == 1
+    assert memory.horizon(frame["cost"], 0.01) == 1
     norms = memory.gradient_norms(params, h, codes, at, 3)
     assert norms[0].min() > 0
     assert norms[1:].max() == 0

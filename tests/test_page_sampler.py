@@ -12,7 +12,7 @@ from report.show.web import pack, spread
 from rnn import model
 from rnn.corpus import read_corpus
 from rnn.model import Params
-from rnn.sampling import next_distribution, read
+from rnn.sampling import next_distribution, state_after
 from tests.conftest import ROOT
 
 CORPUS = read_corpus()
@@ -81,7 +81,7 @@ def test_the_probabilities_in_the_page_are_those_of_numpy(temperature, top_p):
     found = in_javascript(params, codes, temperature, top_p)["p"]
     h, exact = None, Params(*(theta.astype(np.float64) for theta in params))
     for code, p in zip(codes, found, strict=True):
-        h = read(exact, [code], h)
+        h = state_after(exact, [code], h)
         np.testing.assert_allclose(p, next_distribution(exact.V @ h + exact.c, temperature, top_p), rtol=0, atol=1e-9)
 
 

@@ -200,9 +200,9 @@ def test_chapters_have_the_numbers_of_their_notebooks_and_the_paper_misses_none(
 )
 def test_what_will_not_run_is_said_and_left_out(media, capsys, data, what):
     page, _, text, _ = both(media, shown(data))
-    said = capsys.readouterr().err
-    assert said.startswith("03_mine.ipynb, cell 2: ")
-    assert what in said
+    output = capsys.readouterr().err
+    assert output.startswith("03_mine.ipynb, cell 2: ")
+    assert what in output
     assert "interactive" not in page + text
 
 
@@ -247,17 +247,17 @@ FIGURE = ("show.figure(fig, 'mine', 'alt')", '<a id="fig-mine"></a>**Figure 1.1.
 
 
 @pytest.mark.parametrize(
-    ("sources", "said"),
+    ("sources", "output"),
     [
         ((FIGURE[0],), "01_mine.ipynb, cell 2: fig-mine has no caption"),
         (("HTML('<script>1</script>')",), "01_mine.ipynb, cell 2: <script will not run in the report"),
-        (("interact(f)",), "01_mine.ipynb, cell 2: widgets move in Jupyter only"),
+        (("interact(f)",), "01_mine.ipynb, cell 2: widgets work only in Jupyter"),
         (("%%prose\nA $\\foo$.",), "01_mine.ipynb, cell 2: the formula \\foo cannot be set"),
     ],
 )
-def test_what_is_wrong_with_sources_is_said_before_anything_is_trained(tmp_path, monkeypatch, capsys, sources, said):
+def test_what_is_wrong_with_sources_is_said_before_anything_is_trained(tmp_path, monkeypatch, capsys, sources, output):
     cells = [new_markdown_cell(one) if one.startswith("<a") else new_code_cell(one) for one in sources]
-    assert said in linted(tmp_path, monkeypatch, capsys, *cells)
+    assert output in linted(tmp_path, monkeypatch, capsys, *cells)
 
 
 @pytest.mark.parametrize(
@@ -270,14 +270,14 @@ def test_what_is_wrong_with_sources_is_said_before_anything_is_trained(tmp_path,
 )
 def test_a_file_that_is_no_notebook_is_named(tmp_path, monkeypatch, capsys, text, why):
     (tmp_path / "02_mine.ipynb").write_text(text)
-    assert linted(tmp_path, monkeypatch, capsys).startswith(f"02_mine.ipynb is no notebook: {why}")
+    assert linted(tmp_path, monkeypatch, capsys).startswith(f"02_mine.ipynb is not a notebook: {why}")
 
 
 def test_a_copy_is_named_with_what_it_is_a_copy_of(tmp_path, monkeypatch, capsys):
     cells = [new_code_cell(FIGURE[0]), new_markdown_cell(FIGURE[1])]
     assert linted(tmp_path, monkeypatch, capsys, *cells) == ""
-    said = linted(tmp_path, monkeypatch, capsys, *cells, name="02_copy.ipynb")
-    assert said == "01_mine.ipynb and 02_copy.ipynb: two captions are called fig-mine."
+    output = linted(tmp_path, monkeypatch, capsys, *cells, name="02_copy.ipynb")
+    assert output == "01_mine.ipynb and 02_copy.ipynb: two captions are called fig-mine."
 
 
 def test_a_new_figure_has_its_number_without_make_number(media):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from report.measure import places
-from report.measure.statistics import mean_where, of_stretches
+from report.measure.statistics import mean_of_stretches, mean_where
 from rnn.corpus import encode
 
 
@@ -61,7 +61,7 @@ def test_what_a_text_does_not_have_is_left_out():
 
 def test_a_mean_over_all_places_is_the_mean_of_the_stretches_and_covers_as_often_as_it_says():
     values = np.random.default_rng(0).normal(0, 1, 1_000)
-    whole, tenths = mean_where(values, values < 9), of_stretches(values.reshape(10, -1).mean(axis=1))
+    whole, tenths = mean_where(values, values < 9), mean_of_stretches(values.reshape(10, -1).mean(axis=1))
     assert (whole.value, whole.half) == pytest.approx((tenths.value, tenths.half))
     assert np.isnan(mean_where(values, values > 9).value)
     rng, covered = np.random.default_rng(1), []

@@ -214,7 +214,7 @@ def test_the_folder_of_another_run_is_refused_under_this_ones_name(tmp_path):
     shutil.rmtree(ours)
     theirs.rename(ours)
     for call in (finished, train):
-        with pytest.raises(RunError, match=rf"{ours}/run\.json is damaged, or of another run"):
+        with pytest.raises(RunError, match=rf"{ours}/run\.json is damaged, or belongs to another run"):
             call(TEXT, SMALL, runs=tmp_path)
 
 
@@ -415,7 +415,7 @@ SENTENCES = {
     "Config(T=0)": "T must be a whole number from 1 on, got 0.",
     "read_corpus('no such text.txt')": "no such text.txt does not exist: check the path.",
     "train(text.part(0, 9), runs=runs)": "9 characters are too few: 26 are needed for T = 25 and B = 1.",
-    "read_run('nowhere')": "nowhere/checkpoint is missing. Delete nowhere to train anew.",
+    "read_run('nowhere')": "nowhere/checkpoint is missing. Delete nowhere to train it again.",
     "train(text, Config(m=5, epochs=99), runs=runs, watch=interrupt, show=False)": "run = read_run('",
 }
 

@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 
 from report.measure import samples, words
-from report.measure.statistics import Estimate, of_stretches, proportion, series_interval, smallest_difference
+from report.measure.statistics import Estimate, mean_of_stretches, proportion, series_interval, smallest_difference
 from rnn.corpus import encode, read_corpus
 from rnn.engine.runs import Config
 from rnn.engine.training import plan, train
 from rnn.model import forward
-from rnn.sampling import read
+from rnn.sampling import state_after
 
 TEXT = read_corpus().part(0, 40_000)
 
@@ -52,7 +52,7 @@ def test_texts_go_on_from_the_state_that_training_carries(tmp_path, settings):
         before, once = run.state(step - 1), plan(config, len(text.codes), step - 1, 1)
         place, length = once.starts[0, -1], once.lengths[0]
         read_codes = text.codes[place : place + length]
-        expected = read(before.params, read_codes, None if once.resets[0] else before.h[-1])
+        expected = state_after(before.params, read_codes, None if once.resets[0] else before.h[-1])
         h, x = samples.carried(run, text, step)
         np.testing.assert_array_equal(h, expected)
         assert x == text.codes[place + length]
@@ -78,7 +78,7 @@ def test_a_prime_is_read_from_the_state_that_training_carries(tmp_path):
     run = train(TEXT, Config(m=8, epochs=1), runs=tmp_path, show=False)
     before, _ = samples.carried(run, TEXT)
     h, x = samples.primed(run, TEXT, "Call me")
-    np.testing.assert_array_equal(h, read(run.params(), encode("Call m", TEXT.vocabulary), before))
+    np.testing.assert_array_equal(h, state_after(run.params(), encode("Call m", TEXT.vocabulary), before))
     assert x == encode("e", TEXT.vocabulary)[0]
     np.testing.assert_array_equal(samples.primed(run, TEXT, "C")[0], before)
     with pytest.raises(ValueError, match="at least one character"):
@@ -108,7 +108,7 @@ def test_starting_from_zero_is_compared_with_the_carried_state(tmp_path):
 
     def sample(params, h, x, length, rng):
         """Write one long word if the text's beginning has just been read from zero."""
-        begun = np.array_equal(h, read(params, TEXT.codes[:99]))
+        begun = np.array_equal(h, state_after(params, TEXT.codes[:99]))
         return letters[:length] if begun else encode("a " * 100, TEXT.vocabulary)[:length]
 
     frame = samples.starts(run, TEXT, [0, run.last_step], n=3, sample=sample)
@@ -142,7 +142,7 @@ def test_intervals_of_shares_and_stretches():
     assert proportion(50, 100) == Estimate(0.5, pytest.approx(1.96 * 0.05))
     assert np.isnan(proportion(0, 0).value)
     means = np.arange(10.0)
-    assert of_stretches(means, 3).half == pytest.approx(np.hypot(series_interval(means).half, 3))
+    assert mean_of_stretches(means, 3).half == pytest.approx(np.hypot(series_interval(means).half, 3))
     rng = np.random.default_rng(0)
     apart = smallest_difference(1, 6, 3)
     found = [abs(rng.normal(apart, 1, 6).mean() - rng.normal(0, 1, 3).mean()) > apart for _ in range(4_000)]

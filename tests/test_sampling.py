@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import chisquare
 
 from rnn import model
-from rnn.sampling import GREEDY, next_distribution, read, sample
+from rnn.sampling import GREEDY, next_distribution, sample, state_after
 
 SCORES = np.array([2.0, 1.0, 0.5, 0.0, -1.0, -3.0])
 ZERO = np.zeros(8)
@@ -42,8 +42,8 @@ def test_each_character_is_drawn_from_the_networks_own_prediction(temperature, t
 def test_reading_goes_on_from_a_state():
     params, codes = network(), np.array([0, 3, 1, 5])
     h, _ = model.forward(params, codes, ZERO)
-    np.testing.assert_allclose(read(params, codes), h[-1], rtol=1e-12)
-    np.testing.assert_allclose(read(params, codes[2:], read(params, codes[:2])), h[-1], rtol=1e-12)
+    np.testing.assert_allclose(state_after(params, codes), h[-1], rtol=1e-12)
+    np.testing.assert_allclose(state_after(params, codes[2:], state_after(params, codes[:2])), h[-1], rtol=1e-12)
 
 
 def test_temperature_divides_the_scores():

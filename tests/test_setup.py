@@ -43,7 +43,7 @@ def test_npm_does_not_empty_what_node_modules_leads_to(project, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "cause"),
+    ("output", "cause"),
     [
         ("ERROR: [Errno 28] No space left on device", "the disk is full"),
         ("The virtual environment was not created successfully because ensurepip is not\navailable.", "no venv module"),
@@ -56,8 +56,8 @@ def test_npm_does_not_empty_what_node_modules_leads_to(project, tmp_path):
         ("Segmentation fault", "the tool says (Segmentation fault)"),
     ],
 )
-def test_each_cause_has_its_own_sentence(said, cause):
-    assert cause in setup.failure("The packages", said)
+def test_each_cause_has_its_own_sentence(output, cause):
+    assert cause in setup.failure("The packages", output)
 
 
 def test_where_there_is_no_wheel_of_numba_all_else_is_installed(monkeypatch, capsys):
@@ -72,7 +72,7 @@ def test_where_there_is_no_wheel_of_numba_all_else_is_installed(monkeypatch, cap
     setup.install("python", lock)
     assert "numpy==2" in calls[-1]
     assert "numba" not in calls[-1]
-    assert f"no wheel of numba for {setup.MACHINE}: NumPy trains" in capsys.readouterr().out
+    assert f"no wheel of numba for {setup.MACHINE}: NumPy will train" in capsys.readouterr().out
 
 
 def test_what_cannot_be_written_is_named_with_its_owner(tmp_path, monkeypatch):
@@ -146,14 +146,14 @@ def test_the_folder_of_a_text_follows_its_content_also_below_the_home_folder(tmp
 
 @pytest.mark.parametrize(("quick", "folder"), [("1", "quick"), ("0", ""), ("no", ""), ("false", ""), ("", "")])
 def test_quick_is_switched_off_by_zero_no_and_false(quick, folder):
-    said = make("-n", "report", f"QUICK={quick}", f"JOIN_LINES={quick}", "CORPUS=README.md").stdout
-    assert ("/quick/report.html" in said) == bool(folder)
-    assert ("build/joined/" in said) == bool(folder)
+    output = make("-n", "report", f"QUICK={quick}", f"JOIN_LINES={quick}", "CORPUS=README.md").stdout
+    assert ("/quick/report.html" in output) == bool(folder)
+    assert ("build/joined/" in output) == bool(folder)
 
 
 def test_a_choice_of_chapters_has_a_folder_of_its_own():
-    said = make("-n", "report", "CHAPTERS=01-02").stdout
-    assert "build/chapters-01-02/report.html" in said
+    output = make("-n", "report", "CHAPTERS=01-02").stdout
+    assert "build/chapters-01-02/report.html" in output
     refused = make("-n", "report", "CHAPTERS=77")
     assert refused.returncode != 0
     assert "CHAPTERS: no notebook has a number in 77" in refused.stderr

@@ -63,10 +63,10 @@ def test_double_braces_of_latex_are_no_values(shell):
     [("unknown", "NameError"), ("1 / 0:.2f", "ZeroDivisionError"), ("1 +", "SyntaxError"), ("'a':.2f", "ValueError")],
 )
 def test_an_expression_that_fails_is_named_with_its_line_and_nothing_else_is_said(shell, expression, why):
-    _, said, result = shown(shell, f"%%prose\nA sentence.\nAnother, {{{{ 1 }}}}, {{{{ {expression} }}}}.")
+    _, printed, result = shown(shell, f"%%prose\nA sentence.\nAnother, {{{{ 1 }}}}, {{{{ {expression} }}}}.")
     assert isinstance(result.error_in_exec, prose.ProseError)
-    assert said.strip().startswith(f"Line 3: {{{{ {expression} }}}} fails, {why}: ")
-    assert len(said.strip().splitlines()) == 1
+    assert printed.strip().startswith(f"Line 3: {{{{ {expression} }}}} fails, {why}: ")
+    assert len(printed.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])

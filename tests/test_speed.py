@@ -14,7 +14,7 @@ PIECES = [source.partition("\n")[0::2] for source in CELLS if source.startswith(
 
 
 def versions(folder, **settings):
-    return speed.Versions(CORPUS, kept=folder, **settings)
+    return speed.Versions(CORPUS, folder=folder, **settings)
 
 
 def with_pieces(of, label):
@@ -56,12 +56,12 @@ def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_pat
 
 def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, monkeypatch):
     with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it").time("first")
-    (kept,) = tmp_path.iterdir()
-    kept.write_text(json.dumps([123.0]))
+    (path,) = tmp_path.iterdir()
+    path.write_text(json.dumps([123.0]))
     again = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
     again.time("again")
     assert again.microseconds == {"again": 123.0}
-    assert again.said.endswith("again: 123 µs a step")
+    assert again.message.endswith("again: 123 µs a step")
     again.piece("forward changed", again.pieces["forward"] + "# changed")
     assert again.microseconds["changed"] != 123
     monkeypatch.setattr(speed, "machine", lambda: "another machine")

@@ -163,13 +163,13 @@ def test_what_cannot_be_swept_is_told_at_once(tmp_path, monkeypatch):
     with pytest.raises(RunError, match=r"file/.* cannot be used: Not a directory"):
         sweep(TEXT, [SMALL], runs=tmp_path / "file")
     monkeypatch.setitem(model.OPTIMIZERS, "mine", lambda *_: None)
-    with pytest.raises(RunError, match="do not know your optimiser 'mine'"):
+    with pytest.raises(RunError, match="do not have your optimiser 'mine'"):
         sweep(TEXT, [SMALL.replace(optimizer="mine", engine="numpy")], runs=tmp_path)
 
 
 def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(sweeping, "CODE", "of another version")
-    with pytest.raises(RunError, match="A worker has other code in rnn/ than this process"):
+    with pytest.raises(RunError, match="A worker has different code in rnn/ than this process"):
         sweep(TEXT, [SMALL], workers=1, runs=tmp_path)
     assert not list(tmp_path.glob("*/m*"))
 
@@ -224,7 +224,7 @@ def test_an_interrupt_ends_a_sweep_within_seconds_with_a_sentence(tmp_path, swep
         os.killpg(swept.pid, signal.SIGINT)
     _, err = swept.communicate(timeout=VERY_LONG)
     assert time.monotonic() - began < 20, "on a busy machine; it is less than one second on a quiet one"
-    assert err.splitlines()[-1].endswith("Stopped. What was trained is kept: the same call goes on from there.")
+    assert err.splitlines()[-1].endswith("Stopped. What was trained is kept: the same call continues from there.")
     assert "Traceback" not in err
     assert swept.returncode in (1, -signal.SIGINT)  # the second one may come after the end
     wait_for(lambda: not any(map(is_alive, workers)))
@@ -309,5 +309,5 @@ def test_an_address_without_a_scheduler_is_named_soon(tmp_path, monkeypatch, som
     pytest.importorskip("distributed")
     monkeypatch.setattr(sweeping, "CONNECT_SECONDS", 1)
     address = address or something
-    with pytest.raises(RunError, match=f"No scheduler of Dask answers at {address} "):
+    with pytest.raises(RunError, match=f"No Dask scheduler answers at {address} "):
         sweep(TEXT, [SMALL], scheduler=address, runs=tmp_path)

@@ -322,7 +322,7 @@ def test_a_run_can_go_on_with_another_batch_size_but_not_with_another_network(tm
     assert second.state().h.shape == (1, 12)
     assert second.losses.mean() < first.losses.mean()
     for other in (SMALL.replace(m=13), SMALL.replace(dtype="float64")):
-        with pytest.raises(RunError, match="cannot go on from one with m = 12 in float32"):
+        with pytest.raises(RunError, match="cannot continue one with m = 12 in float32"):
             train(TEXT, other, start=first, runs=tmp_path)
 
 
@@ -333,10 +333,10 @@ def test_a_run_does_not_go_on_from_one_on_another_text(tmp_path):
     more = corpus_of("abcdefghijk " * 100)
     first = train(fewer, SMALL.replace(epochs=1), runs=tmp_path)
     for text in (others, more):
-        with pytest.raises(RunError, match="cannot go on from one on a text with other characters"):
+        with pytest.raises(RunError, match="the two texts have different characters"):
             train(text, SMALL, start=first, runs=tmp_path)
     for text in (corpus_of("hgfedcba " * 100), fewer.part(0, 500)):
-        with pytest.raises(RunError, match=r"cannot go on from one on another text, which is in .*/m12"):
+        with pytest.raises(RunError, match=r"cannot continue the one in .*/m12.*, which has another text"):
             train(text, SMALL, start=first, runs=tmp_path)
     again = train(fewer, SMALL.replace(epochs=1), start=first, runs=tmp_path)
     assert again.first_step == first.last_step
@@ -441,7 +441,7 @@ def test_a_loss_that_is_finite_and_absurd_stops_the_run_with_a_sentence_and_what
     loss = float(re.search(r" is (\S+),", str(refusal.value))[1])
     assert training.ABSURD * 10 * np.log(83) < loss < np.inf
     (directory,) = tmp_path.glob("*/m*")
-    assert str(refusal.value).endswith(f"The run as it was after 1 steps is in {directory}.")
+    assert str(refusal.value).endswith(f"The first 1 steps of the run are in {directory}.")
     run = read_run(directory)
     assert run.last_step == run.snapshots[-1] == len(run.losses) == 1
 
@@ -571,7 +571,7 @@ def test_files_of_another_run_or_step_are_refused_with_their_name(tmp_path, monk
         ours = (run.directory / name).read_bytes()
         for theirs in [other.directory / name for other in others] + [run.directory / "snapshots" / "200"]:
             (run.directory / name).write_bytes(theirs.read_bytes())
-            with pytest.raises(RunError, match=rf"{name} is of another run or step"):
+            with pytest.raises(RunError, match=rf"{name} belongs to another run or step"):
                 train(TEXT, SMALL, runs=tmp_path).params(100)
         (run.directory / name).write_bytes(ours)
 
@@ -661,7 +661,7 @@ def test_a_rule_from_a_cell_trains_with_numpy_and_other_code_is_another_run(tmp_
     assert run.directory == again.directory != other.directory
     assert not np.array_equal(run.losses, other.losses)
     assert read_run(run.directory).config == config.replace(optimizer="rmsprop")
-    with pytest.raises(RunError, match="does not know your optimiser 'rmsprop': set engine='numpy'"):
+    with pytest.raises(RunError, match="does not have your optimiser 'rmsprop': set engine='numpy'"):
         train(TEXT, SMALL.replace(optimizer="rmsprop"), runs=tmp_path)
     monkeypatch.delitem(OPTIMIZERS, "rmsprop")
     with pytest.raises(RunError, match=r"a setting that is unknown here\. optimizer must be 'adagrad' or"):

@@ -83,7 +83,7 @@ def test_a_label_that_hardly_varies_is_left_out():
 @pytest.mark.parametrize("value", [0.3, -1.0, 1.0])
 def test_a_held_unit_does_not_move_and_the_others_see_it_there(value):
     params = model.init_params(len(VOCABULARY), 8, np.random.default_rng(1), 0.5)
-    h = memory.states(units.held(params, 2, value), CODES[:50], np.zeros(8, np.float32))[1:]
+    h = memory.states(units.with_fixed_unit(params, 2, value), CODES[:50], np.zeros(8, np.float32))[1:]
     np.testing.assert_allclose(h[:, 2], value, atol=1e-5)
     slow = np.zeros(8)
     for code, ours in zip(CODES[:50], h, strict=True):
@@ -97,8 +97,8 @@ def test_holding_a_quote_detector_costs_where_quotations_close():
     V = np.zeros_like(params.V)
     V[VOCABULARY.index("”"), 0] = 3  # a closing mark is said inside, and not outside
     params, h0 = params._replace(V=V), np.full(3, -0.9)
-    held = units.held(params, 0, 0.0)
-    cost = kernel.evaluate(held, h0, CODES) - kernel.evaluate(params, h0, CODES)
+    fixed = units.with_fixed_unit(params, 0, 0.0)
+    cost = kernel.evaluate(fixed, h0, CODES) - kernel.evaluate(params, h0, CODES)
     where = units.matters(CODES, VOCABULARY, "“”")["in a quotation"]
     assert cost[where].mean() > 1
     assert cost[~where].mean() < 0.1

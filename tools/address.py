@@ -1,9 +1,9 @@
-"""Write the project's public address wherever it must stand: in each notebook's first cell, and in README.
+"""Write the project's public address into README and into a cell of each notebook.
 
     python -m tools.address [--check]
 
-It is the one of pyproject.toml; as long as there is none, no file has a link to it. With --check nothing is written:
-what would change is said.
+The address is in pyproject.toml. If there is none, no file has a link to it. With --check nothing is written; the files
+that would change are named.
 """
 
 import re
@@ -43,16 +43,16 @@ def read_address(root=ROOT):
 
 
 def with_cell(notebook, address):
-    """Give a notebook the cell for Colab, behind its title; without an address, none."""
+    """Return the notebook with a cell for Colab after its title, or without one if there is no address."""
     notebook.cells = [cell for cell in notebook.cells if cell.get("id") != "colab"]
     if address:
-        source, tags = CELL.format(address=address).rstrip("\n"), {"tags": ["live-only"]}
-        notebook.cells.insert(1, nbformat.v4.new_code_cell(source, id="colab", metadata=tags))
+        source = CELL.format(address=address).rstrip("\n")
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(source, id="colab", metadata={"tags": ["live-only"]}))
     return notebook
 
 
 def where_to_see(address):
-    """Return the lines of README that say where the report is seen without installing it; without an address, none."""
+    """Return the lines of README about seeing the report without installing it; "" if there is no address."""
     if not address:
         return ""
     owner, name = address.split("/")[-2:]
@@ -65,10 +65,12 @@ def where_to_see(address):
 
 
 def main():
-    """Write, or check."""
-    address, changed = read_address(), {}
+    """Write the address, or check that it is written."""
+    address = read_address()
+    changed = {}
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        before, after = notebooks.read(path), with_cell(notebooks.read(path), address)
+        before = notebooks.read(path)
+        after = with_cell(notebooks.read(path), address)
         if after != before:
             changed[path] = nbformat.writes(after) + "\n"
     readme = ROOT / "README.md"
@@ -77,7 +79,7 @@ def main():
         changed[readme] = after
     if "--check" in sys.argv and changed:
         names = ", ".join(str(path.relative_to(ROOT)) for path in changed)
-        sys.exit(f"With another public address than pyproject.toml, which `make address` writes: {names}")
+        sys.exit(f"The public address of pyproject.toml is not in {names}: run `make address`.")
     for path, text in changed.items():
         path.write_text(text, "utf-8")
         print(f"{path.relative_to(ROOT)} has {f'the address {address}' if address else 'no address'}")

@@ -1,18 +1,18 @@
-"""Count what a script can count of the notebooks' style, and fail where a reader would have to work.
+"""Check the style of the notebooks, as far as a script can.
 
-    python tools/check.py notebooks/*.ipynb
+    python -m tools.check notebooks/*.ipynb
 
-- **The subject.** Of the lines of code in chapters 01 to 05 at least 70 per cent must be the subject. (The study's
-  cells call `report.measure`, show its tables and claim what they show.)
-  Not the subject is a statement that imports; that shows something or builds it to be shown, a table, a figure or a
-  format (`NOT_THE_SUBJECT` are the names that give it away); an assert, and a block with one. Functions and long cells
-  are welcome. Comments, docstrings, `%%prose`, commands and the cell of parameters do not count.
-- **A cell that the paper leaves out makes nothing that another cell needs**: without it the rest still runs, and says
-  the same. Cells left out together, one after the other, may need each other.
-- **A cell that repeats a function of rnn** says so in a comment, `# rnn.model.forward, the same as in rnn/model.py`,
-  and does: its function is that of the package, but for line breaks. (Chapters 01 to 05.)
-- No comprehension inside a comprehension, no line of more than 100 characters, no sentence in an f-string, and none in
-  `%%prose` that is chosen by an `if`.
+- **The subject.** In chapters 01 to 05, at least 70% of the lines of code must be about the subject. (In the study, the
+  cells mostly call `report.measure` and show its tables.) These statements are not about the subject: imports; what
+  shows a table, a figure or a format, or builds one to show it (`NOT_THE_SUBJECT` has the names that reveal this);
+  asserts, and blocks with an assert. Functions and long cells are welcome. Comments, docstrings, `%%prose`, commands
+  and the cell of parameters do not count.
+- **A cell that the paper leaves out defines nothing that another cell needs.** Without it the rest still runs, and says
+  the same. Cells that are left out together, one after the other, may need each other.
+- **A cell that repeats a function of rnn** says so in a comment, `# rnn.model.forward, the same as in rnn/model.py`.
+  Its function must equal that of the package, except for line breaks. (Chapters 01 to 05.)
+- No comprehension inside a comprehension, no line of more than 100 characters, no sentence in an f-string, and no
+  sentence in `%%prose` that an `if` chooses.
 """
 
 import ast
@@ -28,24 +28,26 @@ from report import notebooks
 from report.show import prose
 
 ROOT = Path(__file__).resolve().parent.parent
-WIDTH, WORDS, NEEDED = 100, 6, 0.7
+WIDTH = 100  # characters in a line
+WORDS = 6  # an f-string with more words is a sentence
+NEEDED = 0.7  # the share of the subject
 NOT_THE_SUBJECT = {"show", "plots", "widget", "plt", "fig", "ax", "pd", "formats", "table", "rows", "columns"}
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 MARK = re.compile(r"(?m)^# (rnn(?:\.\w+)*)\.(\w+)\b.*$")
 
 
 def is_assignment(path):
-    """Whether a notebook is one of the assignment's, whose subject is on the screen, and not one of the study's."""
+    """Whether a notebook belongs to the assignment (01 to 05) and not to the study."""
     return path.name[:2] <= "05"
 
 
 def python(source):
-    """Return the Python of a cell, a magic's line as an empty one."""
+    """Return the Python of a cell; the lines of magics become empty."""
     return re.sub(r"(?m)^\s*[%!].*$", "", source)
 
 
 def code_cells(notebook):
-    """Yield (number from 1, source, the tag that leaves it out of the paper) of the code cells of a notebook's own."""
+    """Yield (number from 1, source, tag that leaves it out of the paper or None) of a notebook's code cells."""
     for number, cell in enumerate(notebook.cells, 1):
         tags = set(cell.metadata.get("tags", []))
         if cell.cell_type == "code" and "parameters" not in tags:
@@ -56,7 +58,7 @@ def code_cells(notebook):
 
 
 def share_of_the_subject(sources):
-    """Return the share of the lines of cells of Python that are the subject."""
+    """Return the share of the lines in the cells `sources` that are about the subject."""
     subject, total = 0, 0
     for source in sources:
         docstrings = _lines(node for node in ast.walk(ast.parse(source)) if _is_docstring(node))
@@ -67,7 +69,7 @@ def share_of_the_subject(sources):
 
 
 def subject_lines(statements):
-    """Return the numbers of the lines of statements about the network rather than about showing it."""
+    """Return the line numbers of the statements that are about the subject."""
     lines = set()
     for statement in statements:
         body = getattr(statement, "body", [])
@@ -96,8 +98,9 @@ def _is_docstring(node):
 
 
 def made_and_needed(source):
-    """Return (names, names): what a cell of Python defines, and what it needs from the cells before it."""
-    made, needed = set(), set()
+    """Return two sets of names: what a cell of Python defines, and what it needs from earlier cells."""
+    made = set()
+    needed = set()
     for code in _code_objects(compile(source, "cell", "exec")):
         for instruction in dis.get_instructions(code):
             if instruction.opname in ("STORE_NAME", "STORE_GLOBAL"):
@@ -108,7 +111,7 @@ def made_and_needed(source):
 
 
 def _code_objects(code):
-    """Yield the code of a cell and then that of its functions, which run when all of it has been defined."""
+    """Yield the code of a cell, then that of its functions, which run after the cell has defined all names."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -116,10 +119,13 @@ def _code_objects(code):
 
 
 def needed_from_left_out(cells):
-    """Yield (number, name, number): a cell, and the cell left out of the paper that last defined what it needs."""
-    maker, stretch, before = {}, 0, False
+    """Yield (number, name, number): a cell, a name that it needs, and the left-out cell that last defined the name."""
+    maker = {}  # {name: (number of the cell that defined it, its tag, its stretch)}
+    stretch = 0  # the number of a row of cells that are all left out, or all not
+    before = False
     for number, source, left_out in cells:
-        stretch, before = stretch + (bool(left_out) != before), bool(left_out)
+        stretch += bool(left_out) != before
+        before = bool(left_out)
         is_prose = source.startswith("%%prose")
         expressions = [prose.divided(inside)[0] for inside in prose.expressions(source)] if is_prose else []
         made, needed = made_and_needed("\n".join(expressions) if is_prose else python(source))
@@ -137,7 +143,7 @@ def needed_from_left_out(cells):
 
 
 def faults_of_repeats(source):
-    """Yield what is wrong with the functions of a cell that are the package's too."""
+    """Yield sentences about functions of a cell that are not the same as in the package."""
     functions = definitions(source)
     for module, name in MARK.findall(source):
         path = ROOT / f"{module.replace('.', '/')}.py"
@@ -145,36 +151,39 @@ def faults_of_repeats(source):
         if original is None:
             yield f"there is no {module}.{name}."
         elif name not in functions:
-            yield f"the comment speaks of {module}.{name}, and the cell does not define {name}."
+            yield f"the comment names {module}.{name}, but the cell does not define {name}."
         elif difference := first_difference(functions[name], original):
             yield f"{name} is not {module}.{name}: {difference}."
     marked = {name for _, name in MARK.findall(source)}
     for path in sorted((ROOT / "rnn").glob("*.py")):
         for name in functions.keys() & definitions(path.read_text("utf-8")).keys() - marked:
-            yield f"{name} is a function of rnn.{path.stem} too; the cell must say so: `# rnn.{path.stem}.{name}`."
+            yield f"{name} is also a function of rnn.{path.stem}; the cell must say so: `# rnn.{path.stem}.{name}`."
 
 
 def definitions(source):
     """Return {name: source} of the functions and classes at the top of a module or a cell."""
-    lines, found = source.split("\n"), ast.FunctionDef | ast.ClassDef
-    tree = ast.parse(python(source)).body
-    return {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in tree if isinstance(node, found)}
+    lines = source.split("\n")
+    nodes = [node for node in ast.parse(python(source)).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes}
 
 
-def first_difference(ours, theirs):
-    """Return in words where two functions first differ, line breaks apart; or None."""
-    mine, others = _tokens(ours), _tokens(theirs)
-    for (token, line), (other, other_line) in zip(mine, others, strict=False):
-        if token != other:
-            return f"the cell has `{line.strip()}` where the package has `{other_line.strip()}`"
-    if len(mine) != len(others):
-        longer, whose = (mine, "the cell") if len(mine) > len(others) else (others, "the package")
-        return f"{whose} goes on, with `{longer[min(len(mine), len(others))][1].strip()}`"
+def first_difference(in_cell, in_package):
+    """Return in words where two functions first differ, except for line breaks; or None."""
+    cell_tokens = _tokens(in_cell)
+    package_tokens = _tokens(in_package)
+    for (token, line), (package_token, package_line) in zip(cell_tokens, package_tokens, strict=False):
+        if token != package_token:
+            return f"the cell has `{line.strip()}` where the package has `{package_line.strip()}`"
+    common = min(len(cell_tokens), len(package_tokens))
+    if len(cell_tokens) > common:
+        return f"the cell continues with `{cell_tokens[common][1].strip()}`"
+    if len(package_tokens) > common:
+        return f"the package continues with `{package_tokens[common][1].strip()}`"
     return None
 
 
 def _tokens(source):
-    """Return (token, its line) of all that is not layout: comments count, where a line breaks does not."""
+    """Return [(token, its line)] without layout. Comments count; line breaks and trailing commas do not."""
     layout = (tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
     tokens = [token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type not in layout]
     followers = [token.string for token in tokens[1:]] + [""]
@@ -189,7 +198,7 @@ def _tokens(source):
 
 
 def is_sentence(node):
-    """Whether a part of the code is an f-string with a sentence in it."""
+    """Whether a node is an f-string with a sentence in it."""
     if not isinstance(node, ast.JoinedStr):
         return False
     words = "".join(part.value for part in node.values if isinstance(part, ast.Constant))
@@ -197,25 +206,25 @@ def is_sentence(node):
 
 
 def is_nested(node):
-    """Whether a part of the code is a comprehension with another inside it."""
-    inner = (isinstance(other, COMPREHENSIONS) for other in ast.walk(node) if other is not node)
+    """Whether a node is a comprehension with another one inside it."""
+    inner = (isinstance(child, COMPREHENSIONS) for child in ast.walk(node) if child is not node)
     return isinstance(node, COMPREHENSIONS) and any(inner)
 
 
 def faults_of_prose(source):
-    """Yield what is wrong with the expressions of a `%%prose` cell."""
+    """Yield sentences about the expressions of a `%%prose` cell."""
     for expression in prose.expressions(source):
         try:
             tree = ast.parse(prose.divided(expression)[0], mode="eval")
         except SyntaxError:
-            yield f"{{{{ {expression} }}}} is no Python expression."
+            yield f"{{{{ {expression} }}}} is not a Python expression."
             continue
         if any(isinstance(node, ast.IfExp) for node in ast.walk(tree)):
-            yield f"a sentence is chosen by an if, in {{{{ {expression} }}}}."
+            yield f"an if chooses a sentence, in {{{{ {expression} }}}}."
 
 
 def faults_of_code(source):
-    """Yield (kind, what is wrong) of a cell of Python."""
+    """Yield (kind, sentence) for each fault in a cell of Python."""
     for line in source.split("\n"):
         if len(line) > WIDTH:
             yield "style", f"a line of {len(line)} characters, more than {WIDTH}."
@@ -227,8 +236,9 @@ def faults_of_code(source):
 
 
 def faults_of(path):
-    """Return (what is wrong with a notebook as [(kind, sentence)], the share of the subject)."""
-    cells, faults = list(code_cells(notebooks.read(path))), []
+    """Return ([(kind, sentence)] for the faults of a notebook, the share of the subject)."""
+    cells = list(code_cells(notebooks.read(path)))
+    faults = []
     for number, source, _ in cells:
         try:
             if source.startswith("%%prose"):
@@ -238,13 +248,14 @@ def faults_of(path):
                 if is_assignment(path):
                     found += [("repeats", fault) for fault in faults_of_repeats(source)]
         except SyntaxError as error:
-            found = [("Python", f"line {error.lineno} is no Python: {error.msg}.")]
+            found = [("Python", f"line {error.lineno} is not Python: {error.msg}.")]
         faults += [(kind, f"{path.name}, cell {number}: {fault}") for kind, fault in found]
     if any(kind == "Python" for kind, _ in faults):
         return faults, 1.0
     share = share_of_the_subject(python(source) for _, source, _ in cells if not source.startswith("%%prose"))
     if is_assignment(path) and share < NEEDED:
-        faults.append(("subject", f"{path.name}: {share:.0%} of the code is the subject, less than {NEEDED:.0%}."))
+        why = f"{share:.0%} of the code is about the subject, less than {NEEDED:.0%}."
+        faults.append(("subject", f"{path.name}: {why}"))
     for number, name, maker in needed_from_left_out(cells):
         why = f"needs {name} from cell {maker}, which the paper leaves out."
         faults.append(("left out", f"{path.name}, cell {number}: {why}"))
@@ -255,9 +266,9 @@ def main():
     """Check the notebooks that are named."""
     faults = []
     for path in sorted(map(Path, sys.argv[1:])):
-        of_notebook, share = faults_of(path)
-        print(f"{path.name}: {share:.0%} of the code is the subject")
-        faults += [sentence for _, sentence in of_notebook]
+        notebook_faults, share = faults_of(path)
+        print(f"{path.name}: {share:.0%} of the code is about the subject")
+        faults += [sentence for _, sentence in notebook_faults]
     sys.exit("\n".join(faults) or 0)
 
 

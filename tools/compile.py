@@ -1,6 +1,6 @@
-"""Let Numba compile what is named, once and not in every process.
+"""Compile the kernel once, so that later processes load it from Numba's cache.
 
-python -m tools.compile float32 float64    steps of training, and evaluating, in these types
+python -m tools.compile float32 float64    training and evaluation in these types
 """
 
 import sys
@@ -13,7 +13,7 @@ from rnn.engine.training import advance, first_state
 
 
 def main():
-    """Read the command line."""
+    """Compile for the types on the command line."""
     for dtype in sys.argv[1:]:
         config = Config(m=2, T=2, dtype=dtype)
         params, memory, h, *_ = first_state(2, config)

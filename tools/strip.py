@@ -1,10 +1,10 @@
-"""What git keeps of a notebook: its cells' text, no outputs, nothing that a front end adds when it saves.
+"""Strip a notebook to what git keeps: the text of its cells, without outputs and without what editors add.
 
     python3 tools/strip.py < notebook        git's filter (see .gitattributes)
-    python3 tools/strip.py notebook          the same of a file, for git diff
-    python3 tools/strip.py --check *.ipynb   names those that are not like that
+    python3 tools/strip.py notebook          the same for a file, for git diff
+    python3 tools/strip.py --check *.ipynb   names the notebooks that are not stripped
 
-Standard library alone: git also calls it where nothing is installed.
+Standard library only: git calls it even if nothing is installed.
 """
 
 import json
@@ -26,7 +26,7 @@ def stripped(text):
 
 
 def as_kept(text):
-    """Return a text as git keeps it; one that is no notebook of version 4, or empty, stays what it is."""
+    """Return a text as git keeps it. A text that is not a notebook of version 4 does not change."""
     try:
         return stripped(text)
     except (ValueError, LookupError, TypeError):
@@ -34,14 +34,14 @@ def as_kept(text):
 
 
 def main():
-    """Read the command line."""
+    """Strip or check what the command line names."""
     if sys.argv[1:2] == ["--check"]:
         texts = {path: Path(path).read_text("utf-8") for path in sys.argv[2:]}
         if changed := [path for path, text in texts.items() if as_kept(text) != text]:
-            sys.exit(f"With outputs, or with metadata of a front end: {', '.join(changed)}")
+            sys.exit(f"These have outputs, or metadata of an editor: {', '.join(changed)}")
         return
-    read = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else sys.stdin.buffer.read()
-    sys.stdout.buffer.write(as_kept(read.decode("utf-8")).encode())
+    data = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else sys.stdin.buffer.read()
+    sys.stdout.buffer.write(as_kept(data.decode("utf-8")).encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Say what a text is, for the Makefile; with a target, write it there first, the lines of its paragraphs joined.
+"""Check a text and describe it. With a target, first write it there with the lines of each paragraph joined.
 
 python -m tools.text [text [target]]
 """
@@ -13,7 +13,7 @@ from rnn.corpus import MOBY_DICK, MOBY_DICK_SHA256, CorpusError, read_corpus, sp
 
 
 def join_lines(text):
-    """Return a text in which a paragraph is one line; lines that are blank or indented stay.
+    """Return a text in which each paragraph is one line. Blank and indented lines do not change.
 
     A line break becomes a space, or nothing between two characters of a script without spaces (Chinese, Japanese).
     """
@@ -22,13 +22,13 @@ def join_lines(text):
 
 
 def without_spaces(character):
-    """Whether a character is of a script that has no spaces between words: a wide one, but not Korean."""
+    """Whether a character belongs to a script without spaces between words: a wide character, but not Korean."""
     korean = unicodedata.name(character, "").startswith("HANGUL")
     return unicodedata.east_asian_width(character) in "WF" and not korean
 
 
 def write_joined(source, target):
-    """Write `source` to `target` with joined lines, if the result can be used, and return the `Corpus`."""
+    """Write `source` to `target` with joined lines and return the `Corpus`; raise CorpusError if it cannot be used."""
     part = target.with_suffix(".part")
     try:
         part.write_text(join_lines(read_corpus(source).text), "utf-8", newline="\n")
@@ -48,7 +48,7 @@ def write_joined(source, target):
 
 
 def main():
-    """Read the command line."""
+    """Check, write and describe the text that the command line names."""
     source, target = (*sys.argv[1:], None, None)[:2]
     try:
         corpus = write_joined(source, Path(target)) if target else read_corpus(source)

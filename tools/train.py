@@ -1,6 +1,6 @@
-"""Train what the notebooks will ask for, on all cores: `make train`, and with ALL=1 `make sweep`, the whole study.
+"""Train what the notebooks need, on all cores: `make train`. With ALL=1, train the whole study: `make sweep`.
 
-python tools/train.py [CHAPTERS="01 02 03"] [ALL=1] [CORPUS=path] [QUICK=1]
+python -m tools.train [CHAPTERS="01 02 03"] [ALL=1] [CORPUS=path] [QUICK=1]
 """
 
 import sys
@@ -13,9 +13,9 @@ from rnn.engine.sweep import Job, sweep_all
 
 
 def needed(corpus, budget):
-    """Return {chapter: the `Job`s whose runs its notebook asks for}, with the settings that it has in the repository.
+    """Return {chapter: list of `Job`} of the runs that its notebook needs, with the settings of the repository.
 
-    A chapter that is not named trains nothing. What is missing here, a notebook trains itself when it is executed.
+    Chapters that are not listed train nothing. A run that is missing here is trained when the notebook is executed.
     """
     text = split(corpus).train
     baseline = [Job(text, BASELINE)]
@@ -33,7 +33,7 @@ def needed(corpus, budget):
 
 
 def main():
-    """Read the command line."""
+    """Train what the command line asks for."""
     end_with_make()
     arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
     quick = bool(arguments.get("QUICK"))
@@ -44,7 +44,7 @@ def main():
         sweep_all([job for chapter in chapters for job in jobs.get(chapter, ())])
     except (CorpusError, RunError, KeyboardInterrupt) as error:
         sys.exit(str(error))
-    print(f"What the notebooks ask for is trained; it is in {RUNS}.")
+    print(f"What the notebooks need is trained; it is in {RUNS}.")
 
 
 if __name__ == "__main__":

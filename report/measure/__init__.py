@@ -1,23 +1,26 @@
-"""What a network, a setting or a text is worth.
+"""Measures of networks, settings and texts, as arrays and tables.
 
-held_out     the bits of networks on text held out
-ngrams       those of n-grams
-compressors  those of a compressor
-mixtures     those of several predictors together
-scoreboard   all of these on the same characters
+held_out     bits per character of networks on held-out text
+ngrams       the same for n-grams
+compressors  the same for a compressor
+mixtures     the same for several predictors together
+scoreboard   all of these on the same characters, as a table
 choices      the settings that are compared
-comparisons  what a setting is worth, and what the first steps do
+comparisons  the effect of a setting, and of the first steps of training
 estimates    values with their intervals
-statistics   intervals, of means and of differences
-words        the words of a text, the book's and English ones
-strings      what two texts have in common
-samples      what drawn texts are like, by all of these
-memory       how far back a network remembers, and what for ever
+statistics   intervals for means and for differences; the smoothed loss
+words        the words of a text, of the book, and of the English language
+strings      strings that two texts have in common
+samples      texts drawn from a run, and measures of them
+memory       how far back a network remembers
 places       where in a text the bits go
-units        what single units know
-calibration  whether a network knows what it does not know
-laws         Zipf's, Heaps' and Taylor's, of texts
-speed        what a step of training takes, in versions that compute the same
-gradients    gradient checks, as tables
-settings     runs with different settings, by the losses that the assignment asks for
+units        what single units of a network know
+calibration  whether predicted probabilities are right
+laws         Zipf's, Heaps' and Taylor's laws
+learning     tables of training losses
+original     samples and numbers of the original report
+gradients    tables of gradient checks
+settings     losses of runs with different settings, as the assignment asks for them
+speed        the time of a step of training, in versions that give the same losses
+changes      whether a reader has changed the code of a notebook
 """

@@ -1,4 +1,4 @@
-"""Whether a network knows what it does not know: its probabilities, one temperature, the entropy of what it writes."""
+"""Whether predicted probabilities are right: reliability, a fitted temperature, and entropy while writing."""
 
 import itertools
 
@@ -11,41 +11,41 @@ from report.measure.statistics import mean_where
 from rnn import model, sampling
 from rnn.model import softmax
 
-EDGES = np.logspace(-5, 0, 16)  # of the probabilities that are taken together
+EDGES = np.logspace(-5, 0, 16)  # of the bins of probabilities
 
 
 def reliability(p, y, edges=EDGES):
-    """Return how often what has a probability happens: a DataFrame with a row for each two neighbouring `edges`.
+    """Return how often predictions come true: a DataFrame with a row for each bin of probabilities between `edges`.
 
-    p (n, K) are predictions of the characters y (n,). Columns: the mean probability "predicted", the share that
-    "happened" as an `Estimate`, over all characters that had such a probability, and their number "n". Empty rows are
-    left out.
+    p (n, K) are predictions of the characters y (n,). Each p[t, k] belongs to a bin. Columns: the mean probability
+    "predicted"; the share that "happened", an `Estimate`; and the number "n" in the bin. Empty bins are left out.
     """
     happened = np.zeros(p.shape, bool)
     happened[np.arange(len(y)), y] = True
-    row, rows = np.digitize(p, edges), len(edges) + 1
+    row = np.digitize(p, edges)
+    rows = len(edges) + 1
     n = np.bincount(row.ravel(), minlength=rows)
     predicted, hits = (np.bincount(row.ravel(), values.ravel(), rows) / np.maximum(n, 1) for values in (p, happened))
-    # a place counts as one, however many of its characters are in a row
-    of_place = np.zeros((len(y), rows))
-    np.add.at(of_place, (np.arange(len(y))[:, None], row), happened - p)
-    half = 1.96 * np.sqrt((of_place**2).sum(axis=0)) / np.maximum(n, 1)
+    # the probabilities at one place are not independent, so their deviations are summed first
+    by_place = np.zeros((len(y), rows))
+    np.add.at(by_place, (np.arange(len(y))[:, None], row), happened - p)
+    half = 1.96 * np.sqrt((by_place**2).sum(axis=0)) / np.maximum(n, 1)
     estimates = [Estimate(*pair) for pair in zip(hits, half, strict=True)]
     table = pd.DataFrame({"predicted": predicted, "happened": estimates, "n": n})
     return table[1:-1][n[1:-1] > 0]
 
 
 def scores(params, h, codes):
-    """Return the scores o (N - 1, K) of what follows each of the codes (N,), read from the state h, and what does.
+    """Return (o, y): scores (N - 1, K) of the next character after each of the codes (N,), and that character (N - 1,).
 
-    The scores are log p, which differ from V h + c by a constant in each row.
+    The network reads from the state h (m,). The scores are log p, which differs from V h + c by a constant in each row.
     """
     _, p = model.forward(params, codes[:-1], h)
     return np.log(np.maximum(p, np.finfo(p.dtype).tiny)), codes[1:]
 
 
 def losses_at(o, y, temperature=1):
-    """Return the bits (n,) for the characters y (n,), given scores o (n, K), at a temperature."""
+    """Return the bits (n,) of the characters y (n,) at a temperature, given scores o (n, K)."""
     z = o / temperature
     z = z - z.max(axis=1, keepdims=True)
     return (np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]) / np.log(2)
@@ -58,27 +58,27 @@ def fitted_temperature(o, y):
 
 
 def entropy(p):
-    """Return the entropy in bits of distributions along the last axis."""
+    """Return the entropy, in bits, of distributions along the last axis."""
     return -(p * np.log2(np.maximum(p, 1e-30))).sum(axis=-1)
 
 
 def entropies(params, h, x, length, seed=0):
-    """Return the entropies (length, n) in bits of the next character while a network writes n texts.
+    """Return the entropy of the next character, in bits (length, n), while a network writes n texts.
 
-    Text number i is drawn from the state h[i] (m,) and the character x[i].
+    Text number i starts from the state h[i] (m,) and the character x[i].
     """
-    of_texts = np.empty((length, len(h)))
+    bits = np.empty((length, len(h)))
     for number, (state, code) in enumerate(zip(h, x, strict=True)):
         drawn = sampling.sample(params, state, code, length, np.random.default_rng([seed, number]))
         _, p = model.forward(params, np.r_[code, drawn[:-1]], state)
-        of_texts[:, number] = entropy(p)
-    return of_texts
+        bits[:, number] = entropy(p)
+    return bits
 
 
 def table(networks, codes, validation, test):
-    """Return what a temperature gains on codes[test]: a DataFrame with a row for each of {label: `Run`}.
+    """Return a DataFrame with a row for each of {label: `Run`}: a temperature and what it gains on codes[test].
 
-    It is fitted on codes[validation]. The gain is an `Estimate` in bits per character.
+    The temperature is fitted on codes[validation]. The gain is an `Estimate` in bits per character.
     """
     rows = []
     for run in networks.values():
@@ -92,7 +92,7 @@ def table(networks, codes, validation, test):
 
 
 def reliabilities(networks, codes, part):
-    """Return the `reliability` of {label: `Run`} on codes[part], {label: DataFrame}."""
+    """Return {label: `reliability` on codes[part]} for {label: `Run`}."""
     tables = {}
     for label, run in networks.items():
         state = run.state()
@@ -101,19 +101,19 @@ def reliabilities(networks, codes, part):
     return tables
 
 
-def written(networks, text, first, texts, length):
-    """Return the `entropies` of {label: `Run`} while each writes, {label: (length, texts)}.
+def entropies_while_writing(networks, text, first, texts, length):
+    """Return {label: `entropies` (length, texts)} for {label: `Run`}.
 
-    Each reads the codes `text`, and writes from places after `first` on, at equal distances.
+    Each network reads the codes `text`. From the place `first` on it writes texts that start at equal distances.
     """
     places = np.linspace(first, len(text) - 1, texts).astype(int)
-    of_networks = {}
+    by_network = {}
     for label, run in networks.items():
         state = run.state()
         h = state.h[-1]
         states = []
         for begin, end in itertools.pairwise((0, *places)):
-            h = sampling.read(state.params, text[begin:end], h) if end > begin else h
+            h = sampling.state_after(state.params, text[begin:end], h) if end > begin else h
             states.append(h)
-        of_networks[label] = entropies(state.params, states, text[places], length)
-    return of_networks
+        by_network[label] = entropies(state.params, states, text[places], length)
+    return by_network

@@ -1,4 +1,4 @@
-"""Whether a reader has changed the code of a notebook: what is claimed of the report's holds for that alone."""
+"""Whether a reader has changed the code of a notebook. The report's claims only hold for the original code."""
 
 import ast
 import inspect
@@ -6,12 +6,12 @@ import textwrap
 
 
 def unchanged(function, original):
-    """Return whether a function of a notebook has the code of the package's, comments and docstrings apart."""
-    ours, theirs = (ast.parse(textwrap.dedent(inspect.getsource(source))).body[0] for source in (function, original))
-    return ast.dump(_without_docstring(ours)) == ast.dump(_without_docstring(theirs))
+    """Return whether a function has the code of the original, except for comments and docstrings."""
+    return ast.dump(_without_docstring(function)) == ast.dump(_without_docstring(original))
 
 
-def _without_docstring(tree):
+def _without_docstring(function):
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if ast.get_docstring(tree) is not None:
         del tree.body[0]
     return tree

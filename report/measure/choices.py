@@ -1,24 +1,24 @@
-"""The baseline of the report, and what is changed in it to see what each setting is worth."""
+"""The settings that the study compares: the baseline, and changes of one setting at a time."""
 
 from typing import NamedTuple
 
 from rnn.engine.runs import BASELINE, finished
 
 WARMUP = 2_000  # steps
-ADAM = {"optimizer": "adam", "learning_rate": 0.001, "sigma": None}  # as the assignment has it since 2025
+ADAM = {"optimizer": "adam", "learning_rate": 0.001, "sigma": None}  # the assignment's settings since 2025
 
-WARM = BASELINE.replace(warmup=WARMUP)  # the baseline with a learning rate that rises in the first steps
+WARM = BASELINE.replace(warmup=WARMUP)
 NEWEST = BASELINE.replace(**ADAM)
-SEEDS = 8  # of the baseline over all its epochs
-BASE = 16  # of what choices are compared with: by ranks 3 runs against 16 can differ with p = 0.002, against 3 with 0.1
+SEEDS = 8  # of the baseline over seven epochs
+BASE = 16  # seeds to compare choices with; the rank test's smallest p is 0.002 for 3 runs against 16, 0.1 against 3
 
 
 class Choice(NamedTuple):
-    """One of the assignment's choices, and what else it might be."""
+    """One of the assignment's choices, and other settings to compare it with."""
 
     name: str
-    usual: str  # what the assignment has
-    settings: dict[str, dict]  # label: what it changes in the assignment's settings
+    usual: str  # the assignment's setting, in words
+    settings: dict[str, dict]  # {label: the fields of `Config` that it changes}
 
 
 CHOICES = (
@@ -36,10 +36,10 @@ CHOICES = (
     ),
     Choice("batch size", "1", {"4": {"B": 4}, "16": {"B": 16}}),
 )
-# the candidates for the best network of 100 units: what may help, on as much text as the seven epochs read, and on more
+# candidates for the best network of 100 units: with as much training as seven epochs of the baseline, and with more
 SEARCHED = tuple(
-    ADAM | {"epochs": epochs, "B": B, "T": T, "learning_rate": rate} | others
-    for epochs, B, T, rate, others in (
+    ADAM | {"epochs": epochs, "B": B, "T": T, "learning_rate": rate} | changes
+    for epochs, B, T, rate, changes in (
         (7, 4, 25, 0.004, {"decay": True}),
         (14, 4, 25, 0.004, {"decay": True}),
         (28, 4, 25, 0.004, {"decay": True}),
@@ -53,25 +53,25 @@ SEARCHED = tuple(
 
 
 class Budget(NamedTuple):
-    """How much of everything is trained."""
+    """How much is trained for the study."""
 
     epochs: int | float  # of every choice
     seeds: int  # of every choice
     long: int  # seeds of the baseline with warm-up, and of the newest assignment's settings, over seven epochs
-    searched: tuple[int, ...]  # seeds of each of `SEARCHED`, from the first on
+    searched: tuple[int, ...]  # seeds of each of `SEARCHED`, in order
 
 
-FULL = Budget(epochs=7, seeds=8, long=SEEDS, searched=(4, 4, 4, 4, 1, 1, 1, 1))  # what `make sweep` trains
-SHORT = Budget(epochs=0.5, seeds=3, long=1, searched=(0, 1))  # what the notebooks train where they do not find that
+FULL = Budget(epochs=7, seeds=8, long=SEEDS, searched=(4, 4, 4, 4, 1, 1, 1, 1))  # `make sweep` trains this
+SHORT = Budget(epochs=0.5, seeds=3, long=1, searched=(0, 1))  # notebooks train this if `FULL` is not on disk
 
 
 def seeds(base=BASELINE, n=SEEDS):
-    """Return a configuration with n seeds, from seed 0 on."""
+    """Return n copies of a configuration with the seeds 0 to n - 1."""
     return [base.replace(seed=seed) for seed in range(n)]
 
 
 def searched(N, budget):
-    """Return the candidates for the best network on N characters, without those that need more text."""
+    """Return the list of candidates for the best network, without those that need more than N characters."""
     candidates = []
     for changes, n in zip(SEARCHED, budget.searched, strict=False):
         candidates += seeds(BASELINE.replace(**changes), n)
@@ -79,14 +79,14 @@ def searched(N, budget):
 
 
 def unchanged(budget, base=BASELINE):
-    """Return a `Config` for each seed of what the choices of a budget are compared with."""
+    """Return a `Config` for each seed of the unchanged settings that a budget's choices are compared with."""
     return seeds(base.replace(epochs=budget.epochs), BASE)
 
 
 def table(N, budget, base=BASELINE):
-    """Return {(choice's name, label): a list of `Config`, one a seed}, without those that need more text than N.
+    """Return {(choice's name, label): list of `Config`, one a seed}, without those that need more than N characters.
 
-    Each has the settings of `base` with the choice's changes.
+    Each has the settings of `base` with the changes of the choice.
     """
     changed = {}
     for choice in CHOICES:
@@ -98,15 +98,15 @@ def table(N, budget, base=BASELINE):
 
 
 def units(base=BASELINE):
-    """Return {m: a list of `Config`, one a seed}: as many hidden units as the assignment has, and twice as many.
+    """Return {m: list of `Config`, one a seed} for the assignment's number of hidden units and for twice as many.
 
-    They are compared after a whole epoch, because more weights take longer to train.
+    They train for a whole epoch, because more weights take longer to train.
     """
     return {m: seeds(base.replace(m=m, epochs=1), n) for m, n in ((BASELINE.m, SEEDS), (2 * BASELINE.m, 3))}
 
 
 def kinds(N, budget):
-    """Return {name: a list of `Config`}: the networks that chapters 6 to 8 compare over all their epochs."""
+    """Return {name: list of `Config`} of the networks that chapters 6 to 8 compare after all their epochs."""
     return {
         "baseline": seeds(),
         "with warm-up": seeds(WARM, budget.long),
@@ -116,25 +116,25 @@ def kinds(N, budget):
 
 
 def needed(chapter, N, budget):
-    """Return every `Config` that a chapter of the study ("06" to "09") asks for on N characters, each once."""
-    by_kind, configs = kinds(N, budget), []
+    """Return every `Config` that a chapter of the study ("06" to "09") needs on N characters, each once."""
+    configs = []
     if chapter in ("06", "07", "08"):
-        for of_kind in by_kind.values():
-            configs += of_kind
+        for kind_configs in kinds(N, budget).values():
+            configs += kind_configs
     if chapter == "07":
         for base in (BASELINE, WARM):
             configs += unchanged(budget, base)
             for group in (table(N, budget, base), units(base)):
-                for of_setting in group.values():
-                    configs += of_setting
+                for setting_configs in group.values():
+                    configs += setting_configs
     return list(dict.fromkeys(configs))
 
 
 def grid(N, budget):
-    """Return every `Config` that the study asks for on N characters, each once."""
+    """Return every `Config` that the study needs on N characters, each once."""
     return needed("07", N, budget)
 
 
 def budget_on_disk(corpus):
-    """Return the larger budget if all that it trains on `corpus` is on disk, else the smaller one."""
+    """Return the larger budget if all of its runs on `corpus` are on disk, else the smaller one."""
     return FULL if all(finished(corpus, config) for config in grid(len(corpus.codes), FULL)) else SHORT

@@ -1,4 +1,4 @@
-"""What a setting is worth: networks with and without it, and whether the first steps have spoiled them."""
+"""The effect of a setting, and the damage that the first steps of training do."""
 
 from typing import NamedTuple
 
@@ -11,20 +11,20 @@ from report.measure.statistics import holm, shift_interval, smallest_difference,
 from rnn.engine.steps import numpy_steps
 from rnn.engine.training import first_state
 
-LOST = 0.05  # a network can be lost if it is from so many of the places where it begins at zero
-NEAR = 20_000  # characters of the held-out part in which these places are
+LOST = 0.05  # a network "can be lost" if it is lost at this share of the places or more
+NEAR = 20_000  # characters at the beginning of the held-out part, where these places are
 
 
 class Health(NamedTuple):
-    """The loss of a trained network, its saturation, and the share of places where it is lost."""
+    """The loss and the saturation of a trained network, and where it gets lost."""
 
     bits: float  # per character of the validation part
     saturated: float  # the share of the state's components beyond ±0.99
-    lost: float  # the share of the places from which it is lost; NaN for a part that is too short
+    lost: float  # the share of places at which it is lost, see `held_out.lost_from_zero`
 
 
 def first_steps(corpus, config, n=100):
-    """Return what the first n steps of a run do: a DataFrame with a row for each step."""
+    """Return a DataFrame with a row for each of the first n steps of a run: weights, saturation and loss."""
     first = first_state(corpus.K, config).params.W
     rows = []
     for step in numpy_steps(corpus, config, n):
@@ -40,7 +40,7 @@ def first_steps(corpus, config, n=100):
 
 
 def healths(runs, codes, part):
-    """Return {config: `Health`} of runs {config: `Run`} after their last step, on codes[part]."""
+    """Return {config: `Health`} of {config: `Run`} after the last step, on codes[part]."""
     near = slice(part.start, min(part.stop, part.start + NEAR))
     bits = dict(zip(runs, held_out.bits_of_all(runs.values(), codes, part), strict=True))
     return {
@@ -54,7 +54,7 @@ def healths(runs, codes, part):
 
 
 def cure(health, groups):
-    """Return a DataFrame with a row for each of `groups` {label: configurations}, of {config: `Health`}."""
+    """Return a DataFrame with a row for each of `groups` {label: configurations}, from `health` {config: `Health`}."""
     rows = []
     for configs in groups.values():
         bits, saturated, lost = np.array([health[config] for config in configs]).T
@@ -70,28 +70,28 @@ def cure(health, groups):
 
 
 def shifts(bits, changed, unchanged):
-    """Return what each change does to the loss: a DataFrame with a row for each of `changed`.
+    """Return a DataFrame with the effect on the loss of each of `changed` {(choice, setting): configurations}.
 
-    `changed` are {(choice, setting): configurations}, `bits` {config: bits} the losses, and `unchanged` the
-    configurations to compare with. "shift" is a `Shift` over all pairs of runs, and "p" its p-value corrected after
-    Holm, as one of so many questions.
+    `bits` {config: bits} are the losses, and `unchanged` are the configurations to compare with. "shift" is a `Shift`
+    over all pairs of runs, and "p" is its p-value after Holm's correction for the number of comparisons.
     """
     usual = [bits[config] for config in unchanged]
-    of_changed = {label: [bits[config] for config in configs] for label, configs in changed.items()}
+    changed_bits = {label: [bits[config] for config in configs] for label, configs in changed.items()}
     index = pd.MultiIndex.from_tuples(changed, names=["choice", "setting"])
-    frame = pd.DataFrame({"validation, bits": [np.mean(values) for values in of_changed.values()]}, index)
-    frame["shift"] = [shift_interval(values, usual) for values in of_changed.values()]
+    frame = pd.DataFrame({"validation, bits": [np.mean(values) for values in changed_bits.values()]}, index)
+    frame["shift"] = [shift_interval(values, usual) for values in changed_bits.values()]
     frame["p"] = holm([shift.p for shift in frame["shift"]])
     return frame
 
 
 def power(bits, changed, unchanged):
-    """Return what the questions of `shifts` could find: a dictionary with a name for each number.
+    """Return {name: number} about the differences that the comparisons of `shifts` can detect.
 
-    "sd" is the standard deviation of the unchanged runs, "detectable" the difference that a t-test finds with so many
-    runs, "smallest p" the least that the rank test has, and the same times the number of questions.
+    "sd" is the standard deviation of the unchanged runs, "detectable" the smallest difference that a t-test detects
+    with so many runs, "smallest p" the smallest p-value of the rank test, and "corrected" that value after correction.
     """
-    n, sd = min(map(len, changed.values())), spread([bits[config] for config in unchanged])
+    n = min(map(len, changed.values()))
+    sd = spread([bits[config] for config in unchanged])
     smallest = smallest_p(n, len(unchanged))
     return {
         "sd": sd,
@@ -102,27 +102,28 @@ def power(bits, changed, unchanged):
 
 
 def best_networks(runs, codes, parts, described):
-    """Return a DataFrame with a row for each configuration of `runs` {config: `Run`}, the best on validation first.
+    """Return a DataFrame with a row for each configuration in `runs` {config: `Run`}, the best on validation first.
 
-    Seeds count as one configuration. The losses are means over the last epoch of each run (`held_out.late_bits`), and
-    "last weights" is the validation loss of those. `described` {config: str} says in words what a configuration is.
+    Configurations that differ only in the seed share a row. The losses are means over the last epoch of each run
+    (`held_out.late_bits`); "last weights" is the validation loss of the last weights. `described` {config: str} has the
+    configurations in words.
     """
     seeds = {}
     for config, run in runs.items():
         seeds.setdefault(config.replace(seed=0), []).append(run)
     rows = []
-    for of_seeds in seeds.values():
-        config = of_seeds[0].config
-        validation = [held_out.late_bits(run, codes, parts.validation).mean() for run in of_seeds]
-        test = [held_out.late_bits(run, codes, parts.test).mean() for run in of_seeds]
+    for seed_runs in seeds.values():
+        config = seed_runs[0].config
+        validation = [held_out.late_bits(run, codes, parts.validation).mean() for run in seed_runs]
+        test = [held_out.late_bits(run, codes, parts.test).mean() for run in seed_runs]
         rows.append(
             {
                 "settings": described[config],
-                "runs": len(of_seeds),
-                "characters (millions)": len(of_seeds[0].losses) * config.B * config.T / 1e6,
+                "runs": len(seed_runs),
+                "characters (millions)": len(seed_runs[0].losses) * config.B * config.T / 1e6,
                 "validation": np.mean(validation),
                 "s.d. of the runs": spread(validation),
-                "last weights": np.mean([held_out.bits(run, codes, parts.validation).mean() for run in of_seeds]),
+                "last weights": np.mean([held_out.bits(run, codes, parts.validation).mean() for run in seed_runs]),
                 "test": np.mean(test),
             }
         )

@@ -1,4 +1,4 @@
-"""A compressor as a predictor, PPMd of order 6: what a text adds to the compressed size of what came before it."""
+"""A compressor as a predictor: PPMd of order 6."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,9 +7,9 @@ import pyppmd
 
 
 def ppmd_bits(primed_with, stretches):
-    """Return the bits per character of each of `stretches` (texts): what it adds to the compressed size of all before.
+    """Return the bits per character of each of `stretches` (texts), after the text `primed_with`.
 
-    What comes before the first of them is `primed_with`.
+    The bits of a stretch are what it adds to the size of the compressed text before it.
     """
     texts = [primed_with + "".join(stretches[:n]) for n in range(len(stretches) + 1)]
     with ThreadPoolExecutor() as pool:

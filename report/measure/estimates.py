@@ -1,4 +1,4 @@
-"""Values with their confidence intervals, which are written with them."""
+"""Values with confidence intervals."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, order=True)
 class Estimate:
-    """A value and the half width of its 95 per cent confidence interval; `format(x, ".2f")` is 2.71 ± 0.06."""
+    """A value and the half width of its 95% confidence interval; `format(x, ".2f")` is "2.71 ± 0.06"."""
 
     value: float
     half: float
@@ -21,7 +21,7 @@ class Estimate:
 
 @dataclass(frozen=True, order=True)
 class Shift:
-    """By how much values are larger than other values: the 95 per cent interval's ends, and the test's p-value."""
+    """By how much one group of values is above another, the ends of the 95% interval, and the p-value of a test."""
 
     value: float
     low: float
@@ -33,5 +33,5 @@ class Shift:
 
     @property
     def verdict(self):
-        """Worse, better or, where the interval contains 0, undecided, for values of which less is better."""
+        """Whether the values are "better" (lower), "worse", or "undecided" because the interval contains 0."""
         return "worse" if self.low > 0 else "better" if self.high < 0 else "undecided"

@@ -1,4 +1,4 @@
-"""Tables and curves of gradient checks."""
+"""Tables of gradient checks."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from rnn.mistakes import plant
 
 
 def against_the_original(errors, original):
-    """Return a table of relative errors {parameter: array} next to the mean that the original report gives."""
+    """Return a DataFrame of relative errors {parameter: array}, next to the means {parameter: mean} of the original."""
     return pd.DataFrame(
         {
             "original report": original,
@@ -18,7 +18,10 @@ def against_the_original(errors, original):
 
 
 def two_methods(centred, exact):
-    """Return a table of relative errors {parameter: array} against centred differences and the complex step."""
+    """Return a DataFrame of relative errors {parameter: array} against two numerical gradients.
+
+    `centred` are the errors against centred differences, `exact` those against the complex step.
+    """
     return pd.DataFrame(
         {
             "centred, mean": {name: errors.mean() for name, errors in centred.items()},
@@ -30,19 +33,19 @@ def two_methods(centred, exact):
 
 def largest(errors):
     """Return the largest of the relative errors {parameter: array}."""
-    return max(of_parameter.max() for of_parameter in errors.values())
+    return max(error.max() for error in errors.values())
 
 
 def largest_of_each(errors):
-    """Return a table of one row: the largest of the relative errors {parameter: array} of each parameter."""
+    """Return a DataFrame with one row: the largest relative error of each parameter, from {parameter: array}."""
     return pd.DataFrame({name: [error.max()] for name, error in errors.items()}, index=["largest relative error"])
 
 
 def caught(checks, mistakes, forward, backward, right):
-    """Return a table of which check finds which bug, and by which gradients.
+    """Return a DataFrame with the gradients by which each check (column) finds each bug (row).
 
     `checks` is {name: (problem, numerical gradients, statistic of the relative errors, tolerance)}. The row "none" is
-    `backward`, the rows of the mistakes are `right` with a mistake planted.
+    `backward`; in every other row one of `mistakes` is planted in the function `right`.
     """
     backwards = {"none": backward} | {mistake.what: plant(right, mistake) for mistake in mistakes}
     table = pd.DataFrame(index=list(backwards), columns=list(checks)).rename_axis("bug")

@@ -1,4 +1,4 @@
-"""Laws that texts in natural languages keep: Zipf's, Heaps' and Taylor's."""
+"""Statistical laws of natural language: Zipf's, Heaps' and Taylor's."""
 
 import numpy as np
 import pandas as pd
@@ -7,28 +7,28 @@ from report.measure.words import has_words, words
 
 
 def tokens(text):
-    """Return the words of a text in lower case, in order; its letters where spaces do not tell its words apart."""
+    """Return the words of a text in lower case, in order; or its letters if spaces do not separate its words."""
     return np.array([word.lower() for word in words(text)] if has_words(text) else list(filter(str.isalpha, text)))
 
 
-def zipf(of_text):
-    """Return how often the words of a text occur, the most frequent first (kinds,)."""
-    return np.sort(np.unique(of_text, return_counts=True)[1])[::-1]
+def zipf(text_words):
+    """Return how often each word of a text occurs, (kinds,), the most frequent first."""
+    return np.sort(np.unique(text_words, return_counts=True)[1])[::-1]
 
 
-def heaps(of_text):
-    """Return how many different words (N,) the first n words of a text have, n from 1."""
-    new = np.zeros(len(of_text), int)
-    new[np.unique(of_text, return_index=True)[1]] = 1
+def heaps(text_words):
+    """Return the number of different words among the first n words of a text, for n = 1 to N, (N,)."""
+    new = np.zeros(len(text_words), int)
+    new[np.unique(text_words, return_index=True)[1]] = 1
     return new.cumsum()
 
 
-def taylor(of_text, window):
-    """Return the means and the standard deviations (kinds,) of each word's counts in stretches of `window` words.
+def taylor(text_words, window):
+    """Return (means, standard deviations) of each word's counts in stretches of `window` words, both (kinds,).
 
-    Empty for fewer words than a stretch has.
+    Both are empty if the text is shorter than a stretch.
     """
-    kinds, codes = np.unique(of_text, return_inverse=True)
+    kinds, codes = np.unique(text_words, return_inverse=True)
     n = len(codes) // window
     if n == 0:
         return np.empty(0), np.empty(0)
@@ -39,41 +39,45 @@ def taylor(of_text, window):
 
 
 def exponent(x, y):
-    """Return the slope of log y against log x by least squares, where both are above 0; NaN of fewer than two x."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    x, y = np.log(x[(x > 0) & (y > 0)]), np.log(y[(x > 0) & (y > 0)])
-    return float(np.polyfit(x, y, 1)[0]) if len(np.unique(x)) > 1 else np.nan
+    """Return the slope of log y against log x by least squares, where both are above 0; NaN if there are too few x."""
+    x = np.asarray(x, float)
+    y = np.asarray(y, float)
+    positive = (x > 0) & (y > 0)
+    if len(np.unique(x[positive])) < 2:
+        return np.nan
+    return float(np.polyfit(np.log(x[positive]), np.log(y[positive]), 1)[0])
 
 
 def shuffled(text, rng):
-    """Return the `tokens` of a text in random order, as a text in which they are words of their own."""
+    """Return a text of the `tokens` of a text in random order, with spaces between them."""
     return " ".join(rng.permutation(tokens(text)))
 
 
 def curves(texts, longest_window=1_000):
-    """Return the curves of the three laws, of equally many words of each text: {law: {label: curve}}.
+    """Return {law: {label: curve}} of the three laws, for `texts` {label: text}.
 
-    `texts` are {label: text}. A stretch of Taylor's law has a fiftieth of the words, `longest_window` at most.
+    All curves use the same number of words. The stretches of Taylor's law have a fiftieth of them, but at most
+    `longest_window`.
     """
-    of_texts = {label: tokens(text) for label, text in texts.items()}
-    n = min(map(len, of_texts.values()))
-    of_texts = {label: words[:n] for label, words in of_texts.items()}
+    words_by_text = {label: tokens(text) for label, text in texts.items()}
+    n = min(map(len, words_by_text.values()))
+    words_by_text = {label: text_words[:n] for label, text_words in words_by_text.items()}
     window = max(1, min(longest_window, n // 50))
     return {
-        "Zipf": {label: zipf(words) for label, words in of_texts.items()},
-        "Heaps": {label: heaps(words) for label, words in of_texts.items()},
-        "Taylor": {label: taylor(words, window) for label, words in of_texts.items()},
+        "Zipf": {label: zipf(text_words) for label, text_words in words_by_text.items()},
+        "Heaps": {label: heaps(text_words) for label, text_words in words_by_text.items()},
+        "Taylor": {label: taylor(text_words, window) for label, text_words in words_by_text.items()},
     }
 
 
-def table(of_laws):
-    """Return the exponents of `curves`: a DataFrame with a row for each text.
+def table(law_curves):
+    """Return a DataFrame with a row for each text: the exponents of its `curves`.
 
-    Zipf's is that of the first 1,000 ranks, Heaps' leaves out the first hundredth of the words.
+    Zipf's exponent is fitted to the first 1,000 ranks, and Heaps' to all but the first hundredth of the words.
     """
     rows = []
-    for label, counts in of_laws["Zipf"].items():
-        different = of_laws["Heaps"][label]
+    for label, counts in law_curves["Zipf"].items():
+        different = law_curves["Heaps"][label]
         n = len(different)
         ranks = np.arange(1, n + 1)
         rows.append(
@@ -81,7 +85,7 @@ def table(of_laws):
                 "different words": len(counts),
                 "Zipf": -exponent(ranks[: len(counts[:1_000])], counts[:1_000]),
                 "Heaps β": exponent(ranks[n // 100 :], different[n // 100 :]),
-                "Taylor α": exponent(*of_laws["Taylor"][label]),
+                "Taylor α": exponent(*law_curves["Taylor"][label]),
             }
         )
-    return pd.DataFrame(rows, pd.Index(of_laws["Zipf"], name="text"))
+    return pd.DataFrame(rows, pd.Index(law_curves["Zipf"], name="text"))

@@ -1,14 +1,13 @@
-"""Tables of training losses: after single steps, at the end of each epoch, of extended runs."""
+"""Tables of training losses: after single steps, at the end of each epoch, and of extended runs."""
 
 import numpy as np
 import pandas as pd
 
 
 def losses_after(losses, T, steps):
-    """Return a DataFrame of single losses: the first, those after so many steps {label: steps}, the last.
+    """Return a DataFrame of single losses: of the first step, of the steps {label: number}, and of the last step.
 
-    What is not after the one before it and before the end is left out. `losses` are in nats per sequence of T
-    characters.
+    Steps that are not between the first and the last are left out. `losses` are in nats per sequence of T characters.
     """
     inside = {label: n for label, n in steps.items() if 1 < n < len(losses)}
     taken = {"the first step": 1, **inside, "the last step": len(losses)}
@@ -24,10 +23,10 @@ def losses_after(losses, T, steps):
 
 
 def epoch_table(run, smoothed, validation, per_epoch):
-    """Return a DataFrame of the losses of a `Run` with a row at the end of each epoch, and one where it was stopped.
+    """Return a DataFrame of the losses of a `Run` with a row for the end of each epoch, and for the end of the run.
 
-    `smoothed` is {alpha: smoothed loss of every step}, `validation` the bits per character at each snapshot; where none
-    is, it is NaN. The training losses are in nats per sequence.
+    `smoothed` is {alpha: smoothed loss of every step}, and `validation` the bits per character at each snapshot. Where
+    there is no snapshot, the validation loss is NaN. The training losses are in nats per sequence.
     """
     steps = len(run.losses)
     ends = [*range(per_epoch, steps, per_epoch), steps]
@@ -50,7 +49,7 @@ def epoch_table(run, smoothed, validation, per_epoch):
 def extension_table(losses, smoothed, validation, per_epoch):
     """Return a DataFrame with a row for each of the runs {label: losses of all steps}.
 
-    `smoothed` has the last smoothed loss of each and `validation` the bits per character after the last step.
+    `smoothed` is {label: last smoothed loss}, and `validation` is {label: bits per character after the last step}.
     """
     return pd.DataFrame(
         {

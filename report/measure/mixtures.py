@@ -1,28 +1,28 @@
-"""Several predictors as one: the weighted mean of their probabilities, of which the true character's is enough."""
+"""Mixtures: several predictors as one, by the weighted mean of their probabilities of the true character."""
 
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from report.measure.statistics import of_stretches, stretches
+from report.measure.statistics import mean_of_stretches, stretches
 
 ROUNDS = 200  # of expectation maximisation
 
 
 def mixture(losses, weights=None):
-    """Return -log p (n,), in nats, of predictors whose losses (one a row, in nats) are given: p is their mean p.
+    """Return -log p (n,), in nats, where p is the mean probability of predictors with the losses (predictors, n).
 
-    `weights`, which sum to 1, are each one's in the mean; equal ones for None, an ensemble.
+    `weights` (predictors,) sum to 1; None means equal weights.
     """
     weights = np.full(len(losses), 1 / len(losses)) if weights is None else np.asarray(weights)
     return -logsumexp(-np.asarray(losses, float), axis=0, b=weights[:, None])
 
 
 def best_weights(losses):
-    """Return the weights (predictors,) at which the `mixture` of losses (predictors, n) has the least mean loss.
+    """Return the weights (predictors,) that minimise the mean loss of the `mixture` of losses (predictors, n).
 
-    The mean loss is convex in the weights, and expectation maximisation finds its minimum: each round, a weight becomes
-    the mean share that its predictor has in the mixture's probability.
+    The mean loss is convex in the weights, and expectation maximisation finds its minimum: in each round, a weight
+    becomes the mean share of its predictor in the mixture's probability.
     """
     losses = np.asarray(losses, float)
     weights = np.full(len(losses), 1 / len(losses))
@@ -32,18 +32,18 @@ def best_weights(losses):
 
 
 def fitted(names, validation, test):
-    """Return -log p (n,), in nats, on the test part, of the mixture that is best on the validation part.
+    """Return the test losses (n,), in nats, of the mixture of `names` with the weights that are best on validation.
 
-    `validation` and `test` are {name: losses (n,) in nats}; those of `names` are mixed.
+    `validation` and `test` are {name: losses (n,) in nats}.
     """
     weights = best_weights([validation[name] for name in names])
     return mixture([test[name] for name in names], weights)
 
 
 def table(mixtures, validation, test, control):
-    """Return a DataFrame with a row for each of `mixtures` {label: names}, see `fitted`.
+    """Return a DataFrame with a row for each of `mixtures` {label: names}; see `fitted`.
 
-    The bits and the differences to the mixture `control` are `Estimate`s.
+    The bits and the differences from the mixture `control` are `Estimate`s.
     """
     bits = {label: fitted(names, validation, test) / np.log(2) for label, names in mixtures.items()}
     rows = []
@@ -52,8 +52,10 @@ def table(mixtures, validation, test, control):
         rows.append(
             {
                 "weights": " : ".join(f"{weight:.2f}" for weight in weights),
-                "test, bits": of_stretches([stretch.mean() for stretch in stretches(bits[label])]),
-                "minus the control": of_stretches([part.mean() for part in stretches(bits[label] - bits[control])]),
+                "test, bits": mean_of_stretches([stretch.mean() for stretch in stretches(bits[label])]),
+                "minus the control": mean_of_stretches(
+                    [part.mean() for part in stretches(bits[label] - bits[control])]
+                ),
             }
         )
     frame = pd.DataFrame(rows, pd.Index(mixtures, name="mixture"))

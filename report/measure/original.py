@@ -1,4 +1,4 @@
-"""What the original report wrote, one line of each of its samples, to set ours next to it.
+"""The original report: a line of each of its samples, and the words in its passages, to compare ours with.
 
 Magnus Pierrau, report for assignment 4 of DD2424, KTH, June 2020.
 """
@@ -16,14 +16,14 @@ LINES = {  # {step: the beginning of the original's sample at that step}
     90_000: "as when be mestily hesad thestily by, and Harry, eyen the",
     100_000: 'to bat im lucly, blapped bailin," se wown, stit edletly',
 }
-PASSAGES = {  # {passage of 1,000 characters: (words that count, the share of them that is in its book)}
+PASSAGES = {  # {passage of 1,000 characters: (counted words, the share of them that is in its book)}
     "the original, after 7 epochs": (180, 0.517),
     "the original, after 20 epochs": (173, 0.543),
 }
 
 
 def compared(texts):
-    """Return {label: text} of our texts {step: text}; a label has a line of the original's text at the same step."""
+    """Return {label: text} for our texts {step: text}. A label has a line of the original's sample at that step."""
     return {_label(step): text for step, text in texts.items()}
 
 

@@ -1,4 +1,4 @@
-"""Runs with different settings, compared as the assignment asks: by the smoothed loss, and on text held out."""
+"""Compare runs with different settings as the assignment asks: by the smoothed loss, and on held-out text."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ ALPHA = 0.999  # of the smoothed loss
 
 
 def smoothed(runs):
-    """Return {label: (steps, smoothed mean loss in nats per character)} for each of {label: `Run`}."""
+    """Return {label: (steps, smoothed losses in nats per character)} for {label: `Run`}."""
     return {
         label: (np.arange(len(run.losses)), smooth(run.losses, ALPHA) / run.config.T) for label, run in runs.items()
     }
@@ -19,8 +19,8 @@ def smoothed(runs):
 def losses(runs, codes, part):
     """Return a DataFrame with a row for each of {label: `Run`}: its losses over the last epoch.
 
-    They are the last smoothed loss, in nats per character and per sequence, and the bits per character of codes[part],
-    weights frozen, as the mean over the snapshots of the last epoch: see `late_bits`.
+    They are the last smoothed loss, in nats per character and per sequence, and the bits per character of codes[part]
+    (see `late_bits`).
     """
     rows = {}
     for label, run in runs.items():

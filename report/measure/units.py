@@ -1,4 +1,4 @@
-"""What single units know: how well a unit's state alone tells something about the text, and what it is worth."""
+"""What single units know: how well a unit's state predicts a label of the text, and what the unit is worth."""
 
 import numpy as np
 import pandas as pd
@@ -10,30 +10,31 @@ from report.measure.words import has_words
 from rnn.corpus import decode
 from rnn.engine import kernel
 
-SHIFTS = 40  # labels that mean nothing, to compare with
-AT_LEAST = 20  # places with a label and as many without it, or it cannot be judged by
+SHIFTS = 40  # the number of shifted labels, which mean nothing, to compare with
+AT_LEAST = 20  # a label needs so many places where it is true, and so many where it is false
 
 
 def labels(codes, vocabulary, marks):
-    """Return {name: label (N,)} after each character of a text: of two values (bool), or numbers.
+    """Return {name: label (N,)} for each character of a text. A label is true or false (bool), or a number.
 
-    `marks` are those of quotations; what a text does not have is left out.
+    `marks` are the quotation marks. Labels that a text does not have are left out.
     """
-    of_text = {}
+    candidates = {}
     if marks:
-        of_text["in a quotation"] = places.in_quotation(codes, vocabulary, marks)
+        candidates["in a quotation"] = places.in_quotation(codes, vocabulary, marks)
     if has_words(decode(codes, vocabulary)):
         word = places.in_word(codes, vocabulary)
-        of_text |= {"in a word": word > 0, "length of the word": word}
-    of_text["after a capital"] = places.kinds(codes, vocabulary) == "capital"
+        candidates |= {"in a word": word > 0, "length of the word": word}
+    candidates["after a capital"] = places.kinds(codes, vocabulary) == "capital"
     if "\n" in vocabulary:
-        of_text["place in the line"] = places.in_line(codes, vocabulary)
-    return {name: label for name, label in of_text.items() if can_be_judged(label)}
+        candidates["place in the line"] = places.in_line(codes, vocabulary)
+    return {name: label for name, label in candidates.items() if can_be_judged(label)}
 
 
 def matters(codes, vocabulary, marks):
-    """Return {label's name: where it should matter (N - 1,)} to the prediction of each character but the first."""
-    kind, word = places.kinds(codes, vocabulary), places.in_word(codes, vocabulary)
+    """Return {label's name: mask (N - 1,)} of the places where a label should help to predict the next character."""
+    kind = places.kinds(codes, vocabulary)
+    word = places.in_word(codes, vocabulary)
     return {
         "in a word": word[:-1] > 0,
         "after a capital": kind[:-1] == "capital",
@@ -44,15 +45,15 @@ def matters(codes, vocabulary, marks):
 
 
 def can_be_judged(label):
-    """Whether a label has enough of two values or more."""
+    """Whether a label has enough places with different values."""
     return AT_LEAST <= np.count_nonzero(label) <= len(label) - AT_LEAST if label.dtype == bool else np.ptp(label) > 1
 
 
 def auc(h, label):
-    """Return for each unit, h (N, m), how well it tells a label (..., N) of two values: the AUC (..., m).
+    """Return the AUC (..., m) with which each unit's states h (N, m) predict a label (..., N) that is true or false.
 
-    It is the probability that the state at a random place with the label is above that at one without: a half is
-    chance, 1 and 0 are perfect. Computed from ranks, as Mann and Whitney's U.
+    The AUC is the probability that the state is larger at a random true place than at a random false one: 0.5 is
+    chance, 1 and 0 are perfect. It is computed from ranks, like Mann and Whitney's U.
     """
     ranks = (pd.DataFrame(h).rank().to_numpy() - (len(h) + 1) / 2).astype(np.float32)
     n = label.sum(axis=-1, keepdims=True)
@@ -60,14 +61,15 @@ def auc(h, label):
 
 
 def r_squared(h, label):
-    """Return for each unit, h (N, m), the squared correlation (..., m) with a label (..., N) of numbers."""
-    h, label = h - h.mean(axis=0), label - label.mean(axis=-1, keepdims=True).astype(np.float32)
-    both = np.sqrt((h**2).sum(axis=0)) * np.sqrt((label**2).sum(axis=-1, keepdims=True))
-    return (label @ h / np.maximum(both, 1e-12)) ** 2
+    """Return the squared correlation (..., m) of each unit's states h (N, m) with a label (..., N) of numbers."""
+    h = h - h.mean(axis=0)
+    label = label - label.mean(axis=-1, keepdims=True).astype(np.float32)
+    norms = np.sqrt((h**2).sum(axis=0)) * np.sqrt((label**2).sum(axis=-1, keepdims=True))
+    return (label @ h / np.maximum(norms, 1e-12)) ** 2
 
 
 def tell(h, label):
-    """Return how well each unit tells a label, (..., m): the AUC, of the better direction, or R^2."""
+    """Return how well each unit's states h (N, m) predict a label (..., N): the AUC with the better sign, or R^2."""
     label = np.asarray(label)
     if label.dtype != bool:
         return r_squared(h, label)
@@ -76,42 +78,50 @@ def tell(h, label):
 
 
 def chosen(scores, on):
-    """Return the scores (...,) on another text, `on` (..., m), of the unit that is best by `scores` (..., m)."""
+    """Return the scores (...,) in `on` (..., m), from a second text, of the unit that is best in `scores` (..., m)."""
     return np.take_along_axis(on, scores.argmax(axis=-1)[..., None], -1)[..., 0]
 
 
 def shifted(label, n, rng):
-    """Return a label (N,) n times, (n, N), shifted in a circle: its rhythm stays, its relation to the text does not."""
+    """Return n copies (n, N) of a label (N,), each shifted in a circle. They keep its rhythm but not its meaning."""
     tenth = len(label) // 10
     return np.array([np.roll(label, shift) for shift in rng.integers(tenth, len(label) - tenth, n)])
 
 
-def last_character(x, label, others, K):
-    """Return the mean of a label after the same character in the text x, for each of the codes `others`, (n, 1)."""
-    n, total = np.bincount(x, minlength=K), np.bincount(x, label, K)
-    return np.where(n > 0, total / np.maximum(n, 1), label.mean())[others][:, None]
+def last_character(x, label, new_x, K):
+    """Return the prediction (n, 1) of a label for the codes `new_x` (n,) from the last character alone.
+
+    It is the mean of the label (N,) over the places in the text x (N,) with the same character.
+    """
+    n = np.bincount(x, minlength=K)
+    total = np.bincount(x, label, K)
+    return np.where(n > 0, total / np.maximum(n, 1), label.mean())[new_x][:, None]
 
 
-def least_squares(h, label, others):
-    """Return what all units together make of a label, by least squares on h (N, m), for each of `others`, (n, 1)."""
+def least_squares(h, label, new_h):
+    """Return the prediction (n, 1) of a label for the states `new_h` (n, m), fitted by least squares to h (N, m)."""
     weights, *_ = np.linalg.lstsq(h - h.mean(axis=0), label - label.mean(), rcond=1e-6)
-    return others @ weights[:, None]
+    return new_h @ weights[:, None]
 
 
-def held(params, unit, value):
-    """Return the `Params` of the same network with one unit held at `value`, between -1 and 1, whatever is read."""
-    W, U, b = params.W.copy(), params.U.copy(), params.b.copy()
-    W[unit], U[unit], b[unit] = 0, 0, np.arctanh(np.clip(value, -0.999999, 0.999999))
+def with_fixed_unit(params, unit, value):
+    """Return the `Params` of the same network with one unit fixed at `value`, between -1 and 1."""
+    W = params.W.copy()
+    U = params.U.copy()
+    b = params.b.copy()
+    W[unit] = 0
+    U[unit] = 0
+    b[unit] = np.arctanh(np.clip(value, -0.999999, 0.999999))
     return params._replace(W=W, U=U, b=b)
 
 
 def table(run, codes, to_choose, to_score, vocabulary):
-    """Return a DataFrame with a row for each label, of the unit of a `Run` that tells it best.
+    """Return a DataFrame with a row for each label and the unit of a `Run` that predicts it best.
 
-    The unit is chosen on codes[to_choose] and scored on codes[to_score]. Columns: the unit; its score and what the
-    score is; what the choice reaches in one of 20 tries with labels that were shifted in a circle; the last character
-    alone; all units together; and the `Estimate` of the bits that holding the unit at its mean costs, where the label
-    matters and elsewhere. Empty for a text without labels.
+    The unit is chosen on codes[to_choose] and scored on codes[to_score]. Columns: the unit; its score and the kind of
+    score; the score that one in 20 shifted labels reaches; that of the last character alone; that of all units
+    together; and the `Estimate` of the bits that it costs to fix the unit at its mean, where the label matters and
+    elsewhere. The table is empty if the text has no labels.
     """
     state = run.state()
     marks = places.quotation_marks(codes, vocabulary)
@@ -128,43 +138,48 @@ def table(run, codes, to_choose, to_score, vocabulary):
     for name in [name for name in chosen_by if name in scored_by]:
         label = chosen_by[name]
         scored = scored_by[name]
-        told = tell(h, [label, *shifted(label, SHIFTS, rng)])
-        told_scored = tell(h_scored, [scored, *shifted(scored, SHIFTS, rng)])
-        unit = told[0].argmax()
-        fixed = held(state.params, unit, h[:, unit].mean())
+        scores_to_choose = tell(h, [label, *shifted(label, SHIFTS, rng)])
+        test_scores = tell(h_scored, [scored, *shifted(scored, SHIFTS, rng)])
+        unit = scores_to_choose[0].argmax()
+        fixed = with_fixed_unit(state.params, unit, h[:, unit].mean())
         cost = (kernel.evaluate(fixed, state.h[-1], x_scored) - plain) / np.log(2)
         rows[name] = {
             "unit": unit,
             "by": "AUC" if label.dtype == bool else "R²",
-            "score": told_scored[0, unit],
-            "shifted labels": np.quantile(chosen(told[1:], told_scored[1:]), 0.95),
+            "score": test_scores[0, unit],
+            "shifted labels": np.quantile(chosen(scores_to_choose[1:], test_scores[1:]), 0.95),
             "last character": tell(last_character(x, label, x_scored, len(vocabulary)), scored)[0],
             "all units": tell(least_squares(h, label, h_scored), scored)[0],
-            "held: here": mean_where(cost, where[name]),
+            "fixed: here": mean_where(cost, where[name]),
             "elsewhere": mean_where(cost, ~where[name]),
         }
     return pd.DataFrame.from_dict(rows, "index").rename_axis("label")
 
 
 def best_two(units):
-    """Return {label: unit} of the two rows of a `table` with the highest scores; fewer where there are fewer."""
+    """Return {label: unit} for the two rows of a `table` with the highest scores, or for all if there are fewer."""
     if units.empty:
         return {}
     return units["unit"][units["score"].astype(float).nlargest(2).index].astype(int).to_dict()
 
 
 def passage(run, codes, part, vocabulary, units, length):
-    """Return a text of about `length` characters from codes[part] and {label: states (N,)} of its {label: unit}.
+    """Return (text, {label: states (N,)}): a passage from codes[part] and the states of `units` {label: unit} in it.
 
-    It begins shortly before the first quotation. The states are positive towards the label.
+    The passage has about `length` characters and begins shortly before the first quotation. The sign of the states is
+    chosen so that positive states point to the label.
     """
-    x, marks, state = codes[part], places.quotation_marks(codes, vocabulary), run.state()
+    x = codes[part]
+    marks = places.quotation_marks(codes, vocabulary)
+    state = run.state()
     inside = np.flatnonzero(places.in_quotation(x, vocabulary, marks)) if marks else []
     begin = max(0, inside[0] - 30) if len(inside) else 0
-    shown, h, of_labels = slice(begin, begin + length), states(state.params, x, state.h[-1])[1:], {}
+    shown = slice(begin, begin + length)
+    h = states(state.params, x, state.h[-1])[1:]
+    states_by_label = {}
     for label, values in labels(x, vocabulary, marks).items():
         if label in units:
-            of_unit = h[:, units[label]]
-            towards = np.sign(((of_unit - of_unit.mean()) * (values - values.mean())).sum())
-            of_labels[f"unit {units[label]}: {label}"] = towards * of_unit[shown]
-    return decode(x[shown], vocabulary), of_labels
+            unit_states = h[:, units[label]]
+            towards = np.sign(((unit_states - unit_states.mean()) * (values - values.mean())).sum())
+            states_by_label[f"unit {units[label]}: {label}"] = towards * unit_states[shown]
+    return decode(x[shown], vocabulary), states_by_label

@@ -1,4 +1,4 @@
-"""How notebooks show things: `%load_ext report.show` gives figures their style and a cell the magic `%%prose`.
+"""What notebooks show, and how. `%load_ext report.show` sets the style of figures and adds the magic `%%prose`.
 
 prose    sentences with measured numbers in them
 outputs  figures, tables, texts, code, and results for the abstract
@@ -26,8 +26,8 @@ __all__ = [
 ]
 
 
-# JupyterLab colours `%%prose` as Python, and shows it twice once it has run. As that of a Markdown cell, its source is
-# hidden then unless the cell is being edited. Other cells that show Markdown keep theirs.
+# JupyterLab colours `%%prose` as Python, and shows the text twice once it has run. So its source is hidden then, unless
+# the cell is being edited, like that of a Markdown cell. Other cells that show Markdown keep their source.
 HIDDEN_SOURCE = """<style>
 .jp-CodeCell:not(.jp-mod-active):has(> .jp-Cell-outputWrapper .rnn-prose) > .jp-Cell-inputWrapper {
   display: none;
@@ -36,7 +36,7 @@ HIDDEN_SOURCE = """<style>
 
 
 def __getattr__(name):
-    """Import what draws when it is first asked for: report/execute.py wants `prose` alone, and not Matplotlib."""
+    """Import the functions that draw only when they are used: report/execute.py needs `prose` without Matplotlib."""
     if name in __all__:
         return getattr(
             importlib.import_module("report.show.live" if name == "live_loss" else "report.show.outputs"), name
@@ -45,7 +45,7 @@ def __getattr__(name):
 
 
 def load_ipython_extension(ipython):
-    """Give a notebook `%%prose`, `%%piece`, a Series as a table and the figures' style (`%load_ext report.show`)."""
+    """Add `%%prose` and `%%piece`, show a Series as a table, and set the figures' style (`%load_ext report.show`)."""
     from IPython.display import display
 
     from report.show.pieces import piece
@@ -55,14 +55,14 @@ def load_ipython_extension(ipython):
     ipython.register_magic_function(prose, "cell", "prose")
     ipython.register_magic_function(piece, "cell", "piece")
     in_html = ipython.display_formatter.formatters["text/html"]
-    for module in ("pandas", "pandas.core.series"):  # as the class says since pandas 3, and said before
+    for module in ("pandas", "pandas.core.series"):  # the module of the class since pandas 3, and before
         in_html.for_type_by_name(module, "Series", lambda series: series.to_frame()._repr_html_())
     use_style()
     display({"text/html": HIDDEN_SOURCE, "text/markdown": "", "text/plain": ""}, raw=True)
 
 
 def settings(config, network):
-    """Return in words what a configuration changes in that of the network."""
+    """Return in words how a configuration differs from that of the network."""
     words = []
     for field in dataclasses.fields(config):
         name, value = field.name, getattr(config, field.name)
@@ -72,13 +72,13 @@ def settings(config, network):
 
 
 def describe(corpus):
-    """Return a sentence or more about a corpus: its size, its vocabulary, what was changed while reading it."""
+    """Return sentences about a corpus: its size, its vocabulary, and what was changed while reading it."""
     sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
     return " ".join((sentence, *corpus.notes))
 
 
 def about(corpus, run):
-    """Return what the abstract says of a `Run` on a corpus, {name: value}: the text, the settings, and the steps."""
+    """Return {name: value} of what the abstract says about a `Run`: its text, its settings and its steps."""
     text = {"text_id": corpus.id, "text": describe(corpus), "sha256": corpus.sha256}
     return text | vars(run.config) | {"steps": len(run.losses)}
 

@@ -1,4 +1,4 @@
-"""Characters that cannot be shown as they are, or that mean something in Markdown."""
+"""Characters that cannot be shown, or that have a meaning in Markdown."""
 
 import re
 import string
@@ -6,12 +6,12 @@ import unicodedata
 
 
 def named(text):
-    """Return a text whose control characters, but for line breaks and tabs, have become their pictures or numbers."""
+    """Return a text with control characters, except line breaks and tabs, replaced by their pictures or numbers."""
     return "".join(character if _is_shown(character) else _name(character) for character in text)
 
 
 def inline(text):
-    """Return a short text for the middle of a sentence of Markdown, every character of it literal."""
+    """Return a short text for use in a sentence of Markdown, in which every character is literal."""
     return re.sub(f"([{re.escape(string.punctuation)}])", r"\\\1", named(text.replace("\n", "↵")))
 
 

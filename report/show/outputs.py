@@ -1,6 +1,6 @@
-"""Figures, tables, texts and code: one display each, as HTML in Jupyter and as Markdown in the report.
+"""Show figures, tables, texts and code, as HTML in Jupyter and as Markdown in the report.
 
-Captions are in Markdown cells: report/README.md says how to write one.
+Captions are in Markdown cells; report/README.md says how to write them.
 """
 
 import dataclasses
@@ -25,11 +25,11 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def figure(fig, name, alt):
-    """Show a figure; `alt` says what is to be seen in it, in a sentence for readers who cannot see it."""
+    """Show a figure. `alt` describes it in a sentence, for readers who cannot see it."""
     outlines = svg_of(fig, "path")
-    fig.set_layout_engine("none")  # all has its place now
+    fig.set_layout_engine("none")  # the layout must not change again
     letters = svg_of(fig, "none")
-    if curves := packed_curves(fig):  # whose values the page tells
+    if curves := packed_curves(fig):  # the page shows their values under the pointer
         letters = letters.replace(">", f'>\n<metadata class="curves">{html.escape(json.dumps(curves))}</metadata>', 1)
     letters = shortened(letters)
     plt.close(fig)
@@ -40,7 +40,7 @@ def figure(fig, name, alt):
 
 
 def svg_of(fig, fonttype):
-    """Return a figure as SVG, the same bytes each time: its letters as outlines ("path") or as text ("none")."""
+    """Return a figure as SVG, with letters as outlines ("path") or as text ("none"); always the same bytes."""
     file = io.StringIO()
     with plt.rc_context({"svg.fonttype": fonttype, "svg.hashsalt": "rnn"}):
         fig.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -49,7 +49,7 @@ def svg_of(fig, fonttype):
 
 
 def themed(svg):
-    """Return SVG in HTML whose ink has the colour of the text around, and which shrinks as far as one can read it."""
+    """Return HTML with the SVG in the colour of the surrounding text; it shrinks only while it stays readable."""
     size = re.search(r' width="([\d.]+)pt" height="[\d.]+pt"', svg)
     svg = svg.replace(size[0], ' style="width: 100%; height: auto"', 1).replace(INK, "currentColor")
     box = f"min-width: 30em; max-width: {1.6 * float(size[1]):.0f}px"
@@ -58,10 +58,11 @@ def themed(svg):
 
 
 def table(frame, name, formats=None, bold=None):
-    """Show a DataFrame of values, with its index if that has a name.
+    """Show a DataFrame, with its index if that has a name.
 
-    `formats` is {column: format or function}, or one of these for all. Numbers are on the right and text on the left;
-    what is missing is a dash. Headers are Markdown, text in cells is literal. The row whose index is `bold` is bold.
+    `formats` is {column: format or function}, or one format or function for all columns. Numbers are right-aligned and
+    text is left-aligned. Missing values are a dash. Headers are Markdown; text in cells is literal. The row with the
+    index `bold` is bold.
     """
     has_index = any(name is not None for name in frame.index.names)
     columns = frame.reset_index() if has_index else frame
@@ -87,13 +88,13 @@ def _is_text(values):
 
 
 def _pipe_table(headers, lines, sides):
-    """Return a table as Markdown, given its cells as Markdown."""
+    """Return a table as Markdown; its cells are Markdown."""
     piped = [[re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in line] for line in (headers, *lines)]
     return tabulate(piped, tablefmt="pipe", headers="firstrow", disable_numparse=True, colalign=sides)
 
 
 def _html_table(headers, lines, sides):
-    """Return a table as HTML for Jupyter, given its cells as Markdown."""
+    """Return a table as HTML for Jupyter; its cells are Markdown."""
 
     def row(tag, line):
         cells = zip(sides, line, strict=True)
@@ -104,18 +105,18 @@ def _html_table(headers, lines, sides):
 
 
 def _cell(value, spec):
-    """Return a value as Markdown; numbers and short words stay in one line."""
+    """Return a value as Markdown. Numbers and short words are not broken over lines."""
     if isinstance(value, str):
         return inline(value) if len(value) > 12 else inline(value).replace(" ", NO_BREAK)
     if missing(value):
         return "—"
-    if isinstance(value, float) and value.is_integer() and spec in (",", "d"):  # a column with a gap has floats
+    if isinstance(value, float) and value.is_integer() and spec in (",", "d"):  # a column with gaps has floats
         value = int(value)
     return (spec(value) if callable(spec) else text(value, spec)).replace(" ", NO_BREAK)
 
 
 def _in_html(markdown):
-    """Return a cell for Jupyter, which typesets what is between dollars; escaped dollars are hidden from it."""
+    """Return a cell as HTML for Jupyter. Escaped dollars are hidden, or Jupyter would set a formula between them."""
     inside = re.fullmatch(r"\*\*(.*)\*\*", markdown, re.DOTALL)
     shown = html.escape(inside[1] if inside else markdown, quote=False)
     shown = re.sub(r"\\\$", '<span class="mathjax_ignore">$</span>', shown)
@@ -124,7 +125,7 @@ def _in_html(markdown):
 
 
 def texts(labelled, name, wrap=True):
-    """Show texts, {label: text}, each exactly to the last character; `wrap` may break long lines."""
+    """Show texts {label: text}, exactly to the last character. Long lines are broken if `wrap`."""
     shown = "".join(
         f'<p style="font-size: 90%; opacity: 0.75; margin: 0.8em 0 0.2em">{html.escape(label)}</p>'
         f'<pre style="white-space: {"pre-wrap" if wrap else "pre"}">{html.escape(named(text))}</pre>'
@@ -141,7 +142,7 @@ def texts(labelled, name, wrap=True):
 
 
 def source(function):
-    """Show the source of a function, where the code is the point."""
+    """Show the source code of a function."""
     code = inspect.getsource(function).rstrip()
     colours = Code(code, language="python")
     bundle = {"text/html": colours._repr_html_(), "text/markdown": f"```python\n{code}\n```", "text/plain": code}
@@ -149,37 +150,40 @@ def source(function):
 
 
 def side_by_side(truth, text, width):
-    """Return both texts in lines of `width` characters, line breaks as ↵, a caret under the first wrong character."""
+    """Return two texts next to each other, `width` characters a line, with a caret under the first wrong character.
+
+    A line break is shown as ↵.
+    """
     right = next((n for n, (a, b) in enumerate(zip(truth, text, strict=False)) if a != b), len(text))
     lines = []
     for begin in range(0, len(truth), width):
-        left, other = (named(whole[begin : begin + width].replace("\n", "↵")) for whole in (truth, text))
-        lines.append(f"{begin + 1:>4}  {left:<{width}}  {other}")
-        if begin <= right < begin + len(other):
+        true_line, line = (named(whole[begin : begin + width].replace("\n", "↵")) for whole in (truth, text))
+        lines.append(f"{begin + 1:>4}  {true_line:<{width}}  {line}")
+        if begin <= right < begin + len(line):
             lines.append(" " * (4 + 2 + width + 2 + right - begin) + f"^ {right + 1}")
     return "\n".join(lines)
 
 
 def results(**values):
-    """Keep values for the report's abstract, which may name them in braces, with a format; nothing is shown."""
+    """Keep values for the report's abstract, which can name them in braces with a format. Nothing is shown."""
     display({RESULTS: {name: _plain(value) for name, value in values.items()}, "text/plain": ""}, raw=True)
 
 
 def _plain(value):
-    """Return a value as JSON has it, which knows no NaN."""
+    """Return a value for JSON; NaN becomes None."""
     if dataclasses.is_dataclass(value):
         return tuple(map(_plain, dataclasses.astuple(value)))
     return None if missing(value) else np.asarray(value).item()
 
 
 def verbatim(text, kind=""):
-    """Return Markdown of a block that shows `text` unchanged: the fence is longer than any run of backticks in it."""
+    """Return a Markdown block that shows `text` unchanged. Its fence is longer than any run of backticks in it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{kind}\n{text}\n{fence}"
 
 
 def scientific(x, digits=1):
-    """Return a small or large number as Markdown, 2.1 × 10^-9^."""
+    """Return a small or large number in words that Markdown leaves alone, such as 2.1 × 10⁻⁹."""
     significand, exponent = f"{x:.{digits}e}".split("e")
     power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"{significand} × 10{power}".replace(" ", "\N{NO-BREAK SPACE}") if float(x) else "0"

@@ -1,4 +1,4 @@
-"""The figures: each function draws one idea and returns the figure, for `show.figure`."""
+"""The figures. Each function draws one idea and returns a Matplotlib figure for `show.figure`."""
 
 import itertools
 import textwrap
@@ -12,15 +12,18 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from report.show.characters import named
 from rnn.corpus import ROOT
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; the lightness differs too, for print
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
-INK = "#000001"  # of letters and axes; in Jupyter the colour of the text around the figure takes its place
-WIDTH = 6.3  # inches: the measure of the text, so that type in a figure has the size of the type around it
+# Okabe and Ito's colours, which the colour-blind can tell apart; they also differ in lightness, for print
+BLUE = "#0072B2"
+ORANGE = "#D55E00"
+GREEN = "#009E73"
+GREY = "#8A8A8A"
+INK = "#000001"  # of letters and axes; Jupyter replaces it by the colour of the surrounding text
+WIDTH = 6.3  # inches, the width of the text, so that type in a figure is as large as the type around it
 
 
 def use_style():
-    """Set matplotlib to the report's typeface, sizes and colours, and to SVG that is the same in every build."""
-    warnings.filterwarnings("ignore", "Glyph .* missing")  # SVG has text as text: the reader's own fonts draw it
+    """Set Matplotlib to the report's typeface, sizes and colours."""
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # in SVG, the reader's own fonts draw such letters
     for font in (ROOT / "build" / "fonts").glob("*.ttf"):
         font_manager.fontManager.addfont(font)
     has_typeface = "Libertinus Serif" in font_manager.fontManager.get_font_names()
@@ -51,7 +54,7 @@ def use_style():
 
 
 def thinned(n, at_most=1500):
-    """Return at most `at_most` evenly spaced indices into n steps: what a figure can show, for a small file."""
+    """Return at most `at_most` evenly spaced indices into n steps, enough for a figure in a small file."""
     return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(int))
 
 
@@ -62,23 +65,23 @@ def in_thousands(ax):
 
 
 def mark_epochs(ax, ends):
-    """Draw a dashed line where an epoch ends, at each of the steps `ends`."""
+    """Draw a dashed line at each of the steps `ends`, where an epoch ends."""
     for end in ends:
         ax.axvline(end, color=GREY, linewidth=0.4, linestyle="--")
 
 
 def error_against_step(steps, errors):
-    """Draw largest relative errors {method: one for each step} against the step of a numerical derivative."""
+    """Draw the largest relative errors {method: (steps,)} against the step of a numerical derivative."""
     fig, ax = plt.subplots()
-    for (method, of_method), color, marker in zip(errors.items(), (ORANGE, BLUE), "os", strict=True):
-        ax.loglog(steps, np.maximum(of_method, 1e-17), color=color, marker=marker, markersize=4, label=method)
+    for (method, method_errors), color, marker in zip(errors.items(), (ORANGE, BLUE), "os", strict=True):
+        ax.loglog(steps, np.maximum(method_errors, 1e-17), color=color, marker=marker, markersize=4, label=method)
     ax.set(xlabel="step δ of the numerical derivative", ylabel="largest relative error")
     ax.legend()
     return fig
 
 
 def overfit(losses, uniform):
-    """Draw the loss of every step, and as a dashed line a uniform guess, in nats per sequence."""
+    """Draw the loss of every step, and the loss `uniform` of a uniform guess as a dashed line, in nats per sequence."""
     fig, ax = plt.subplots()
     ax.loglog(np.arange(1, len(losses) + 1), losses, color=BLUE, linewidth=0.8)
     ax.axhline(uniform, color=GREY, linewidth=0.8, linestyle="--")
@@ -86,15 +89,16 @@ def overfit(losses, uniform):
     return fig
 
 
-def times(microseconds, others, floor):
-    """Draw the time of a step {label: microseconds} as bars, others' in grey, and a line for the `floor` of any."""
-    everything = microseconds | others
+def times(microseconds, other_times, floor):
+    """Draw the times of a step {label: microseconds} as bars, `other_times` in grey, and `floor` as a line."""
+    everything = microseconds | other_times
     fig, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.22 * len(everything)))
     for label, time in everything.items():
-        ax.barh(label, time, color=GREY if label in others else BLUE, height=0.7)
+        ax.barh(label, time, color=GREY if label in other_times else BLUE, height=0.7)
         ax.annotate(f" {time:,.0f}", (time, label), va="center", fontsize=9)
     ax.axvline(floor, color=ORANGE, linewidth=1.2, linestyle="--", label="roofline")
-    lowest, highest = min(floor, *everything.values()), max(floor, *everything.values())
+    lowest = min(floor, *everything.values())
+    highest = max(floor, *everything.values())
     ax.set(xscale="log", xlabel="microseconds a step", xlim=(lowest / 1.5, 2 * highest))
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:,.0f}")
@@ -106,27 +110,28 @@ def times(microseconds, others, floor):
 
 
 def training(run, smoothed, validation, per_epoch):
-    """Draw a run's losses, twice, in nats per sequence.
+    """Draw the losses of a `Run`, all of them and a close-up, in nats per sequence.
 
-    They are those of every step as a band, the smoothed ones {alpha: curve}, and the validation loss at each snapshot.
+    They are the losses of every step as a band, `smoothed` {alpha: curve}, and the `validation` loss at each snapshot.
     """
     fig, (whole, close) = plt.subplots(1, 2, width_ratios=(3, 2), figsize=(WIDTH, 2.3))
     pieces = np.array_split(run.losses, min(600, len(run.losses)))
     at = run.first_step + np.linspace(0, len(run.losses), len(pieces))
-    lowest, highest = [piece.min() for piece in pieces], [piece.max() for piece in pieces]
-    whole.fill_between(at, lowest, highest, color=GREY, alpha=0.35, linewidth=0, label="every step, range")
+    band = [piece.min() for piece in pieces], [piece.max() for piece in pieces]
+    whole.fill_between(at, *band, color=GREY, alpha=0.35, linewidth=0, label="every step, range")
     shown = thinned(len(run.losses))
     for ax in (whole, close):
         for alpha, color, width in zip(sorted(smoothed), (ORANGE, BLUE), (0.7, 1.4), strict=False):
-            curve, label = smoothed[alpha][shown], f"smoothed, α = {alpha}"
-            ax.plot(run.first_step + shown, curve, color=color, linewidth=width, label=label)
+            label = f"smoothed, α = {alpha}"
+            ax.plot(run.first_step + shown, smoothed[alpha][shown], color=color, linewidth=width, label=label)
         ax.plot(run.snapshots, validation, color=GREEN, marker="o", markersize=2.5, linewidth=0.8, label="validation")
         mark_epochs(ax, np.arange(per_epoch, len(run.losses) + 1, per_epoch))
         in_thousands(ax)
-    late = min(per_epoch, len(run.losses) - 1)  # the close-up's range is that of what follows the first epoch
-    curve, after = smoothed[max(smoothed)][late:], validation[np.array(run.snapshots) >= run.first_step + late]
-    lowest, highest = min([*curve, *after]), max([*curve, *after])
-    close.set_ylim(lowest - 3, highest + 3)
+    late = min(per_epoch, len(run.losses) - 1)  # the close-up shows the range of the curves after the first epoch
+    late_smoothed = smoothed[max(smoothed)][late:]
+    late_validation = validation[np.array(run.snapshots) >= run.first_step + late]
+    late_losses = np.concatenate((late_smoothed, late_validation))
+    close.set_ylim(late_losses.min() - 3, late_losses.max() + 3)
     whole.set_yscale("log")
     whole.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     whole.yaxis.set_major_formatter("{x:g}")
@@ -137,7 +142,7 @@ def training(run, smoothed, validation, per_epoch):
 
 
 def first_losses(losses, smoothed, uniform):
-    """Draw the loss of every step and the smoothed one, and as a dashed line a uniform guess, in nats per sequence."""
+    """Draw the loss of every step, the smoothed loss, and that of a uniform guess (dashed), in nats per sequence."""
     fig, ax = plt.subplots()
     steps = np.arange(1, len(losses) + 1)
     ax.semilogy(steps, losses, color=GREY, linewidth=0.4, label="every step")
@@ -164,7 +169,7 @@ def curves(lines, ylabel):
 
 
 def sparse_smoothing(sparse, smoothed, every):
-    """Draw a loss smoothed on every step, and `sparse`, smoothed on every so many steps alone."""
+    """Draw the loss `smoothed` on every step, and `sparse`, smoothed on every `every`-th step."""
     steps = np.arange(len(smoothed))
     label = f"every {every}th step, α = 0.999 (original)"
     lines = {label: (steps[::every], sparse), "every step, α = 0.999": (steps, smoothed)}
@@ -172,9 +177,10 @@ def sparse_smoothing(sparse, smoothed, every):
 
 
 def extension(losses, per_epoch, first):
-    """Draw the mean of each epoch of {label: losses of all steps}, from the second on, which the later ones begin with.
+    """Draw the mean loss of each epoch of several runs, {label: losses of all steps}.
 
-    The first is the beginning of the second; a dashed line is drawn where it ends, after `first` epochs.
+    The first run is the beginning of the second, and ends after `first` epochs, at a dashed line. All later runs begin
+    with the second.
     """
     _, trunk, *ends = losses
     means = {label: losses[label].reshape(-1, per_epoch).mean(axis=1) for label in (trunk, *ends)}
@@ -192,7 +198,7 @@ def extension(losses, per_epoch, first):
 
 
 def distributions(by_temperature, vocabulary, n):
-    """Draw next-character distributions {temperature: p (K,)} as bars, of the n most probable characters."""
+    """Draw distributions of the next character {temperature: p (K,)} as bars, for the n most probable characters."""
     first = next(iter(by_temperature.values()))
     top = np.argsort(-first, kind="stable")[:n]
     labels = [{" ": "␣", "\n": "↵", "\t": "⇥"}.get(vocabulary[k], named(vocabulary[k])) for k in top]
@@ -209,7 +215,7 @@ def distributions(by_temperature, vocabulary, n):
 
 
 def stopping_place(changes):
-    """Draw how a held-out loss depends on where in the epoch training stops, {label: Series of bits by place}."""
+    """Draw how held-out losses depend on where in the epoch training stops, {label: Series of bits by place}."""
     fig, ax = plt.subplots(figsize=(WIDTH, 2.3))
     ax.axhline(0, color=INK, linewidth=0.6)
     for (label, change), color, marker in zip(changes.items(), (ORANGE, BLUE, GREEN), "os^", strict=False):
@@ -221,7 +227,7 @@ def stopping_place(changes):
 
 
 def gains(by_group):
-    """Draw what a predictor adds, DataFrames {name of the groups: one column of `Estimate`}, a panel for each."""
+    """Draw what a predictor adds by group, a panel for each of {name of the groups: DataFrame of `Estimate`}."""
     widths = [max(3, len(frame)) for frame in by_group.values()]
     fig, axes = plt.subplots(1, len(by_group), sharey=True, squeeze=False, figsize=(WIDTH, 2.2), width_ratios=widths)
     for ax, (name, frame) in zip(axes[0], by_group.items(), strict=True):
@@ -237,7 +243,7 @@ def gains(by_group):
 
 
 def first_steps(by_label):
-    """Draw the columns of DataFrames {label: a row for each step}, a panel for each column."""
+    """Draw the columns of {label: DataFrame with a row for each step}, a panel for each column."""
     columns = list(next(iter(by_label.values())))
     fig, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 2.3))
     for ax, column in zip(axes, columns, strict=True):
@@ -255,20 +261,21 @@ def first_steps(by_label):
 
 
 def shifts(by_label, usual, frame=0.3):
-    """Draw a row for each changed setting, in it its `Shift` each time that it was asked about.
+    """Draw a row for each changed setting with its two `Shift`s.
 
-    `by_label` are two DataFrames {when asked: a row for each (choice, setting), "shift" and "p"}; a point is filled
-    if p is at most 0.05. `usual` is what the setting is instead of, {choice: setting}. A point beyond ±`frame` is
-    an arrow inside the edge, with its value.
+    `by_label` are two DataFrames {label: a row for each (choice, setting), with "shift" and "p"}. A point is filled if
+    p is at most 0.05. `usual` {choice: setting} has the unchanged settings. A point beyond ±`frame` becomes an arrow at
+    the edge, with its value.
     """
     rows = list(next(iter(by_label.values())).index)
     fig, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.32 * len(rows)))
     ax.axvline(0, color=INK, linewidth=0.6)
     colors = dict(zip(by_label, (ORANGE, BLUE), strict=True))
     edge = 0.97 * frame
-    for (label, of_label), up in zip(by_label.items(), (-0.19, 0.19), strict=True):
-        for row, (shift, p) in enumerate(zip(of_label["shift"], of_label["p"], strict=True)):
-            color, y = colors[label], row + up
+    for (label, table), up in zip(by_label.items(), (-0.19, 0.19), strict=True):
+        for row, (shift, p) in enumerate(zip(table["shift"], table["p"], strict=True)):
+            color = colors[label]
+            y = row + up
             low, high = np.clip((shift.low, shift.high), -edge, edge)
             ax.plot([low, high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
             fill = color if p <= 0.05 else "white"
@@ -291,9 +298,10 @@ def shifts(by_label, usual, frame=0.3):
 
 
 def measures(panels, itself):
-    """Draw DataFrames of `Estimate` {x label: frame, its index the x values}: a row of panels for each measure.
+    """Draw a row of panels for each measure and a column for each of {x label: DataFrame of `Estimate`}.
 
-    `itself` has the measures of the text itself, which is a grey line with its interval.
+    The index of a DataFrame has the x values. `itself` has the measures of the text itself, drawn as a grey line with
+    its interval.
     """
     names = list(itself.index)
     fig, axes = plt.subplots(
@@ -301,7 +309,8 @@ def measures(panels, itself):
     )
     for row, name in zip(axes, names, strict=True):
         for ax, frame in zip(row, panels.values(), strict=True):
-            value, half = itself[name].value, np.nan_to_num(itself[name].half)
+            value = itself[name].value
+            half = np.nan_to_num(itself[name].half)
             ax.axhspan(value - half, value + half, color=GREY, alpha=0.25, linewidth=0)
             ax.axhline(value, color=GREY, linewidth=0.8)
             values = [estimate.value for estimate in frame[name]]
@@ -329,31 +338,32 @@ def _label_panels(fig, ax, **settings):
 
 
 def memory(norms, T, context, ngrams, floor=1e-15):
-    """Draw what is remembered after k characters, in three panels.
+    """Draw what networks remember after k characters, in three panels.
 
-    Left the norms of gradients {(network, when): (reach + 1, places)}, median and quartiles, with a dashed line at T.
-    Middle the bits, and right those lost, of {network: DataFrame by k with "bits", "lost" and "shuffled"}; `ngrams` are
-    the bits of n-grams {k: bits}.
+    Left: the norms of gradients {(network, when): (reach + 1, places)}, median and quartiles, with a dashed line at T.
+    Middle: the bits, and right: the costs, from `context` {network: DataFrame by k with "bits", "cost" and "shuffled"}.
+    `ngrams` are the bits of n-grams {k: bits}.
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
     colors = dict(zip(context, (BLUE, ORANGE), strict=True))
-    for (network, when), of_places in norms.items():
-        low, median, high = np.maximum(np.quantile(of_places, (0.25, 0.5, 0.75), axis=1), floor / 10)
+    for (network, when), place_norms in norms.items():
+        low, median, high = np.maximum(np.quantile(place_norms, (0.25, 0.5, 0.75), axis=1), floor / 10)
         left.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
         left.semilogy(median, color=colors[network], linestyle=":" if when == "first weights" else "-")
     left.axvline(T, color=GREY, linewidth=0.8, linestyle="--")
     left.set(xlabel="characters back, k", title="norm of gradient", ylim=(floor, None))
     for network, frame in context.items():
-        color, shuffled = colors[network], frame["shuffled"].dropna()
+        color = colors[network]
+        shuffled = frame["shuffled"].dropna()
         middle.plot(frame.index, frame["bits"], color=color, marker="o", markersize=3, label=network)
-        _estimates(right, frame.index, frame["lost"], color=color, marker="o", linestyle="-")
+        _estimates(right, frame.index, frame["cost"], color=color, marker="o", linestyle="-")
         _estimates(right, shuffled.index, shuffled, color=color, marker="x", linestyle=":")
     middle.plot(list(ngrams), list(ngrams.values()), color=GREY, marker="o", markersize=3, label="n-gram, n = k + 1")
     middle.set_ylim(0, None)
     right.axhline(0, color=INK, linewidth=0.6)
     right.set_yscale("symlog", linthresh=0.01)
     right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
-    for ax, title in ((middle, "bits per character"), (right, "bits lost")):
+    for ax, title in ((middle, "bits per character"), (right, "extra bits")):
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:g}"))
         ax.set(xlabel="characters read, k", title=title)
@@ -365,9 +375,9 @@ def memory(norms, T, context, ngrams, floor=1e-15):
 
 
 def where(bits, differences):
-    """Draw bits by group {name: DataFrame of `Estimate`, a column for each predictor}, and below the differences.
+    """Draw the bits by group, {name: DataFrame of `Estimate`, a column for each predictor}, and below the differences.
 
-    `differences` has them, to the last predictor, in DataFrames like these.
+    `differences` has the differences from the last predictor, in the same form.
     """
     fig, axes = plt.subplots(
         2, len(bits), squeeze=False, sharex="col", sharey="row", height_ratios=(3, 2), figsize=(WIDTH, 2.6)
@@ -376,8 +386,8 @@ def where(bits, differences):
         words = isinstance(frame.index[0], str)
         x = np.arange(len(frame)) if words else list(frame.index)
         styles = dict(zip(frame, ((BLUE, "o"), (ORANGE, "s"), (GREY, "^")), strict=True))
-        for ax, of_panel in ((top, frame), (below, differences[name])):
-            for label, estimates_of_label in of_panel.items():
+        for ax, panel in ((top, frame), (below, differences[name])):
+            for label, estimates_of_label in panel.items():
                 color, marker = styles[label]
                 line = "none" if words else "-"
                 _estimates(ax, x, estimates_of_label, color=color, marker=marker, linestyle=line, label=label)
@@ -391,25 +401,25 @@ def where(bits, differences):
             else:
                 below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes[0, 0].set_ylabel("bits")
-    axes[1, 0].set_ylabel(f"minus the\n{label_of_last(bits)}'s")
+    axes[1, 0].set_ylabel(f"minus the\n{label_of_last(bits)}’s")
     _label_panels(fig, axes[0, 0], ncols=3)
     return fig
 
 
 def label_of_last(frames):
-    """Return the last column's name of the first of several DataFrames."""
+    """Return the name of the last column in the first of several DataFrames."""
     return next(iter(frames.values())).columns[-1]
 
 
 def through_the_book(means):
-    """Draw the loss (epochs, pieces) in each piece of the text, an epoch over the other, in bits per character."""
+    """Draw the loss (epochs, pieces) in each piece of the text, one line for each epoch, in bits per character."""
     fig, ax = plt.subplots(figsize=(WIDTH, 1.9))
     middle = (np.arange(means.shape[1]) + 0.5) / means.shape[1]
-    for epoch, of_epoch in enumerate(means, 1):
+    for epoch, epoch_losses in enumerate(means, 1):
         alpha = 1 if epoch == 1 else 0.25 + 0.75 * epoch / len(means)
         width = 1.6 if epoch == len(means) else 0.8
         label = f"epoch {epoch}" if epoch in (1, len(means)) else None
-        ax.plot(middle, of_epoch, color=ORANGE if epoch == 1 else BLUE, alpha=alpha, linewidth=width, label=label)
+        ax.plot(middle, epoch_losses, color=ORANGE if epoch == 1 else BLUE, alpha=alpha, linewidth=width, label=label)
     ax.set(xlabel="place in the training text", ylabel="bits per character", xlim=(0, 1))
     ax.set_ylim(means[1:].min() - 0.1 if len(means) > 1 else None, np.quantile(means[0, 1:], 0.99) + 0.1)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -418,13 +428,13 @@ def through_the_book(means):
 
 
 def coloured(text, values, width=84):
-    """Draw a text, `width` characters a line, coloured by each of {label: values (N,)}: -1 is blue and 1 orange."""
+    """Draw a text, `width` characters a line, once for each of {label: values (N,)}; -1 is blue and 1 is orange."""
     shown = [name if len(name) == 1 else "□" for name in map(named, text.replace("\n", "↵"))]
     values = values or {"no label": np.zeros(len(text))}
     lines = -(-len(shown) // width)
     fig, axes = plt.subplots(len(values), 1, squeeze=False, figsize=(WIDTH, (0.2 * lines + 0.3) * len(values)))
-    for ax, (label, of_text) in zip(axes[:, 0], values.items(), strict=True):
-        for n, (character, value) in enumerate(zip(shown, of_text, strict=True)):
+    for ax, (label, text_values) in zip(axes[:, 0], values.items(), strict=True):
+        for n, (character, value) in enumerate(zip(shown, text_values, strict=True)):
             y, x = divmod(n, width)
             color = ORANGE if value > 0 else BLUE
             ax.add_patch(plt.Rectangle((x, y), 1, 1, color=color, alpha=0.55 * min(1, abs(value)), linewidth=0))
@@ -438,9 +448,9 @@ def coloured(text, values, width=84):
 
 
 def calibration(tables, entropies, level):
-    """Draw how often happened what was predicted {network: DataFrame}, and entropies {network: (characters, texts)}.
+    """Draw reliability `tables` {network: DataFrame} and `entropies` {network: (characters, texts)} while writing.
 
-    `level` {network: bits} is the held-out loss, a dashed line.
+    `level` {network: bits} has the held-out losses, drawn as dashed lines.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.5))
     left.plot([1e-5, 1], [1e-5, 1], color=GREY, linewidth=0.8)
@@ -451,9 +461,11 @@ def calibration(tables, entropies, level):
         _estimates(
             left, table["predicted"], table["happened"], color=color, marker=marker, linestyle="none", label=label
         )
-        of_texts, edges = entropies[label], np.unique(np.geomspace(1, len(entropies[label]) + 1, 12).astype(int))
-        pieces = [of_texts[a - 1 : b - 1].mean(axis=0) for a, b in itertools.pairwise(edges)]
-        mean, half = np.mean(pieces, axis=1), 1.96 * np.std(pieces, axis=1) / np.sqrt(of_texts.shape[1])
+        text_entropies = entropies[label]
+        edges = np.unique(np.geomspace(1, len(text_entropies) + 1, 12).astype(int))
+        pieces = [text_entropies[a - 1 : b - 1].mean(axis=0) for a, b in itertools.pairwise(edges)]
+        mean = np.mean(pieces, axis=1)
+        half = 1.96 * np.std(pieces, axis=1) / np.sqrt(text_entropies.shape[1])
         at = np.sqrt(edges[:-1] * edges[1:])
         right.errorbar(at, mean, half, color=color, marker=marker, markersize=3, linewidth=1, label=label)
         right.axhline(level[label], color=color, linewidth=0.8, linestyle="--")
@@ -465,17 +477,18 @@ def calibration(tables, entropies, level):
 def _log_binned(x, y, bins):
     """Return the geometric means of x and y, where both are above 0, in `bins` of equal width on a logarithmic axis."""
     above = (x > 0) & (y > 0)
-    x, y = np.log(x[above]), np.log(y[above])
+    x = np.log(x[above])
+    y = np.log(y[above])
     if not len(x):
         return np.empty(0), np.empty(0)
     bin_of = np.minimum(bins * (x - x.min()) / (np.ptp(x) or 1), bins - 1).astype(int)
     n = np.bincount(bin_of, minlength=bins)
     full = n > 0
-    return tuple(np.exp(np.bincount(bin_of, of_points, bins)[full] / n[full]) for of_points in (x, y))
+    return tuple(np.exp(np.bincount(bin_of, logs, bins)[full] / n[full]) for logs in (x, y))
 
 
 def laws(zipf, heaps, taylor):
-    """Draw the curves of texts {label: values}: counts by rank; kinds by length; (means, deviations) of the counts."""
+    """Draw the curves of the three laws, each {label: curve}; see `report.measure.laws.curves`."""
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
     colors = dict(zip(zipf, (BLUE, ORANGE, GREY, INK, GREEN), strict=False))
     for label, color in colors.items():

@@ -1,10 +1,10 @@
-"""`%%prose`: Markdown with measured numbers in it, which reads as a sentence before and after it has run.
+"""`%%prose`: Markdown with measured numbers in it, which can be read before and after it has run.
 
     %%prose
     After {{ len(losses):, }} steps the loss is **{{ losses[-1]:.2f }}** nats.
 
-Double braces hold Python, with an optional format after a colon. LaTeX does not change, not even \\frac{{x}}{{y}}. The
-values are kept with the output, so that changed words need no new run.
+Double braces contain Python, with an optional format after a colon. LaTeX does not change, not even \\frac{{x}}{{y}}.
+The values are kept with the output, so words can be changed without running the cell again.
 """
 
 import re
@@ -16,16 +16,16 @@ RESULTS = "application/vnd.rnn.results+json"  # {name: a value that the abstract
 KEPT = "application/vnd.rnn.prose+json"  # {what is in braces: its value as text}
 MARK = '<div class="rnn-prose"></div>\n\n'  # by which Jupyter knows the cells whose source is hidden
 WIDEST = 200  # characters of a value
-# what follows a command, _ or ^ without a space inside is LaTeX, as in \frac{{x}}{{y}}; the rest is a value, group 1
+# double braces right after a command, _ or ^ are LaTeX, as in \frac{{x}}{{y}}; all others are a value, group 1
 _BRACES = re.compile(r"(?:\\[A-Za-z]+|[_^])(?:\{\{\S[^{}]*\}\})+|\{\{(.+?)\}\}(?!\})", re.DOTALL)
 
 
 class ProseError(UserError, ValueError):
-    """An expression in prose that fails; the message says which, in which line, and why."""
+    """An expression in prose that fails. The message says which one, in which line, and why."""
 
 
 def expressions(body):
-    """Return the expressions with their formats in a cell's body, in order, each once."""
+    """Return the expressions in a cell's body, with their formats, in order and each once."""
     return list(dict.fromkeys(match[1].strip() for match in _values(body)))
 
 
@@ -35,12 +35,15 @@ def _values(body):
 
 
 def fill(body, values):
-    """Return the Markdown of a body, given its values {expression with format: text}."""
+    """Return the body as Markdown with `values` {expression with format: text} filled in."""
     return unbroken(_BRACES.sub(lambda match: values[match[1].strip()] if match[1] else match[0], body))
 
 
 def text(value, spec=""):
-    """Return a value as a sentence has it: with a true minus, and a dash for what is not a number."""
+    """Return a value as text for a sentence, with a true minus sign, and a dash if it is missing.
+
+    Raises ValueError or TypeError if the format does not fit the value.
+    """
     if missing(value):
         return "—"
     if max(map(int, re.findall(r"\d+", spec)), default=0) > WIDEST:
@@ -50,19 +53,19 @@ def text(value, spec=""):
 
 
 def missing(value):
-    """Whether a value is None, a number that is not one, or what pandas has in their place."""
-    of_pandas = type(value).__name__ in ("NAType", "NaTType")  # which takes a second to import
-    return value is None or of_pandas or (isinstance(value, Number) and value != value)
+    """Whether a value is None, NaN, or pandas' NA or NaT."""
+    is_missing_in_pandas = type(value).__name__ in ("NAType", "NaTType")  # importing pandas takes a second
+    return value is None or is_missing_in_pandas or (isinstance(value, Number) and value != value)
 
 
 def bundle(body, values):
-    """Return what a cell of prose displays, {kind: data}, given its body and the values of its expressions."""
+    """Return what a cell of prose displays, {kind: data}, from its body and the values of its expressions."""
     markdown = fill(body.strip("\n"), values)
     return {"text/markdown": markdown, "text/plain": markdown, KEPT: values}
 
 
 def unbroken(markdown):
-    """Keep a value and its interval in one line."""
+    """Return Markdown in which a value and its interval stay on one line."""
     return markdown.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
 
 
@@ -71,7 +74,7 @@ def evaluate(body, namespace):
     values = {}
     for match in _values(body):
         inside = match[1].strip()
-        line = body[: match.start()].count("\n") + 2  # the magic's own is the first
+        line = body[: match.start()].count("\n") + 2  # the magic is the first line
         try:
             expression, spec = divided(inside)
             values[inside] = text(eval(expression, namespace), spec)
@@ -81,7 +84,10 @@ def evaluate(body, namespace):
 
 
 def divided(inside):
-    """Return (expression, format): the format begins at the first colon with a whole expression before it."""
+    """Return (expression, format). The format begins at the first colon that has a complete expression before it.
+
+    Raises SyntaxError if there is no expression.
+    """
     ends = [len(inside), *(at for at, character in enumerate(inside) if character == ":")]
     for end in ends:
         try:
@@ -89,7 +95,7 @@ def divided(inside):
         except SyntaxError:
             continue
         return inside[:end].strip(), inside[end + 1 :].strip()
-    raise SyntaxError("this is no Python expression")
+    raise SyntaxError("this is not a Python expression")
 
 
 def prose(line, body):

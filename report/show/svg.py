@@ -1,4 +1,4 @@
-"""Matplotlib's SVG, shortened for the page: it shows the same to a hundredth of a point."""
+"""Shorten Matplotlib's SVG for the page. It still shows the same, to a hundredth of a point."""
 
 import re
 
@@ -6,12 +6,12 @@ _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
 def shortened(svg):
-    """Return an SVG without the spaces between its elements, its numbers with two decimals, its lines relative."""
+    """Return an SVG without spaces between elements, with two decimals and with relative lines."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r">\s+<", "><", svg)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # groups have names to which nothing refers
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # nothing refers to the names of groups
     svg = re.sub(r' d="([^"]+)"', lambda match: f' d="{_relative(match[1])}"', svg)
-    return re.sub(r"<[^>]+>", lambda tag: _NUMBER.sub(_rounded, tag[0]), svg)  # what the figure says stays
+    return re.sub(r"<[^>]+>", lambda tag: _NUMBER.sub(_rounded, tag[0]), svg)  # text in the figure does not change
 
 
 def _rounded(number):
@@ -19,11 +19,13 @@ def _rounded(number):
 
 
 def _relative(path):
-    """Return a path whose lines lead from point to point instead of to places; curves stay."""
+    """Return a path with relative instead of absolute lines. A path with curves does not change."""
     commands = re.findall(r"([A-Za-z])([^A-Za-z]*)", path)
     if {command for command, _ in commands} - set("MLz"):
         return " ".join(path.split())
-    parts, at, begin = [], (0, 0), (0, 0)
+    parts = []
+    at = (0, 0)
+    begin = (0, 0)
     for command, numbers in commands:
         if command == "z":
             parts.append("z")
@@ -33,12 +35,12 @@ def _relative(path):
         step = f"{_decimals(x - at[0])} {_decimals(y - at[1])}".replace(" -", "-")
         parts.append(command.lower() + step if command == "M" or parts[-1] == "z" else f" {step}")
         at = x, y
-        if command == "M":  # the numbers that follow it are lines
+        if command == "M":  # further numbers after an M are lines
             begin = at
     return "".join(parts).replace(" -", "-")
 
 
 def _decimals(hundredths):
-    """Return a number of hundredths in as few characters as it takes."""
+    """Return a number of hundredths as a decimal number in as few characters as possible."""
     digits = f"{abs(hundredths) / 100:.2f}".rstrip("0").rstrip(".")
     return ("-" if hundredths < 0 else "") + (digits.lstrip("0") or "0")

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnn.corpus import ROOT, decode, split
 from rnn.engine.runs import Config
-from rnn.sampling import read
+from rnn.sampling import state_after
 
 WEB, BUILT = ROOT / "web", ROOT / "build" / "web"
 SETTINGS = json.loads((WEB / "settings.json").read_text("utf-8"))  # what each setting may be, as in web/settings.mjs
@@ -153,7 +153,9 @@ def packed_reading(run, corpus, steps, surprise=None):
         "m": run.config.m,
         "text": decode(read_, corpus.vocabulary),
         "snapshots": [{"step": steps[-1], "weights": pack(states[-1][1].params, "<f2")}],
-        "states": [{"step": step, "h": read(s.params, before, s.h[-1]).astype("<f4").tobytes()} for step, s in states],
+        "states": [
+            {"step": step, "h": state_after(s.params, before, s.h[-1]).astype("<f4").tobytes()} for step, s in states
+        ],
     }
     if surprise is not None:
         n, bits = surprise(split(corpus).train.codes, np.concatenate((before, read_)), corpus.K)

@@ -1,10 +1,10 @@
-"""Your own code: which bug it has.
+"""Find the known mistake in your own code.
 
-    print(diagnose(forward, backward))      gradients: which known mistake, or which two, give the same numbers
-    print(diagnose_update(update))          AdaGrad and Adam: the first three losses and weights
-    print(diagnose_sampler(sample))         a draw of characters: a test of their frequencies
+    print(diagnose(forward, backward))      compares gradients with those of known mistakes, alone and in pairs
+    print(diagnose_update(update))          compares the first three losses and weights of AdaGrad or Adam
+    print(diagnose_sampler(sample))         tests how often characters are drawn
 
-conventions  functions in the assignment's conventions, called with care; `gradcheck` has these names too
+`conventions` calls functions in the assignment's conventions. `gradcheck` has all these names too.
 """
 
 from rnn.diagnosis.conventions import Diagnosis, columns, from_columns, from_rows, one_hot

@@ -1,4 +1,4 @@
-"""Functions that somebody else wrote: their conventions, and calls that end in a sentence when they fail."""
+"""Calling functions that somebody else wrote: their conventions, and one sentence for each way in which they fail."""
 
 import sys
 import traceback
@@ -13,11 +13,11 @@ OTHER_NAMES = {"W": ("Whh", "Wh"), "U": ("Wxh", "Wx"), "V": ("Why", "Wy"), "b": 
 
 
 class Diagnosis(NamedTuple):
-    """What is wrong: a text to print, and the known mistakes that explain it (none, one or two)."""
+    """The result of a diagnosis. Print it to read it."""
 
     text: str
-    mistakes: tuple = ()
-    right: bool = False
+    mistakes: tuple = ()  # the known mistakes that explain what is wrong: none, one or two
+    right: bool = False  # whether no mistake was found
 
     def __str__(self):
         return self.text
@@ -27,11 +27,11 @@ class Diagnosis(NamedTuple):
 
 
 class UnusableError(Exception):
-    """What the function does that ends the diagnosis, in a sentence."""
+    """A function that cannot be diagnosed further. The message says in one sentence what it does."""
 
 
 class Columns(dict):
-    """Arrays by name, as RNN["W"] or as RNN.W."""
+    """Arrays by name: RNN["W"] and RNN.W are the same."""
 
     def __getattr__(self, name):
         if name in self:
@@ -42,7 +42,7 @@ class Columns(dict):
 
 
 def columns(params):
-    """Return parameters in the assignment's conventions: W, U and V the same, b (m, 1) and c (K, 1)."""
+    """Return `Params` in the assignment's conventions: b is (m, 1) and c is (K, 1); W, U and V do not change."""
     return Columns({name: theta[:, None] if theta.ndim == 1 else theta for name, theta in params._asdict().items()})
 
 
@@ -52,18 +52,18 @@ def one_hot(codes, K):
 
 
 def from_columns(forward=None, backward=None):
-    """Return (forward, backward) in the conventions of `model`, made from functions in those of the assignment.
+    """Return (forward, backward) in the conventions of `model`, from functions in those of the assignment.
 
-    forward(RNN, X, h0) returns H, P, and backward(RNN, X, Y, h0, H, P) the gradients. X and Y are one-hot columns
-    (K, T), P is (K, T), h0 (m, 1), and H (m, T + 1) with h0 as its first column, or (m, T) without. RNN has b (m, 1)
-    and c (K, 1), as RNN["b"] and as RNN.b. The gradients are a dictionary, an object, or a tuple in the order W, U, V,
-    b, c.
+    forward(RNN, X, h0) returns (H, P), and backward(RNN, X, Y, h0, H, P) returns the gradients. X and Y are one-hot
+    columns (K, T), P is (K, T), and h0 is (m, 1). H is (m, T + 1) if its first column is h0, and (m, T) if not. RNN has
+    b (m, 1) and c (K, 1), as RNN["b"] and as RNN.b. The gradients are a dictionary, an object with attributes, or a
+    tuple in the order W, U, V, b, c.
     """
-    first = 0  # the first of the states 0 to T that the student's H has
+    first = 0  # the number of the first state in the student's H: 0 if it contains h0, else 1
 
     def forward_in_rows(params, x, h0):
         nonlocal first
-        H, P = two(forward(columns(params), one_hot(x, len(params.c)), h0[:, None]))
+        H, P = state_and_probabilities(forward(columns(params), one_hot(x, len(params.c)), h0[:, None]))
         H = as_array(H, ((len(h0), len(x)), (len(h0), len(x) + 1)), "H, which forward returns,")
         P = as_array(P, ((len(params.c), len(x)),), "P, which forward returns,")
         first = len(x) + 1 - H.shape[1]
@@ -77,14 +77,15 @@ def from_columns(forward=None, backward=None):
 
 
 def from_rows(forward=None, backward=None):
-    """Return (forward, backward) as `from_columns` does, for functions that have a row where those have a column.
+    """Return (forward, backward) in the conventions of `model`, from functions whose vectors are rows.
 
-    The state is tanh(h W + x U + b), with X, Y and P (T, K), h0 (1, m), H (T + 1, m) or (T, m), U (K, m), V (m, K),
-    b (1, m) and c (1, K); the gradients are in the shapes of the parameters.
+    They are called as in `from_columns`, and the state is tanh(h W + x U + b). X, Y and P are (T, K), h0 is (1, m), and
+    H is (T + 1, m) or (T, m). RNN has U (K, m), V (m, K), b (1, m) and c (1, K), and the gradients have the same
+    shapes.
     """
 
     def forward_in_columns(RNN, X, h0):
-        return tuple(map(np.transpose, two(forward(turned(RNN), X.T, h0.T))))
+        return tuple(map(np.transpose, state_and_probabilities(forward(turned(RNN), X.T, h0.T))))
 
     def backward_in_columns(RNN, X, Y, h0, H, P):
         gradients = by_names(backward(turned(RNN), X.T, Y.T, h0.T, H.T, P.T))
@@ -97,12 +98,12 @@ def from_rows(forward=None, backward=None):
 
 
 def copied(value):
-    """Return a copy of an array, or of the arrays of `Params`."""
+    """Return a copy of an array or of `Params`."""
     return Params(*(theta.copy() for theta in value)) if isinstance(value, Params) else value.copy()
 
 
 def call(function, name, *arguments, **settings):
-    """Return what the function returns; raise UnusableError if it raises, with its message and line."""
+    """Return the function's result. If it raises, raise UnusableError with its message and the line of its code."""
     try:
         with np.errstate(all="ignore"):
             return function(*arguments, **settings)
@@ -118,13 +119,16 @@ def call(function, name, *arguments, **settings):
 
 
 def as_array(value, shapes, name):
-    """Return an array, list, column or row as an array of one of the shapes, or raise UnusableError: also for NaN."""
+    """Return an array, list, column or row as an array that has one of the shapes.
+
+    Raises UnusableError if it has another shape, if it is not real, and if it has NaN or infinite values.
+    """
     try:
         array = np.array(value)
     except ValueError:  # rows of different lengths
         array = np.array("?")
     if array.dtype.kind not in "biuf":
-        raise UnusableError(f"{name} is no array of real numbers but of type {type(value).__name__}.")
+        raise UnusableError(f"{name} is not an array of real numbers, but of type {type(value).__name__}.")
     array = array.astype(np.result_type(array.dtype, np.float32))
     if len(shapes[0]) == 1 and array.size == max(array.shape, default=0) == shapes[0][0]:
         array = array.reshape(shapes[0])
@@ -138,7 +142,7 @@ def as_array(value, shapes, name):
 
 
 def changed(pairs):
-    """Return in words the names of the arrays {name: (now, before)} that are not what they were, "" for none."""
+    """Return the names of the arrays {name: (now, before)} that have changed, joined by "and"."""
     names = []
     for name, (now, before) in pairs.items():
         same = all(map(np.array_equal, now, before)) if isinstance(now, Params) else np.array_equal(now, before)
@@ -147,35 +151,37 @@ def changed(pairs):
 
 
 def call_forward(forward, problem):
-    """Return h (T + 1, m) and p (T, K) of a `forward`."""
-    params, x, h0 = copied(problem.params), problem.x.copy(), problem.h0.copy()
-    h, p = two(call(forward, "forward", params, x, h0))
+    """Return the checked results h (T + 1, m) and p (T, K) of a `forward`."""
+    params = copied(problem.params)
+    x = problem.x.copy()
+    h0 = problem.h0.copy()
+    h, p = state_and_probabilities(call(forward, "forward", params, x, h0))
     h = as_array(h, ((len(x) + 1, len(h0)),), "h, which forward returns,")
     p = as_array(p, ((len(x), len(params.c)),), "p, which forward returns,")
     if names := changed({"the parameters": (params, problem.params), "x": (x, problem.x), "h0": (h0, problem.h0)}):
-        raise UnusableError(f"forward changes {names}, which it was given: it needs a copy.")
+        raise UnusableError(f"forward changes {names} in place: let it work on a copy.")
     return h, p
 
 
-def two(result):
-    """Return the two arrays that a `forward` returns."""
+def state_and_probabilities(result):
+    """Return the result of a `forward`; raise UnusableError if it is not two arrays."""
     if not isinstance(result, tuple | list) or len(result) != 2:
         number = f"{len(result)} values" if isinstance(result, tuple | list) else f"one {type(result).__name__}"
-        raise UnusableError(f"forward returns {number}, and should return two arrays: the states, the probabilities.")
+        raise UnusableError(f"forward returns {number}, and should return two arrays: states and probabilities.")
     return result
 
 
 def call_backward(backward, problem, states):
-    """Return ({name: gradient}, names of what was changed in place) of a `backward`, given the states (h, p)."""
-    params, x, y, h, p = *map(copied, problem[:3]), *map(copied, states)
-    result = call(backward, "backward", params, x, y, h, p)
+    """Return ({name: gradient}, names of the arguments changed in place) of a `backward`, given (h, p) of `forward`."""
     before = (problem.params, problem.x, problem.y, *states)
-    now = dict(zip(("the parameters", "x", "y", "h", "p"), zip((params, x, y, h, p), before, strict=True), strict=True))
-    return as_gradients(result, problem), changed(now)
+    arguments = [copied(argument) for argument in before]
+    result = call(backward, "backward", *arguments)
+    pairs = dict(zip(("the parameters", "x", "y", "h", "p"), zip(arguments, before, strict=True), strict=True))
+    return as_gradients(result, problem), changed(pairs)
 
 
 def as_gradients(result, problem):
-    """Return {name: gradient} of what a `backward` returns, that of h_0 where it is there, checked."""
+    """Return the checked {name: gradient} from the result of a `backward`, with that of h_0 if there is one."""
     shapes = {name: theta.shape for name, theta in zip(NAMES, (*problem.params, problem.h0), strict=True)}
     return {
         name: as_array(gradient, (shapes[name],), f"The gradient of {name}")
@@ -185,7 +191,7 @@ def as_gradients(result, problem):
 
 
 def by_names(result):
-    """Return {name: gradient} of what a `backward` returns, None for that of h_0 where it is not there."""
+    """Return {name: gradient} from the result of a `backward`; the gradient of h_0 is None if there is none."""
     found = {}
     if _is_plain(result) and len(result) == 2:
         result, found["h₀"] = result
@@ -197,8 +203,8 @@ def by_names(result):
         result = dict(zip(NAMES, result, strict=False))
     found = {name: by_name(result, name) for name in NAMES} | found
     if gone := [name for name in NAMES[:5] if found[name] is None]:
-        has = ", ".join(map(str, result)) if isinstance(result, dict) else f"of type {type(result).__name__}"
-        raise UnusableError(f"backward returns no gradient of {' and '.join(gone)}; what it returns is {has}.")
+        has = ", ".join(map(str, result)) if isinstance(result, dict) else f"an object of type {type(result).__name__}"
+        raise UnusableError(f"backward returns no gradient of {' and '.join(gone)}; it returns {has}.")
     return found
 
 
@@ -207,7 +213,7 @@ def _is_plain(result):
 
 
 def by_name(result, name):
-    """Return the gradient of that name in a dictionary or object, under any of its usual names, or None."""
+    """Return the gradient of `name` from a dictionary or object, under any of its usual names, or None."""
     for alias in (name, *OTHER_NAMES[name]):
         for key in (alias, f"d{alias}", f"grad_{alias}", f"grads_{alias}", f"dL_d{alias}", f"dLd{alias}"):
             if isinstance(result, dict) and key in result:

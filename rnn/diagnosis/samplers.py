@@ -1,7 +1,7 @@
-"""Which known mistake a draw of characters looks like: a test of frequencies.
+"""Find the known mistake that explains how often a sampler draws each character.
 
-Two characters are drawn thousands of times from the same state. How often each pair comes is compared by Pearson's
-chi-square with the probabilities that the network gives the pairs, and with those that known mistakes give them.
+Two characters are drawn thousands of times from the same state. Pearson's chi-square compares the frequencies of the
+pairs with the probabilities that the network gives them, and with those that known mistakes give.
 """
 
 import functools
@@ -15,7 +15,9 @@ from rnn import model
 from rnn.diagnosis.conventions import Diagnosis, UnusableError, call, copied
 from rnn.mistakes import NEXT_P, NEXT_PAIR, SAMPLER, next_p, next_pair, plant
 
-K, M, DRAWS = 5, 4, 2000
+K = 5
+M = 4
+DRAWS = 2_000
 CASES = {
     "temperature 1, top-p 1": {},
     "temperature 0.5": {"temperature": 0.5},
@@ -27,7 +29,7 @@ TOO_RARE = 1e-6  # a right sampler fails one time in a million
 
 @functools.cache
 def problem():
-    """Return (params, h, x): a small network whose state and last character both matter."""
+    """Return (params, h, x): a small network in which the state and the last character both matter."""
     rng = np.random.default_rng(7)
     params = model.init_params(K, M, rng, 1.0, np.float64)
     return params._replace(b=rng.normal(0, 0.5, M), c=rng.normal(0, 0.5, K)), rng.normal(0, 0.7, M), 2
@@ -35,17 +37,17 @@ def problem():
 
 @functools.cache
 def probabilities(case, *chosen):
-    """Return p (K, K) of the next two characters in one of the cases, with known mistakes."""
-    in_pair = [mistake for mistake in chosen if mistake in NEXT_PAIR]
-    pair = plant(next_pair, *in_pair)
-    one = plant(next_p, *(mistake for mistake in chosen if mistake in NEXT_P))
-    pair.__globals__["next_p"] = one
-    return pair(*problem(), **({"temperature": 1.0, "top_p": 1.0} | CASES[case]))
+    """Return p (K, K) of the next two characters in one of `CASES`, with the chosen known mistakes."""
+    mistaken_pair = plant(next_pair, *(mistake for mistake in chosen if mistake in NEXT_PAIR))
+    mistaken_p = plant(next_p, *(mistake for mistake in chosen if mistake in NEXT_P))
+    mistaken_pair.__globals__["next_p"] = mistaken_p
+    return mistaken_pair(*problem(), **({"temperature": 1.0, "top_p": 1.0} | CASES[case]))
 
 
 def frequencies(sample, settings):
-    """Return how often each pair of characters came (K, K)."""
-    counts, rng = np.zeros((K, K), int), np.random.default_rng(11)
+    """Return how often each pair of characters was drawn, (K, K)."""
+    counts = np.zeros((K, K), int)
+    rng = np.random.default_rng(11)
     for _ in range(DRAWS):
         params, h, x = problem()
         codes = call(sample, "sample", copied(params), h.copy(), x, 2, rng, **settings)
@@ -55,7 +57,7 @@ def frequencies(sample, settings):
 
 
 def as_codes(codes):
-    """Return two codes from what a sampler returns: codes, or one-hot columns (K, 2)."""
+    """Return the two codes that a sampler drew; it may return codes or one-hot columns (K, 2)."""
     try:
         codes = np.array(codes)
         if codes.shape == (K, 2) and set(np.unique(codes)) <= {0, 1}:
@@ -64,16 +66,17 @@ def as_codes(codes):
     except (TypeError, ValueError):
         raise UnusableError("sample should return codes (length,), integers, or one-hot columns (K, length).") from None
     if len(codes) != 2:
-        raise UnusableError(f"sample returns {len(codes)} codes where 2 were asked for: length is the number of draws.")
+        raise UnusableError(f"sample returns {len(codes)} codes for length = 2: length is the number of draws.")
     if codes.min() < 0 or codes.max() >= K:
-        raise UnusableError(f"sample returns the code {codes[np.argmax(np.abs(codes))]}, and codes are 0 to {K - 1}.")
+        raise UnusableError(f"sample returns the code {codes[np.argmax(np.abs(codes))]}; codes are from 0 to {K - 1}.")
     return codes
 
 
 def chance(counts, p):
-    """Return how likely frequencies as far from p as these are, by Pearson's chi-square.
+    """Return the p-value of counts (K, K) under the probabilities p (K, K), by Pearson's chi-square test.
 
-    What is expected fewer than five times is counted together. Wilson and Hilferty's approximation (1931).
+    Pairs that are expected fewer than five times are counted together. The distribution of chi-square is approximated
+    as by Wilson and Hilferty (1931).
     """
     expected = counts.sum() * p.ravel()
     counts = counts.ravel()
@@ -82,10 +85,13 @@ def chance(counts, p):
     order = np.argsort(-expected)
     often = order[expected[order] >= 5]
     seldom = order[(expected[order] < 5) & (expected[order] > 0)]
-    e, n = [*expected[often]], [*counts[often]]
+    e = list(expected[often])
+    n = list(counts[often])
     if expected[seldom].sum() > 0.5:
-        e, n = [*e, expected[seldom].sum()], [*n, counts[seldom].sum()]
-    chi_square, freedom = sum((a - b) ** 2 / b for a, b in zip(n, e, strict=True)), len(e) - 1
+        e.append(expected[seldom].sum())
+        n.append(counts[seldom].sum())
+    chi_square = sum((a - b) ** 2 / b for a, b in zip(n, e, strict=True))
+    freedom = len(e) - 1
     if freedom == 0:
         return 1.0
     z = ((chi_square / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / math.sqrt(2 / (9 * freedom))
@@ -93,7 +99,7 @@ def chance(counts, p):
 
 
 def accepts(sample):
-    """Return the cases whose settings a sampler has."""
+    """Return the `CASES` whose settings a sampler accepts."""
     try:
         parameters = inspect.signature(sample).parameters.values()
     except (TypeError, ValueError):
@@ -104,11 +110,11 @@ def accepts(sample):
 
 
 def diagnose_sampler(sample):
-    """Return a `Diagnosis` of a sampler; print it.
+    """Return a `Diagnosis` of a sampler.
 
-    sample(params, h, x, length, rng, temperature=1.0, top_p=1.0) draws the codes (length,) that follow the state h (m,)
-    and the character x, with the random numbers of `rng` (a sampler that uses NumPy's own passes too). One-hot columns
-    (K, length) are codes too. What it has no argument for, temperature or top_p, is not tested.
+    sample(params, h, x, length, rng, temperature=1.0, top_p=1.0) draws the codes (length,), or one-hot columns
+    (K, length), that follow the state h (m,) and the character x. It draws from `rng`, or from NumPy's global
+    generator. If it has no argument `temperature` or `top_p`, these are not tested.
     """
     try:
         counts = {case: frequencies(sample, CASES[case]) for case in accepts(sample)}
@@ -132,24 +138,24 @@ def diagnose_sampler(sample):
 
 
 def explanation(counts):
-    """Return the known mistake, or the two, that make the frequencies {case: (K, K)} likeliest; () if none does.
+    """Return the known mistake, or the pair, under which the counts {case: (K, K)} are most likely; () for none.
 
-    Two must make them e^10 times likelier than one does.
+    A pair must make them e^10 times as likely as a single mistake.
     """
     possible = [chosen for chosen in (*SINGLE, *PAIRS) if not rejected(counts, chosen)]
     return max(possible, key=lambda chosen: log_likelihood(counts, chosen) - 10 * len(chosen), default=())
 
 
 def rejected(counts, chosen):
-    """Whether frequencies like these would be too rare with the chosen mistakes."""
-    return any(chance(of_case, probabilities(case, *chosen)) <= TOO_RARE for case, of_case in counts.items())
+    """Whether these counts would be too rare with the chosen mistakes."""
+    return any(chance(case_counts, probabilities(case, *chosen)) <= TOO_RARE for case, case_counts in counts.items())
 
 
 def log_likelihood(counts, chosen):
-    """Return the logarithm of the probability of the draws, given the chosen mistakes."""
+    """Return the log-probability of the draws with the chosen mistakes."""
     return sum(
-        np.sum(of_case[of_case > 0] * np.log(probabilities(case, *chosen)[of_case > 0]))
-        for case, of_case in counts.items()
+        np.sum(case_counts[case_counts > 0] * np.log(probabilities(case, *chosen)[case_counts > 0]))
+        for case, case_counts in counts.items()
     )
 
 
@@ -158,9 +164,9 @@ PAIRS = [pair for pair in itertools.combinations(SAMPLER, 2) if pair[0].right !=
 
 
 def none_known(counts):
-    """Return a sentence about frequencies that no known mistake explains."""
-    if all(np.count_nonzero(of_case) == 1 for of_case in counts.values()):
-        return "None of the known mistakes: all texts are the same. Is the same generator made anew for each draw?"
-    if all(np.all(of_case == np.diag(np.diag(of_case))) for of_case in counts.values()):
-        return "None of the known mistakes: the second character is always the first one again."
+    """Return a sentence about counts that no known mistake explains."""
+    if all(np.count_nonzero(case_counts) == 1 for case_counts in counts.values()):
+        return "None of the known mistakes: all texts are the same. Is the generator made anew for each draw?"
+    if all(np.all(case_counts == np.diag(np.diag(case_counts))) for case_counts in counts.values()):
+        return "None of the known mistakes: the second character always repeats the first."
     return "None of the known mistakes, alone or in pairs."

@@ -1,10 +1,10 @@
-"""The mathematics of `rnn` at speed, and safe from accidents.
+"""The mathematics of `rnn`, compiled, with training runs that can be stopped and resumed.
 
-kernel     compiled: many steps of training, and the loss of a text
-runs       what a training run is, and how it lies on disk
-training   a run is started, resumed and watched
-steps      the first steps of a run, one at a time, in NumPy, to be looked at closely
+kernel     compiled code: many steps of training, and the loss of a text
+runs       a training run and its files
+training   starts a run, resumes it, and reports its progress
+steps      the steps of a run one at a time, in NumPy, for a closer look
 sweep      many runs at once
-cores      how many cores there are for them
-threads    BLAS on one thread
+cores      the number of cores that this process may use
+threads    limits BLAS to one thread
 """

@@ -1,4 +1,4 @@
-"""How many cores this process has. Standard library alone: make asks before anything is installed."""
+"""The number of cores for this process. Standard library only: make runs this before anything is installed."""
 
 import contextlib
 import os
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def cores(root="/"):
-    """Return the number of cores that this process may use: a container may have fewer than its machine."""
+    """Return the number of cores that this process may use. A container may have fewer than its machine."""
     n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([n, *_quotas(Path(root))]))
 
 
 def _quotas(root):
-    """Yield the numbers of cores that control groups of Linux allow this process, in the second and first version."""
+    """Yield the limits that Linux control groups (version 1 or 2) set, in cores."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:

@@ -1,60 +1,63 @@
 """The mathematics of `model.py`, compiled: many steps of training, and the loss of a text.
 
-Numba makes machine code of these loops. Five things make them fast: products over a whole sequence go to the BLAS
-library; those with W, each of which waits for the one before, do too where BLAS is fast, and are sums of rows for the
-few sequences with which it is slow; every loop of our own runs along a row, which feeds the processor's vector units,
-and a row of units is filled up with zeros to whole vectors; tanh and exp are written as arithmetic, because a call into
-a library cannot be vectorised; and AdaGrad updates only those columns of U that the sequences touched.
+Numba turns these loops into machine code. Five things make them fast:
+- BLAS computes the products over a whole sequence.
+- Each product with W must wait for the previous one. BLAS computes these too, except for a few sequences at a time,
+  where it is slow: there they are sums of rows.
+- Our own loops run along rows, which suits the processor's vector units. Rows are padded with zeros to whole vectors.
+- tanh and exp are arithmetic, because a call into a library cannot be vectorised.
+- AdaGrad updates only the columns of U whose characters occur.
 
-In here a network is a `Params` whose W and U lie transposed, (m, m) and (K, m), so that what one unit or one character
-adds to all units is a row. B sequences of T characters lie in T B rows: row t B + s is character t of sequence s.
+Inside this module W and U are stored transposed, (m, m) and (K, m), so that what one unit or one character adds to all
+units is a row. B sequences of T characters are T B rows: row t B + s is character t of sequence s.
 
-`advance`, `evaluate` and `states_after` are the doors: what they let through is in bounds, contiguous and of one type.
+Call the module through `advance`, `evaluate` and `states_after`. They check bounds, types and shapes; the compiled
+functions do not.
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg.blas  # noqa: F401  what Numba's np.dot calls: loaded here, so that `one_thread` reaches it
+import scipy.linalg.blas  # noqa: F401  Numba's np.dot calls it; it must be loaded before `one_thread` can limit it
 from numba import njit
 
 from rnn.engine.threads import libraries, one_thread
 from rnn.model import Memory, Params
 
-# the rules of `model.OPTIMIZERS` that `update` has
+# the optimisers that `update` has, by their names in `model.OPTIMIZERS`
 ADAGRAD = 0
 ADAM = 1
 SGD = 2
 RULES = {"adagrad": ADAGRAD, "adam": ADAM, "sgd": SGD}
 
 PIECE = 64  # characters of each sequence that are evaluated at a time
-# multiplications in a product, up to which BLAS has a kernel for small ones: OpenBLAS has it where there is AVX-512
+# up to so many multiplications, OpenBLAS has a faster kernel for small products, on processors with AVX-512
 SMALL = 10**6 * any(
     library.get("architecture") in ("SkylakeX", "Cooperlake", "SapphireRapids") for library in libraries().info()
 )
-# sums may be reordered and products fused, but NaN and infinity keep their meaning: a diverging run must be seen
+# sums may be reordered and products fused, but NaN and infinity keep their meaning, so that divergence is noticed
 _relaxed = {"reassoc", "contract", "arcp", "nsz"}
-# inlined, because a helper that stays a function of its own may be compiled in two ways, with two roundings: one in the
-# process that compiles, another in those that load the cache
+# Helpers are inlined. As separate functions they could be compiled, and rounded, in two ways: in the process that
+# compiles them, and in those that load them from the cache.
 inlined = njit(fastmath=_relaxed, error_model="numpy", forceinline=True)
 
 
 def compiled(function):
-    """Return the function compiled by Numba, which keeps the machine code on disk where it finds a folder for it."""
+    """Return the function compiled by Numba, cached on disk if there is a folder for it."""
     settings = {"fastmath": _relaxed, "error_model": "numpy", "nogil": True}
     try:
         return njit(cache=True, **settings)(function)
-    except RuntimeError:  # neither this folder nor the user's own can be written to
+    except RuntimeError:  # neither this folder nor the user's cache folder is writable
         return njit(**settings)(function)
 
 
 class Sequences(NamedTuple):
-    """The sequences that n steps read, as they lie in the rows."""
+    """The sequences that n steps read, in rows."""
 
-    codes: np.ndarray  # (n, (T + 1) B), the last targets included; where a step is shorter the rest means nothing
-    lengths: np.ndarray  # (n,), characters of each sequence
-    resets: np.ndarray  # (n,), whether the step begins at states of zero
+    codes: np.ndarray  # (n, (T + 1) B), with the last targets; unused at the end of a shorter step
+    lengths: np.ndarray  # (n,), the number of characters of each sequence
+    resets: np.ndarray  # (n,), whether the step starts from states of zero
     rates: np.ndarray  # (n,), the learning rates
 
 
@@ -74,18 +77,22 @@ def tanh(a):
 
 @inlined
 def maximum(o):
-    """Return the largest of o, sought in four parts: where one comparison waits for another, nothing is vectorised."""
-    K, a, b, c, d = len(o) // 4 * 4, o[0], o[0], o[0], o[0]
-    for k in range(0, K, 4):
-        a, b, c, d = max(a, o[k]), max(b, o[k + 1]), max(c, o[k + 2]), max(d, o[k + 3])
-    for k in range(K, len(o)):
+    """Return the largest of o. Four independent maxima can be vectorised; one that waits for itself cannot."""
+    whole = len(o) // 4 * 4
+    a = b = c = d = o[0]
+    for k in range(0, whole, 4):
+        a = max(a, o[k])
+        b = max(b, o[k + 1])
+        c = max(c, o[k + 2])
+        d = max(d, o[k + 3])
+    for k in range(whole, len(o)):
         a = max(a, o[k])
     return max(max(a, b), max(c, d))
 
 
 @inlined
 def softmax(o):
-    """o <- softmax o, and return log sum exp o; exp z is (exp z/64)^64, the inner one its Taylor polynomial."""
+    """o <- softmax o, and return log sum exp o; exp z is (exp z/64)^64, where exp z/64 is its Taylor polynomial."""
     real = o.dtype.type
     largest = maximum(o)
     total = real(0)
@@ -105,7 +112,7 @@ def softmax(o):
 
 @inlined
 def adagrad(theta, squares, gradient, rate, clip):
-    """One step of AdaGrad, in place, of the clipped gradient."""
+    """Take a step of AdaGrad with the clipped gradient, in place."""
     epsilon = theta.dtype.type(1e-8)
     for i in range(len(theta)):
         g = min(max(gradient[i], -clip), clip)
@@ -115,32 +122,32 @@ def adagrad(theta, squares, gradient, rate, clip):
 
 @inlined
 def adam(theta, squares, means, gradient, rate, clip, n):
-    """Step number n of Adam, in place, of the clipped gradient."""
+    """Take step n (from 1) of Adam with the clipped gradient, in place."""
     real = theta.dtype.type
-    of_mean = real(1 - 0.9)
-    of_square = real(1 - 0.999)
+    mean_weight = real(1 - 0.9)
+    square_weight = real(1 - 0.999)
     epsilon = real(1e-8)
     tiny = real(1e-30)
     unbiased_rate = rate / real(1 - 0.9**n)
     unbias = real(1 / np.sqrt(1 - 0.999**n))
     for i in range(len(theta)):
         g = min(max(gradient[i], -clip), clip)
-        mean = means[i] + of_mean * (g - means[i])
-        means[i] = mean if abs(mean) > tiny else real(0)  # with numbers next to zero processors take far longer
-        squares[i] += of_square * (g * g - squares[i])
+        mean = means[i] + mean_weight * (g - means[i])
+        means[i] = mean if abs(mean) > tiny else real(0)  # arithmetic with denormal numbers is many times slower
+        squares[i] += square_weight * (g * g - squares[i])
         theta[i] -= unbiased_rate * means[i] / (np.sqrt(squares[i]) * unbias + epsilon)
 
 
 @inlined
 def sgd(theta, gradient, rate, clip):
-    """One step of stochastic gradient descent, in place, along the clipped gradient."""
+    """Take a step of stochastic gradient descent with the clipped gradient, in place."""
     for i in range(len(theta)):
         theta[i] -= rate * min(max(gradient[i], -clip), clip)
 
 
 @inlined
 def update(rule, theta, squares, means, gradient, rate, clip, n):
-    """Step number n of an optimiser, one of `RULES`, in place."""
+    """Take step n (from 1) of an optimiser, one of `RULES`, in place."""
     if rule == ADAGRAD:
         adagrad(theta, squares, gradient, rate, clip)
     elif rule == ADAM:
@@ -159,8 +166,8 @@ def transpose(A, out):
 
 @inlined
 def dot(A, R, out):
-    """out <- A R, by BLAS, and if it has a kernel for small products by that."""
-    rows = SMALL // R.size // 8 * 8 or len(A)  # it takes eight at a time
+    """out <- A R, by BLAS, in parts that are small enough for its kernel for small products."""
+    rows = SMALL // R.size // 8 * 8 or len(A)  # that kernel takes eight rows at a time
     for s in range(0, len(A), rows):
         np.dot(A[s : s + rows], R, out[s : s + rows])
 
@@ -168,7 +175,7 @@ def dot(A, R, out):
 @inlined
 def dot_of_rows(A, D, out):
     """out <- A^T D, the sum of the outer products of their rows."""
-    rows = SMALL // out.size if 64 * out.size <= SMALL else len(A)  # of fewer, the adding up would cost more
+    rows = SMALL // out.size if 64 * out.size <= SMALL else len(A)  # with fewer rows, adding the parts costs more
     np.dot(A[:rows].T, D[:rows], out)
     for s in range(rows, len(A), rows):
         more = np.dot(A[s : s + rows].T, D[s : s + rows])
@@ -179,7 +186,7 @@ def dot_of_rows(A, D, out):
 
 @inlined
 def product(A, R, R_transposed, out):
-    """out <- A R: by BLAS as many rows as it takes for a small product, or many, the larger matrix on the left."""
+    """out <- A R, where A has few rows: by BLAS if that is fast for this number of rows, else as a sum of rows."""
     n = len(A)
     if n > 7 and 8 * R.size <= SMALL:
         dot(A, R, out)
@@ -187,7 +194,7 @@ def product(A, R, R_transposed, out):
         transpose(np.dot(R_transposed, A.T), out)
     else:
         out[:] = 0
-        for j in range(0, len(R), 128):  # a part that stays in the cache until all rows of A have had it
+        for j in range(0, len(R), 128):  # a part of R that stays in the cache while all rows of A use it
             add_rows(A[:, j : j + 128], R[j : j + 128], out, 0, n // 4 * 4, 4)
             add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 4 * 4, n // 2 * 2, 2)
             add_rows(A[:, j : j + 128], R[j : j + 128], out, n // 2 * 2, n, 1)
@@ -195,7 +202,7 @@ def product(A, R, R_transposed, out):
 
 @inlined
 def add_rows(A, R, out, begin, end, together):
-    """out <- out + A R: four rows of R at a time, read once for so many rows of A together."""
+    """out <- out + A R for the rows `begin` to `end` of A: reads four rows of R once for `together` rows of A."""
     for s in range(begin, end, together):
         for j in range(0, len(R) // 4 * 4, 4):
             for i in range(out.shape[1]):
@@ -231,7 +238,7 @@ def states_of_several(network, W_transposed, x, h, B):
 
 @inlined
 def forward(network, transposed, x, y, B, h, p, losses):
-    """Fill h after its first B rows, p, and the loss of each character, in nats; and `transposed` with W^T and V^T."""
+    """Fill h after its first B rows, p, the losses (in nats, one a character), and `transposed` with W^T and V^T."""
     W_transposed, V_transposed = transposed
     transpose(network.V, V_transposed)
     if B == 1:
@@ -242,7 +249,7 @@ def forward(network, transposed, x, y, B, h, p, losses):
     rows = len(x)
     K = len(network.c)
     dot(h[B : rows + B], V_transposed, p[:rows])
-    scores = np.empty(K + -K % 32, p.dtype)  # whole vectors here too: what is left over takes long
+    scores = np.empty(K + -K % 32, p.dtype)  # padded to whole vectors, because a remainder is slow
     for r in range(rows):
         for k in range(K):
             scores[k] = p[r, k] + network.c[k]
@@ -256,7 +263,10 @@ def forward(network, transposed, x, y, B, h, p, losses):
 
 @inlined
 def back_through_row(x, h, da, dh, gradient):
-    """da <- dL/da of a row, of which it has dL/do V; dh is W^T dL/da of the row after. Add to dL/db and dL/dU."""
+    """da <- dL/da of a row, and add it to dL/db and dL/dU.
+
+    Before, da is V^T dL/do of this row. dh is W^T dL/da of the next character's row.
+    """
     for i in range(len(da)):
         da[i] = (da[i] + dh[i]) * (da.dtype.type(1) - h[i] * h[i])
     for i in range(len(da)):
@@ -287,13 +297,13 @@ def back_through_several(network, W_transposed, x, h, B, da, dh, gradient):
 
 @inlined
 def backward(network, W_transposed, x, y, B, h, p, da, dh, gradient):
-    """Fill the gradient, of the mean over the B sequences, from the h and p of `forward`; dL/dU must be zero before."""
+    """Fill the gradient of the mean over the B sequences, from the h and p of `forward`; dL/dU must be zero before."""
     rows = len(x)
     K = len(network.c)
     real = p.dtype.type
     gradient.b[:] = real(0)
     gradient.c[:] = real(0)
-    do = p  # dL/do_t = p_t - y_t, y_t one-hot, made of p in place
+    do = p  # dL/do_t = p_t - y_t, with y_t one-hot, overwrites p
     for r in range(rows):
         do[r, y[r]] -= real(1)
         for k in range(K):
@@ -310,20 +320,20 @@ def backward(network, W_transposed, x, y, B, h, p, da, dh, gradient):
 
 @inlined
 def learn(network, memory, gradient, x, touched, rule, rate, clip):
-    """Take a step of an optimiser along the gradient, and set dL/dU to zero again; `touched` (K,) is false outside."""
+    """Take a step of an optimiser, and set dL/dU to zero again; `touched` (K,) is all false before and after."""
     squares, means, updates = memory
     updates[0] += 1
-    for theta, its_squares, its_means, d_theta in (
+    for theta, theta_squares, theta_means, d_theta in (
         (network.W.reshape(-1), squares.W.reshape(-1), means.W.reshape(-1), gradient.W.reshape(-1)),
         (network.V.reshape(-1), squares.V.reshape(-1), means.V.reshape(-1), gradient.V.reshape(-1)),
         (network.b, squares.b, means.b, gradient.b),
         (network.c, squares.c, means.c, gradient.c),
     ):
-        update(rule, theta, its_squares, its_means, d_theta, rate, clip, updates[0])
+        update(rule, theta, theta_squares, theta_means, d_theta, rate, clip, updates[0])
     for code in x:
         touched[code] = True
     for k in range(len(network.c)):
-        if touched[k] or rule == ADAM:  # Adam alone does something where the gradient is zero
+        if touched[k] or rule == ADAM:  # only Adam changes weights whose gradient is zero
             update(rule, network.U[k], squares.U[k], means.U[k], gradient.U[k], rate, clip, updates[0])
         if touched[k]:
             gradient.U[k] = theta.dtype.type(0)
@@ -332,7 +342,7 @@ def learn(network, memory, gradient, x, touched, rule, rate, clip):
 
 @inlined
 def begin(h, carried, reset):
-    """Put the carried states, or zeros, into the first rows of h."""
+    """Copy the carried states, or zeros, into the first rows of h."""
     for s in range(len(carried)):
         for i in range(carried.shape[1]):
             h[s, i] = h.dtype.type(0) if reset else carried[s, i]
@@ -340,7 +350,7 @@ def begin(h, carried, reset):
 
 @inlined
 def carry(h, rows, carried):
-    """Take the states after the last character out of h."""
+    """Copy the states after the last character from h to `carried`."""
     for s in range(len(carried)):
         for i in range(carried.shape[1]):
             carried[s, i] = h[rows + s, i]
@@ -360,14 +370,14 @@ def _advance(network, memory, carried, sequences, rule, clip, losses):
     W, U, V, b, c = network
     gradient = Params(np.zeros_like(W), np.zeros_like(U), np.zeros_like(V), np.zeros_like(b), np.zeros_like(c))
     touched = np.zeros(K, np.bool_)
-    of_characters = np.zeros(most)
+    character_losses = np.zeros(most)
     for n in range(len(losses)):
         rows = sequences.lengths[n] * B
         x = sequences.codes[n, :rows]
         y = sequences.codes[n, B : B + rows]
         begin(h, carried, sequences.resets[n])
-        forward(network, transposed, x, y, B, h, p, of_characters)
-        losses[n] = of_characters[:rows].sum() / B
+        forward(network, transposed, x, y, B, h, p, character_losses)
+        losses[n] = character_losses[:rows].sum() / B
         if not np.isfinite(losses[n]):
             break
         carry(h, rows, carried)
@@ -376,7 +386,7 @@ def _advance(network, memory, carried, sequences, rule, clip, losses):
 
 
 @compiled
-def _evaluate(network, carried, sequences, of_characters):
+def _evaluate(network, carried, sequences, character_losses):
     B, m = carried.shape
     K = len(network.c)
     most = sequences.codes.shape[1] - B  # rows
@@ -389,37 +399,37 @@ def _evaluate(network, carried, sequences, of_characters):
         x = sequences.codes[n, :rows]
         y = sequences.codes[n, B : B + rows]
         begin(h, carried, sequences.resets[n])
-        forward(network, transposed, x, y, B, h, p, of_characters[n])
+        forward(network, transposed, x, y, B, h, p, character_losses[n])
         carry(h, rows, carried)
 
 
 def advance(params, memory, h, codes, losses, plan, clip, optimizer):
     """Take len(losses) steps with the compiled code and write the loss of each, in nats per sequence.
 
-    `plan` is a `training.Plan` of so many steps on the text `codes` (N,). `params`, `memory` and the carried states `h`
-    (B, m) change in place. Ends at the first loss that is not finite. Raises ValueError for what would lead out of an
-    array.
+    `plan` is a `training.Plan` of len(losses) steps on the text `codes` (N,). `params`, `memory` and the carried states
+    `h` (B, m) change in place. Stops at the first loss that is not finite. Raises ValueError if shapes, types or codes
+    do not fit, or if the plan leads out of the text.
     """
     if optimizer not in RULES:
         raise ValueError(f"the kernel has no optimiser {optimizer!r}: it has {', '.join(RULES)}")
     dtype = params.W.dtype
     _expect_steps(params, memory, h, losses, plan)
     sequences = _sequences(codes, plan, len(params.c))
-    theirs = (params, memory.squares, memory.means)
-    ours = [_network(thetas, params, len(h)) for thetas in theirs]
-    network, squares, means = ours
+    given = (params, memory.squares, memory.means)
+    copies = [_network(thetas, params, len(h)) for thetas in given]
+    network, squares, means = copies
     carried = padded(h, len(h), len(network.b))
     with one_thread():
-        our_memory = Memory(squares, means, memory.updates)
-        _advance(network, our_memory, carried, sequences, RULES[optimizer], dtype.type(clip), losses)
-    for thetas, changed in zip(theirs, ours, strict=True):
-        for theta, its_change in zip(thetas, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
-            theta[:] = its_change[tuple(map(slice, theta.shape))]
+        memory_copy = Memory(squares, means, memory.updates)
+        _advance(network, memory_copy, carried, sequences, RULES[optimizer], dtype.type(clip), losses)
+    for thetas, changed in zip(given, copies, strict=True):
+        for theta, changed_theta in zip(thetas, changed._replace(W=changed.W.T, U=changed.U.T), strict=True):
+            theta[:] = changed_theta[tuple(map(slice, theta.shape))]
     h[:] = carried[:, : len(params.b)]
 
 
 def _expect_steps(params, memory, h, losses, plan):
-    """Raise ValueError if arrays that `advance` is given do not fit each other."""
+    """Raise ValueError if the arguments of `advance` do not fit each other."""
     n, B = plan.starts.shape
     dtype = params.W.dtype
     _expect(plan.starts, int, n, B)
@@ -439,19 +449,25 @@ def _sequences(codes, plan, K):
 
 
 def evaluate(params, h, codes):
-    """Return -log p(codes[..., n + 1]) in nats, (..., N - 1), from states h (..., m) and the codes (..., N) up to n."""
+    """Return -log p (..., N - 1), in nats, of all but the first of the codes (..., N), read from the states h (..., m).
+
+    Raises ValueError if shapes, types or codes do not fit.
+    """
     losses, _ = _read(params, h, codes)
     return losses
 
 
 def states_after(params, h, codes):
-    """Return the states (..., m) after the codes (..., N), which are read from the states h (..., m)."""
-    _, states = _read(params, h, np.concatenate((codes, codes[..., -1:]), axis=-1))  # with a target for the last one
+    """Return the states (..., m) after reading the codes (..., N) from the states h (..., m).
+
+    Raises ValueError if shapes, types or codes do not fit.
+    """
+    _, states = _read(params, h, np.concatenate((codes, codes[..., -1:]), axis=-1))  # any target for the last code
     return states
 
 
 def _read(params, h, codes):
-    """Return the losses (..., N - 1) of all codes (..., N) but the first, and the states (..., m) before the last."""
+    """Return (losses, states): see `evaluate` for the losses; the states (..., m) are those before the last code."""
     network = _network(params, like=params)
     *places, N = codes.shape
     _expect(h, params.W.dtype, *places, len(params.b))
@@ -463,10 +479,10 @@ def _read(params, h, codes):
     in_rows = _in_rows(codes.reshape(-1), starts, lengths, PIECE, len(params.c))
     sequences = Sequences(in_rows, lengths, np.zeros(len(first), bool), np.zeros(len(first), dtype))
     carried = padded(h.reshape(B, -1), B, len(network.b))
-    of_characters = np.empty((len(first), PIECE * B))
+    character_losses = np.empty((len(first), PIECE * B))
     with one_thread():
-        _evaluate(network, carried, sequences, of_characters)
-    losses = of_characters.reshape(-1, B)[: max(0, N - 1)].T.reshape(*places, -1)
+        _evaluate(network, carried, sequences, character_losses)
+    losses = character_losses.reshape(-1, B)[: max(0, N - 1)].T.reshape(*places, -1)
     return losses, carried[:, : len(params.b)].reshape(h.shape)
 
 
@@ -476,10 +492,10 @@ def _expect(array, dtype, *shape):
 
 
 def _in_rows(codes, starts, lengths, T, K):
-    """Return the codes (n, (T + 1) B) of sequences that begin at `starts` (n, B), as the compiled code takes them."""
-    last = starts + lengths[:, None]  # the numbers of the last targets
+    """Return the codes (n, (T + 1) B) of sequences that begin at `starts` (n, B), in rows for the compiled code."""
+    last = starts + lengths[:, None]  # the places of the last targets
     if starts.min(initial=0) < 0 or lengths.min(initial=1) < 1 or last.max(initial=0) >= len(codes):
-        raise ValueError(f"the plan leads out of a text of {len(codes):,} characters")
+        raise ValueError(f"the plan leads out of the text, which has {len(codes):,} characters")
     in_rows = codes[np.minimum(starts[:, None] + np.arange(T + 1)[:, None], last[:, None])]
     are_codes = codes.ndim == 1 and codes.dtype.kind in "ui"
     if not (are_codes and in_rows.min(initial=0) >= 0 and in_rows.max(initial=0) < K):
@@ -488,7 +504,10 @@ def _in_rows(codes, starts, lengths, T, K):
 
 
 def _network(params, like, B=1):
-    """Return copies of parameters as the compiled code has them: W and U transposed, rows filled up with zeros."""
+    """Return copies of parameters for the compiled code: W and U transposed, rows padded with zeros.
+
+    Raises ValueError if their shapes and types are not those of `like`.
+    """
     K, m = like.V.shape
     dtype = like.W.dtype if like.W.dtype in (np.float32, np.float64) else float
     for theta, shape in zip(params, ((m, m), (m, K), (K, m), (m,), (K,)), strict=True):
@@ -499,15 +518,15 @@ def _network(params, like, B=1):
 
 
 def width(m, B=1):
-    """Return the length of a row of m units, filled up with zeros, where B sequences are read at a time.
+    """Return the length of a row of m units, padded with zeros, if B sequences are read at a time.
 
-    To whole vectors for our own loops, to fewer where BLAS has all products and is slowed down by zeros.
+    Our own loops need whole vectors; where BLAS computes all products, padding would only slow it down.
     """
     return m + -m % (4 if B > 7 and 8 * m * m <= SMALL else 8)
 
 
 def padded(array, *shape):
-    """Return a contiguous copy that may be larger, with zeros where it is; it begins where a line of the cache does."""
+    """Return a contiguous copy of the given shape, padded with zeros, that begins at a cache line."""
     size = math.prod(shape)
     room = np.zeros(size + 64, array.dtype)
     begin = -room.ctypes.data % 64 // array.itemsize

@@ -1,13 +1,14 @@
-"""What a training run is, and how it lies on disk.
+"""A training run: its settings, its state, and its files.
 
-runs/<text>/codes.npy           the text as codes, for the workers of a sweep
-runs/<text>/<run>/run.json          what the run was made from: the settings, the text's hash, the vocabulary
+runs/<text>/codes.npy               the text as codes, for the workers of a sweep
+runs/<text>/<run>/run.json          what decides the run: the settings, the text's hash, the vocabulary
                   losses.f64        the loss of every step, as plain 8-byte floats
-                  snapshots/<n>     all that the run needs to go on from step n: steps 10, 100 and 1,000, the middle of
-                                    the first epoch, the end of every epoch, and every `Config.snapshot_interval` steps
-                  checkpoint        the same of the last step taken
+                  snapshots/<n>     everything that is needed to continue from step n; at steps 10, 100 and 1,000, in
+                                    the middle of the first epoch, at the end of every epoch, and every
+                                    `Config.snapshot_interval` steps
+                  checkpoint        the same for the last step that was taken
 
-Snapshots are safetensors inside gzip, whose checksum finds damage; each names its run and its step.
+Snapshots are safetensors inside gzip, whose checksum detects damage. Each contains the hash of its run and its step.
 """
 
 import contextlib
@@ -32,28 +33,28 @@ from rnn.corpus import ROOT, UserError
 from rnn.model import OPTIMIZERS, Memory, Params, init_params
 
 RUNS = ROOT / "runs"
-SHARED_EPOCHS = 32  # runs of no more epochs keep snapshots where those of fewer end, which are read from them
-EARLY = (10, 100, 1_000)  # steps with a snapshot in every run: much happens in the first ones
-FORMAT = 7  # of these files; a run of another format is another run
+SHARED_EPOCHS = 32  # up to here a longer run contains the shorter ones: it has a snapshot where each of them ends
+EARLY = (10, 100, 1_000)  # steps with a snapshot in every run, because much happens in the first ones
+FORMAT = 7  # of these files; a new number makes every run a new run
 
 
 ROUND_NUMBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
 class ConfigError(UserError, ValueError):
-    """An impossible setting; the message says which, and what is allowed."""
+    """An impossible setting. The message says which one it is and what is allowed."""
 
 
 class RunError(UserError, RuntimeError):
-    """A run that cannot start, go on or be read; the message says in a sentence why, and what to do."""
+    """A run that cannot start, continue or be read. The message says why, and what to do."""
 
 
 class LockedError(RunError):
-    """A run that another process trains at this moment."""
+    """A run that another process is training now."""
 
 
-HUGE = 10**15  # more of anything than can be
-RULES = {  # a setting of numbers or of switches: what it must be, and whether a value of its type is that
+HUGE = 10**15  # larger than any number of steps or characters
+RULES = {  # {a setting that is a number or a switch: (what it must be, whether a value of its type is that)}
     "m": ("a whole number from 1 to 10,000", lambda m: 0 < m <= 10_000),
     **dict.fromkeys(("T", "B"), ("a whole number from 1 on", lambda n: 0 < n < HUGE)),
     "snapshot_every": ("a whole number from 1 on, or None", lambda n: n is None or 0 < n < HUGE),
@@ -65,7 +66,7 @@ RULES = {  # a setting of numbers or of switches: what it must be, and whether a
     "sigma": ("a finite number from 0 on, or None", lambda sigma: sigma is None or 0 <= sigma < math.inf),
     **dict.fromkeys(("remainder", "decay"), ("True or False", lambda _: True)),
 }
-WORDS = {  # a setting of words: those there are
+WORDS = {  # {a setting that is a word: the possible words}
     "dtype": ("float32", "float64"),
     "optimizer": OPTIMIZERS,
     "order": ("carried", "reset", "random", "shuffled"),
@@ -84,33 +85,36 @@ def _as(kind, value):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What decides a run, together with the text and the run it goes on from. The defaults are the assignment's.
+    """The settings of a run. The defaults are those of the assignment.
 
-    Raises ConfigError for a setting that means nothing.
+    With the text, and the run that it continues if there is one, they decide every bit of the run. Raises ConfigError
+    for an impossible setting.
     """
 
     m: int = 100  # hidden units
     T: int = 25  # characters in a sequence
     learning_rate: float = 0.1
-    sigma: float | None = 0.01  # standard deviation of the initial weights; None: scaled, see `model.init_params`
+    sigma: float | None = 0.01  # standard deviation of the first weights; None: scaled, see `model.init_params`
     clip: float = 5.0  # each component of the gradient is clipped to [-clip, clip] before the update
-    epochs: int | float = 7  # how far to train, half an epoch being the least; see `is_shared`
-    remainder: bool = False  # whether to train on the shorter sequence at the end of the text too
+    epochs: int | float = 7  # 0.5, or a whole number; see `is_shared`
+    remainder: bool = False  # whether to train also on the shorter sequence at the end of the text
     seed: int = 0
     dtype: str = "float32"
     optimizer: str = "adagrad"  # one of `model.OPTIMIZERS`
-    B: int = 1  # sequences in a step; the text is cut into B strands of equal length, and each gives one of them
-    # sequences in order, the state carried on; or in order, "reset"; or from places at "random"; or those of "reset"
-    order: str = "carried"  # "shuffled", in another order in each epoch: in both of these the state is reset too
-    warmup: int = 0  # steps in which the learning rate rises in a line, from nearly 0
-    decay: bool = False  # whether the learning rate falls in a line, to 0 after the last step
-    engine: str = "kernel"  # what takes the steps: the compiled "kernel", or "numpy", the functions of `model`
-    # steps from one snapshot to the next, None: see `snapshot_interval`; looking more often makes no other run
+    B: int = 1  # sequences in a step, one from each of the B strands of equal length that the text is cut into
+    # "carried": sequences in order, each from the state of the previous one. All other orders start from zero:
+    # "reset": in order; "random": from random places; "shuffled": the sequences of "reset", shuffled in every epoch
+    order: str = "carried"
+    warmup: int = 0  # steps over which the learning rate rises linearly from nearly 0
+    decay: bool = False  # whether the learning rate falls linearly, to 0 after the last step
+    engine: str = "kernel"  # "kernel": compiled; "numpy": the functions of `model`
+    # steps between snapshots, None: see `snapshot_interval`; this does not change the run
     snapshot_every: int | None = field(default=None, compare=False)
 
     def __post_init__(self):
         for name, kind in ((setting.name, setting.type) for setting in dataclasses.fields(self)):
-            given, words = getattr(self, name), WORDS.get(name, ())
+            given = getattr(self, name)
+            words = WORDS.get(name, ())
             what, fits = RULES.get(name) or (" or ".join(map(repr, words)), words.__contains__)
             try:
                 value = _as(kind, given)
@@ -124,11 +128,11 @@ class Config:
 
     @property
     def is_shared(self):
-        """Whether fewer epochs are the beginning of the same run: if they are not many, and the rate does not decay."""
+        """Whether a run with fewer epochs is the beginning of this one: `epochs` is small and the rate never decays."""
         return self.epochs <= SHARED_EPOCHS and not self.decay
 
     def replace(self, **changes):
-        """Return this configuration with some settings changed."""
+        """Return this configuration with some settings changed; raise ConfigError if one is impossible."""
         return dataclasses.replace(self, **changes)
 
     def steps_per_epoch(self, N):
@@ -141,11 +145,11 @@ class Config:
         return math.ceil(self.epochs * self.steps_per_epoch(N))
 
     def snapshot_interval(self, N):
-        """The number of steps from one snapshot to the next in a run over N characters.
+        """The number of steps between snapshots in a run over N characters.
 
-        It is `snapshot_every`. For None it is the largest of 1, 2, 5, 10, 20, ..., 10,000 that gives ten snapshots: in
-        seven epochs, so that a run has the same snapshots however far it is trained, or in the whole run if it is not
-        the beginning of a longer one (see `is_shared`).
+        It is `snapshot_every` if that is set. If not, it is the largest of 1, 2, 5, 10, 20, ..., 10,000 that gives ten
+        snapshots in seven epochs; so a run has the same snapshots however long it is trained. A run that is not shared
+        (see `is_shared`) gets ten snapshots in all.
         """
         if self.snapshot_every is not None:
             return self.snapshot_every
@@ -157,40 +161,40 @@ BASELINE = Config()  # the network of the whole report: the assignment's setting
 
 
 class State(NamedTuple):
-    """All that training needs to go on from a step as if it had never stopped."""
+    """Everything that training needs to continue from a step as if it had never stopped."""
 
     params: Params
     memory: Memory
     h: np.ndarray  # (B, m), the states carried into the next step
     step: int = 0  # steps taken
-    checksum: int = 0  # CRC-32 of their losses in `losses.f64`
-    snapshots: tuple[int, ...] = ()  # the steps whose weights are on disk, those of the run before counted
+    checksum: int = 0  # CRC-32 of the losses of these steps in `losses.f64`
+    snapshots: tuple[int, ...] = ()  # the steps with a snapshot; they count from the start of the run before
 
 
 class Run(NamedTuple):
-    """A run on disk, finished or not, or the beginning of one."""
+    """A run on disk, finished or not, or the beginning of a longer one."""
 
     directory: Path
     config: Config
     vocabulary: str
-    first_step: int  # 0, or the number of steps behind the run that this one went on from
+    first_step: int  # 0, or the number of steps of the runs that this one continues
     losses: np.ndarray  # (steps,), the loss of every step in nats per sequence
-    snapshots: list[int]  # the steps whose weights are on disk, ascending; the last is `last_step` if it is finished
+    snapshots: list[int]  # the steps with a snapshot, ascending; a finished run has one at `last_step`
     is_finished: bool
 
     @property
     def last_step(self):
-        """The number of steps taken, those of the run before included."""
+        """The number of steps taken, including those of the runs that this one continues."""
         return self.first_step + len(self.losses)
 
     def params(self, step=None):
-        """The weights after `step` steps, one of `snapshots`; those after the last step for None."""
+        """The weights after `step` steps (None: after the last), which must be one of `snapshots`."""
         return self.state(step).params
 
     def state(self, step=None):
-        """The `State` after `step` steps, one of `snapshots`; after the last step for None.
+        """The `State` after `step` steps (None: after the last), which must be one of `snapshots`.
 
-        Raises RunError if its file is missing, damaged, or of another run or step.
+        Raises RunError if its file is missing or damaged, or belongs to another run or step.
         """
         step = self.last_step if step is None else step
         if step in self.snapshots:
@@ -206,7 +210,7 @@ def made_from(corpus, config, start=None):
     settings = dataclasses.asdict(config)
     del settings["snapshot_every"]
     if config.is_shared:
-        del settings["epochs"]  # how far it is trained, not what it is
+        del settings["epochs"]  # a longer run has the same folder
     if not is_own_rule(config.optimizer):
         settings["optimizer"] = [config.optimizer, _source_hash(config.optimizer)]
     described = {
@@ -223,12 +227,12 @@ def made_from(corpus, config, start=None):
 
 
 def is_own_rule(optimizer):
-    """Return whether the optimiser of this name is one of rnn's own, and no function of a notebook."""
+    """Return whether the optimiser of this name is one of `rnn.model`'s, and not a function of a notebook."""
     return getattr(OPTIMIZERS[optimizer], "__module__", None) == init_params.__module__
 
 
 def _source_hash(optimizer):
-    """Return the SHA-256 of the source of an optimiser's function: with other code it makes another run."""
+    """Return the SHA-256 of an optimiser's source: changed code makes another run."""
     try:
         return hashlib.sha256(inspect.getsource(OPTIMIZERS[optimizer]).encode()).hexdigest()
     except (OSError, TypeError):
@@ -236,22 +240,24 @@ def _source_hash(optimizer):
 
 
 def run_directory(corpus, config, start=None, runs=RUNS):
-    """Return the folder of a run; what decides the run decides the name. Nothing is written."""
+    """Return the folder of a run, whose name follows from what decides the run. Nothing is written."""
     digest = hashlib.sha256(made_from(corpus, config, start)).hexdigest()[:12]
     return Path(runs) / corpus.id / f"m{config.m}-T{config.T}-rate{config.learning_rate:g}-{digest}"
 
 
 @contextlib.contextmanager
 def opened_run_directory(corpus, config, start=None, runs=RUNS):
-    """Yield the folder of a run, made with its `run.json` if need be, while no other process can write to it.
+    """Yield the folder of a run and lock it, so that no other process writes to it. Make it if it is not there.
 
-    Raises LockedError if one does, and RunError if the folder is another run's or if it cannot be written to.
+    Raises LockedError if another process trains the run, and RunError if the folder belongs to another run or cannot be
+    written to.
     """
-    directory, described = run_directory(corpus, config, start, runs), made_from(corpus, config, start)
-    with told(directory):
+    directory = run_directory(corpus, config, start, runs)
+    described = made_from(corpus, config, start)
+    with as_run_error(directory):
         (directory / "snapshots").mkdir(parents=True, exist_ok=True)
         _check_kind(directory / "lock")
-    with told(directory / "lock"):
+    with as_run_error(directory / "lock"):
         try:
             lock = FileLock(directory / "lock", timeout=0).acquire()
         except Timeout:
@@ -264,8 +270,8 @@ def opened_run_directory(corpus, config, start=None, runs=RUNS):
 
 
 @contextlib.contextmanager
-def told(path):
-    """Turn an error of the system, such as a full disk, into a RunError that names the file."""
+def as_run_error(path):
+    """Turn an OSError, such as a full disk, into a RunError that names the file."""
     try:
         yield
     except OSError as error:
@@ -275,7 +281,7 @@ def told(path):
 def _check_kind(path):
     """Raise RunError if a path is not a regular file: reading a pipe would wait for ever."""
     if path.exists() and not path.is_file():
-        raise _unusable(path, "is no file")
+        raise _unusable(path, "is not a file")
 
 
 def _read_file(path):
@@ -291,21 +297,22 @@ def _read_file(path):
 
 def _check_description(directory, described):
     if _read_file(directory / "run.json") != described:
-        raise _unusable(directory / "run.json", "is damaged, or of another run")
+        raise _unusable(directory / "run.json", "is damaged, or belongs to another run")
 
 
 def is_on(run, corpus):
-    """Return whether a run was trained on this text, or on this part of it."""
+    """Return whether a run was trained on this text, or this part of a text."""
     described = json.loads(_read_file(run.directory / "run.json"))
     return (described["text"], described["part"]) == (corpus.sha256, corpus.span and list(corpus.span))
 
 
 def finished(corpus, config=Config(), start=None, runs=RUNS):
-    """Return the `Run` of `config` on `corpus` if it is on disk to its last step, or None; nothing is written.
+    """Return the `Run` of `config` on `corpus` if all of it is on disk, else None. Nothing is written.
 
-    A run that went on further is read up to that step. Raises RunError if its files are damaged.
+    Of a longer run, only its beginning is returned. Raises RunError if files of the run are damaged.
     """
-    directory, steps = run_directory(corpus, config, start, runs), config.steps(len(corpus.codes))
+    directory = run_directory(corpus, config, start, runs)
+    steps = config.steps(len(corpus.codes))
     if not (directory / "checkpoint").exists():
         return None
     run = read_run(directory)
@@ -317,51 +324,60 @@ def finished(corpus, config=Config(), start=None, runs=RUNS):
 
 
 def read_run(directory):
-    """Return the `Run` in a folder, as far as it came; raise RunError if its files are missing or damaged."""
+    """Return the `Run` in a folder, as far as it has been trained; raise RunError if files are missing or damaged."""
     directory = Path(directory)
-    state = load_state(directory / "checkpoint")  # which has the hash of run.json
+    state = load_state(directory / "checkpoint")  # checks run.json, whose hash it contains
     described = json.loads(_read_file(directory / "run.json"))
-    config, N = _config_of(described, directory), described["characters"]
+    config = _config_of(described, directory)
+    N = described["characters"]
     if "epochs" not in described["config"]:
-        half, epochs = config.replace(epochs=0.5), -(-state.step // config.steps_per_epoch(N))
+        half = config.replace(epochs=0.5)
+        epochs = -(-state.step // config.steps_per_epoch(N))
         config = half if state.step <= half.steps(N) else config.replace(epochs=epochs)
-    losses, is_finished = read_losses(directory, state), state.step == config.steps(N)
-    first_step, vocabulary = described["first_step"], described["vocabulary"]
-    return Run(directory, config, vocabulary, first_step, losses, list(state.snapshots), is_finished)
+    return Run(
+        directory,
+        config,
+        described["vocabulary"],
+        described["first_step"],
+        read_losses(directory, state),
+        list(state.snapshots),
+        is_finished=state.step == config.steps(N),
+    )
 
 
 def _config_of(described, directory):
     """Return the `Config` in a run.json; raise RunError if it has settings that are unknown here."""
     settings = dict(described["config"])
     if isinstance(settings["optimizer"], list):
-        settings["optimizer"], _ = settings["optimizer"]  # a name, and the hash of its source
+        settings["optimizer"], _ = settings["optimizer"]  # [name, hash of its source]
     try:
         return Config(**settings)
     except (ConfigError, TypeError) as error:
-        raise RunError(f"{directory} was trained with a setting that is unknown here. {error}") from None
+        raise RunError(f"{directory} was trained with a setting that is unknown here: {error}") from None
 
 
 def read_losses(directory, state):
     """Return the losses (state.step,) of the steps before a `State`; raise RunError if they are damaged."""
-    path, losses = directory / "losses.f64", np.empty(0)
+    path = directory / "losses.f64"
+    losses = np.empty(0)
     _check_kind(path)
     try:
         if state.step:
             losses = np.asarray(np.memmap(path, np.float64, "r", shape=state.step))  # on disk, not in memory
-    except (OSError, ValueError) as error:  # no such file, or not so many losses in it
+    except (OSError, ValueError) as error:  # there is no file, or it is too short
         raise _unusable(path, f"is damaged ({error})") from None
     if zlib.crc32(losses) != state.checksum:
-        raise _unusable(path, "is damaged: it is not what the run's checkpoint says")
+        raise _unusable(path, "is damaged: it does not match the run's checkpoint")
     return losses
 
 
 def write_atomically(path, data):
-    """Put bytes in the place of the file `path` at once: never half a file, whatever happens.
+    """Write bytes to a file, all at once: after a crash there is the old file or the new one, never half of it.
 
-    Raises RunError, which names the file, if they cannot be written.
+    Raises RunError, which names the file, if it cannot be written.
     """
     part = path.with_name(path.name + ".part")
-    with told(path):
+    with as_run_error(path):
         with part.open("wb") as file:
             file.write(data)
             file.flush()
@@ -373,7 +389,7 @@ NAMES = [f"{kind}.{name}" for kind in ("params", "squares", "means") for name in
 
 
 def save_state(path, state):
-    """Write the `State` of the run whose folder has the file `path`."""
+    """Write a `State` to a file in its run's folder; raise RunError if it cannot be written."""
     params, (squares, means, updates), h, step, checksum, snapshots = state
     arrays = dict(zip(NAMES, map(np.ascontiguousarray, (*params, *squares, *means, updates, h)), strict=True))
     arrays |= {"run": _fingerprint(path), "step": np.array([step, checksum]), "snapshots": np.array(snapshots)}
@@ -381,21 +397,22 @@ def save_state(path, state):
 
 
 def load_state(path):
-    """Return the `State` in a file; raise RunError if it is missing, damaged by one bit, or of another run or step."""
-    data, fingerprint = _read_file(path), _fingerprint(path)
+    """Return the `State` in a file; raise RunError if it is missing or damaged, or belongs to another run or step."""
+    data = _read_file(path)
+    fingerprint = _fingerprint(path)
     try:
         arrays = safetensors.numpy.load(gzip.decompress(data))
-        ours = np.array_equal(arrays["run"], fingerprint)
-    except Exception as error:  # whatever a damaged file makes of gzip and safetensors
+        is_own = np.array_equal(arrays["run"], fingerprint)
+    except Exception as error:  # gzip and safetensors raise many kinds of errors for damaged files
         raise _unusable(path, f"is damaged ({error})") from None
-    if not ours:
-        raise _unusable(path, f"is of another run or step, or {_directory_of(path) / 'run.json'} is damaged")
+    if not is_own:
+        raise _unusable(path, f"belongs to another run or step, or {_directory_of(path) / 'run.json'} is damaged")
     step, checksum = arrays["step"].tolist()
     return State(*trained(arrays), step, checksum, tuple(arrays["snapshots"].tolist()))
 
 
 def trained(arrays):
-    """Return the `Params`, the `Memory` and the states h among the arrays of a file."""
+    """Return (`Params`, `Memory`, states h) from the arrays of a snapshot."""
     *thetas, updates, h = (arrays[name].copy() for name in NAMES)
     params, squares, means = (Params(*thetas[n : n + 5]) for n in (0, 5, 10))
     return params, Memory(squares, means, updates), h
@@ -406,10 +423,10 @@ def _directory_of(path):
 
 
 def _unusable(path, why):
-    return RunError(f"{path} {why}. Delete {_directory_of(path)} to train anew.")
+    return RunError(f"{path} {why}. Delete {_directory_of(path)} to train it again.")
 
 
 def _fingerprint(path):
-    """Return the SHA-256 of the file's name and of the `run.json` that it belongs to, as bytes (32,)."""
+    """Return the SHA-256 of a file's name and of its run's `run.json`, as bytes (32,)."""
     belongs_to = path.name.encode() + _read_file(_directory_of(path) / "run.json")
     return np.frombuffer(hashlib.sha256(belongs_to).digest(), np.uint8)

@@ -1,4 +1,4 @@
-"""BLAS on one thread, wherever a step of training is taken."""
+"""Limit BLAS to one thread during training and evaluation."""
 
 import contextlib
 import functools
@@ -14,12 +14,12 @@ def _libraries(scipy_is_loaded):
 
 
 def libraries():
-    """Return the controller of the BLAS libraries of this process; SciPy, which Numba takes, may have its own."""
+    """Return the controller of the BLAS libraries in this process. SciPy, which Numba calls, may bring its own."""
     return _libraries("scipy.linalg.blas" in sys.modules)
 
 
 class _Limit:
-    """The limit that is in force while any thread is inside `one_thread`."""
+    """The limit that holds while any thread is inside `one_thread`."""
 
     lock = threading.Lock()
     inside = 0
@@ -28,7 +28,7 @@ class _Limit:
 
 @contextlib.contextmanager
 def one_thread():
-    """Keep BLAS to one thread: these matrices are too small for two, and a second one would change the rounding."""
+    """Limit BLAS to one thread: these matrices are too small for two, and a second thread would change the rounding."""
     with _Limit.lock:
         _Limit.inside += 1
         if _Limit.inside == 1:

@@ -1,4 +1,4 @@
-"""Training: start a run, continue it, watch it. The steps are those of `kernel.advance` or `model.train_step`."""
+"""Start a training run, resume it, and report its progress. `kernel.advance` or `model.train_step` take the steps."""
 
 import contextlib
 import functools
@@ -21,6 +21,7 @@ from rnn.engine.runs import (
     Config,
     RunError,
     State,
+    as_run_error,
     finished,
     is_on,
     is_own_rule,
@@ -28,32 +29,30 @@ from rnn.engine.runs import (
     opened_run_directory,
     read_losses,
     save_state,
-    told,
 )
 from rnn.engine.threads import one_thread
 
-CHECKPOINT_SECONDS = 10  # what a killed run loses at most
-CHUNK_SECONDS = 0.2  # what the kernel takes at a time, and so how soon an interrupt is answered
-ABSURD = 1_000  # times the loss of a uniform guess: what diverges need not become infinite
-# of the largest loss that NumPy's engine can give; with a large learning rate, training can begin a little below
-NEARLY_ALL = 0.92
+CHECKPOINT_SECONDS = 10  # a killed run loses at most so much
+CHUNK_SECONDS = 0.2  # the kernel returns about so often, and only then sees an interrupt
+ABSURD = 1_000  # times the loss of a uniform guess: such a run has diverged, although its loss is finite
+NEARLY_ALL = 0.92  # of the largest possible loss; a run with a large learning rate can begin a little below that
 
 
 class Interrupted(UserError, KeyboardInterrupt):  # noqa: N818  (it is no error)
-    """Training that was stopped by the user; the message says how it goes on."""
+    """Training that the user stopped. The message says how to continue."""
 
 
 class Plan(NamedTuple):
-    """What n steps of training read, and how fast they learn."""
+    """What n steps of training read, and their learning rates."""
 
     starts: np.ndarray  # (n, B), where in the text each sequence of a step begins
-    lengths: np.ndarray  # (n,), of the sequences: T, and less in the last step of an epoch with a remainder
-    resets: np.ndarray  # (n,), whether the step begins at states of zero
+    lengths: np.ndarray  # (n,), of the sequences: T, or less in the last step of an epoch with a remainder
+    resets: np.ndarray  # (n,), whether the step starts from states of zero
     rates: np.ndarray  # (n,), the learning rates
 
 
 def plan(config, N, step, n):
-    """Return the `Plan` of n steps on N characters, from step number `step` on; it follows from these numbers alone."""
+    """Return the `Plan` of n steps on N characters, from step number `step` on. It depends on nothing else."""
     steps = np.arange(step, step + n)
     strand = (N - 1) // config.B  # characters in each of the B strands
     places = steps % config.steps_per_epoch(N) * config.T  # in the strand
@@ -71,17 +70,18 @@ def plan(config, N, step, n):
 
 
 def _random_starts(config, N, step, n):
-    """Return where n steps begin their sequences (n, B), anywhere in the text."""
-    random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # one number for each sequence before
+    """Return random starts (n, B) of the sequences of n steps."""
+    random = np.random.PCG64([config.seed, 1]).advance(step * config.B)  # each earlier sequence has used one number
     places = N - min(config.T, N - 1)
     return (np.random.Generator(random).random((n, config.B)) * places).astype(np.intp)
 
 
 def _shuffle(starts, config, N, step):
-    """Put the sequences of each epoch into an order of its own; the shorter ones stay an epoch's last."""
+    """Shuffle the sequences of each epoch in place. The shorter sequences stay at the end of the epoch."""
     n, B = starts.shape
-    strand, per_epoch = (N - 1) // B, config.steps_per_epoch(N)
-    whole = strand // config.T  # sequences of a strand
+    strand = (N - 1) // B
+    per_epoch = config.steps_per_epoch(N)
+    whole = strand // config.T  # sequences in a strand
     for epoch in range(step // per_epoch, -(-(step + n) // per_epoch)):
         first = epoch * per_epoch - step  # where the epoch begins among these steps
         here = slice(max(0, first), max(0, first + whole))
@@ -93,12 +93,12 @@ def _shuffle(starts, config, N, step):
 
 @functools.lru_cache(maxsize=2)
 def _shuffled(seed, epoch, n):
-    """Return the order (n,) in which an epoch has its sequences."""
+    """Return the order (n,) of the sequences in an epoch."""
     return np.random.default_rng([seed, 2, epoch]).permutation(n)
 
 
 def first_state(K, config):
-    """Return the `State` before the first step of a run with K characters."""
+    """Return the `State` before the first step of a run with a vocabulary of K characters."""
     params = model.init_params(K, config.m, np.random.default_rng(config.seed), config.sigma, config.dtype)
     return State(params, model.init_memory(params), np.zeros((config.B, config.m), config.dtype))
 
@@ -106,21 +106,21 @@ def first_state(K, config):
 def advance(params, memory, h, codes, step, losses, config):
     """Take len(losses) steps, from step number `step` on, and write the loss of each in nats per sequence.
 
-    `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` are changed in place. Ends at
-    the first loss that is not finite. Raises RunError if the compiled steps are asked for where there is no Numba.
+    `params` (`Params`), `memory` (`Memory`), the carried states `h` (B, m) and `losses` change in place. Stops at the
+    first loss that is not finite. Raises RunError if the engine is "kernel" and Numba is not installed.
     """
-    these = plan(config, len(codes), step, len(losses))
+    planned = plan(config, len(codes), step, len(losses))
     if config.engine == "kernel":
-        _kernel().advance(params, memory, h, codes, losses, these, config.clip, config.optimizer)
+        _kernel().advance(params, memory, h, codes, losses, planned, config.clip, config.optimizer)
         return
-    for n, (loss, _) in enumerate(model_steps(params, memory, h, codes, these, config)):
+    for n, (loss, _) in enumerate(model_steps(params, memory, h, codes, planned, config)):
         losses[n] = loss
         if not np.isfinite(loss):
             return
 
 
 def _kernel():
-    """Return the compiled code, which the engine of NumPy does without."""
+    """Return the module of the compiled code; raise RunError if Numba is not installed."""
     try:
         from rnn.engine import kernel
     except ImportError as error:
@@ -128,9 +128,9 @@ def _kernel():
     return kernel
 
 
-def model_steps(params, memory, h, codes, these, config):
+def model_steps(params, memory, h, codes, planned, config):
     """Yield the loss and the gradient of each step of a `Plan`, taken with the functions of `model`."""
-    for starts, length, reset, rate in zip(*these, strict=True):
+    for starts, length, reset, rate in zip(*planned, strict=True):
         if reset:
             h[:] = 0
         x = np.stack([codes[start : start + length] for start in starts])
@@ -141,15 +141,17 @@ def model_steps(params, memory, h, codes, these, config):
 
 
 def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True):
-    """Return the `Run` of `config` on `corpus`; train the steps that are not on disk yet.
+    """Return the `Run` of `config` on `corpus`. Train the steps that are not on disk yet.
 
-    With `start`, a finished `Run` on the same text, training goes on from its last weights and memories instead of from
-    new ones. A run that was stopped goes on from its last checkpoint, and ends with the bits it would have had; an
-    interrupt leaves a checkpoint of the last step taken, and raises Interrupted. `watch(step, losses)` is called a few
-    times a second with the number of steps taken and the losses of the latest, the first time with those that were on
-    disk; a bar shows the progress unless `show` is false. Raises RunError if the text is too short, if a loss is not
-    finite or absurdly large, if files of the run are damaged or cannot be written, if `start` does not fit, or if
-    another process trains the run.
+    With `start`, a finished `Run` on the same text, training continues from its last weights and memories instead of
+    new ones. A run that was stopped continues from its last checkpoint and ends with the same bits as without the stop.
+    An interrupt saves the last step taken and raises Interrupted.
+
+    `watch(step, losses)` is called a few times a second with the number of steps taken and the latest losses; in its
+    first call these are the losses from disk, if there are any. `show` shows a progress bar.
+
+    Raises RunError if the text is too short, if `start` does not fit, if a loss is not finite or absurdly large, if
+    files of the run are damaged or cannot be written, or if another process trains the run.
     """
     with interrupts_remembered() as interrupted:
         check(corpus, config, start)
@@ -165,31 +167,35 @@ def train(corpus, config=Config(), start=None, runs=RUNS, watch=None, show=True)
 
 
 def check(corpus, config, start=None):
-    """Raise RunError if a text is too short for a run, if its optimiser does not fit, or if `start` does not."""
+    """Raise RunError if the text is too short, or if the optimiser or `start` does not fit."""
     if config.steps(len(corpus.codes)) < 1:
         needed = f"{config.B * config.T + 1:,} are needed for T = {config.T} and B = {config.B}"
         raise RunError(f"{len(corpus.codes)} characters are too few: {needed}.")
     if config.engine == "kernel" and not is_own_rule(config.optimizer):
-        raise RunError(f"The kernel does not know your optimiser {config.optimizer!r}: set engine='numpy' too.")
+        raise RunError(f"The kernel does not have your optimiser {config.optimizer!r}: set engine='numpy' too.")
     if start is None:
         return
     if start.vocabulary != corpus.vocabulary:
-        raise RunError("A run cannot go on from one on a text with other characters: their codes mean other letters.")
+        raise RunError(
+            f"A run on {corpus.id} cannot continue the one in {start.directory}: the two texts have different "
+            "characters."
+        )
     if (start.config.m, start.config.dtype) != (config.m, config.dtype):
         before = f"one with m = {start.config.m} in {start.config.dtype}"
-        raise RunError(f"A run with m = {config.m} in {config.dtype} cannot go on from {before}.")
+        raise RunError(f"A run with m = {config.m} in {config.dtype} cannot continue {before}.")
     if not is_on(start, corpus):
-        raise RunError(f"A run on {corpus.id} cannot go on from one on another text, which is in {start.directory}.")
+        raise RunError(f"A run on {corpus.id} cannot continue the one in {start.directory}, which has another text.")
     if not start.is_finished:
-        raise RunError(f"The run in {start.directory} is not finished: train it to its end, then go on from it.")
+        raise RunError(f"The run in {start.directory} is not finished: train it to its end before you continue it.")
 
 
 class Recorder:
-    """How far a run has come, and what is written to disk while it trains."""
+    """The progress of a run that is training. It writes losses, snapshots and checkpoints to disk."""
 
     def __init__(self, directory, corpus, config, start=None):
-        """Read how far the run in `directory` has come, or begin it."""
-        self.directory, self.first_step = directory, start.last_step if start else 0
+        """Read the progress of the run in `directory`, or begin the run."""
+        self.directory = directory
+        self.first_step = start.last_step if start else 0
         N = len(corpus.codes)
         self.regular = [config.snapshot_interval(N), config.steps(N)]
         self.once = list(EARLY)
@@ -204,16 +210,16 @@ class Recorder:
                 before = start.state()
                 self.state = self.state._replace(params=before.params, memory=before.memory)
         self.losses = read_losses(directory, self.state)
-        with told(directory / "losses.f64"):
+        with as_run_error(directory / "losses.f64"):
             self.file = (directory / "losses.f64").open("ab")
-            self.file.truncate(8 * self.state.step)  # what comes after the checkpoint is computed again
+            self.file.truncate(8 * self.state.step)  # later losses are computed again
         self.saved_at = time.monotonic()
         if not self.state.snapshots:
             self._snapshot()
 
     @property
     def steps(self):
-        """The number of steps taken, those of the run before included."""
+        """The number of steps taken, including those of the runs that this one continues."""
         return self.first_step + self.state.step
 
     def until_snapshot(self):
@@ -222,11 +228,12 @@ class Recorder:
         return min([n - step % n for n in self.regular] + [n - step for n in self.once if n > step])
 
     def record(self, losses):
-        """Write the losses of the steps just taken; what is due of snapshots and checkpoints too."""
+        """Write the losses of the steps just taken, and a snapshot and a checkpoint if they are due."""
         due = len(losses) == self.until_snapshot()
-        with told(self.directory / "losses.f64"):
+        with as_run_error(self.directory / "losses.f64"):
             self.file.write(losses.tobytes())
-        step, checksum = self.state.step + len(losses), zlib.crc32(losses, self.state.checksum)
+        step = self.state.step + len(losses)
+        checksum = zlib.crc32(losses, self.state.checksum)
         self.state = self.state._replace(step=step, checksum=checksum)
         if due:
             self._snapshot()
@@ -238,8 +245,8 @@ class Recorder:
         save_state(self.directory / "snapshots" / str(self.steps), self.state)
 
     def checkpoint(self):
-        """Write all that the run needs to go on from here."""
-        with told(self.directory / "losses.f64"):
+        """Write everything that the run needs to continue from here."""
+        with as_run_error(self.directory / "losses.f64"):
             self.file.flush()
             os.fsync(self.file.fileno())
         save_state(self.directory / "checkpoint", self.state)
@@ -247,12 +254,12 @@ class Recorder:
 
     def close(self):
         """Close the file of losses."""
-        with told(self.directory / "losses.f64"):
+        with as_run_error(self.directory / "losses.f64"):
             self.file.close()
 
 
 def _take_steps(recorder, corpus, config, watch, show, interrupted):
-    """Take the steps that are missing, some at a time, and record them; raise Interrupted when the user stops it."""
+    """Take the missing steps, in chunks, and record them; raise Interrupted if the user stops training."""
     steps = config.steps(len(corpus.codes))
     absurd = absurd_loss(corpus.K, config)
     chunk = 100  # steps
@@ -279,17 +286,17 @@ def _take_steps(recorder, corpus, config, watch, show, interrupted):
         recorder.checkpoint()
     if step < steps:
         raise Interrupted(
-            f"Stopped after {recorder.steps:,} of {recorder.first_step + steps:,} steps. The same call goes on "
-            "from there: run the cell again. To look at the run as far as it came:\n"
+            f"Stopped after {recorder.steps:,} of {recorder.first_step + steps:,} steps. To continue from there, "
+            "run the cell again. To read what has been trained so far:\n"
             f"from rnn.engine.runs import read_run; run = read_run({str(recorder.directory)!r})"
         )
 
 
 def absurd_loss(K, config):
-    """Return the loss of a step, in nats per sequence, from which on a run counts as diverged.
+    """Return the loss of a step, in nats per sequence, at which a run counts as diverged.
 
     The kernel's losses have no limit. In NumPy a probability that is rounded to 0 counts as the smallest number of its
-    type (see `model.cross_entropy`): no character costs more than 87 nats in float32, and 708 in float64.
+    type (see `model.cross_entropy`), so no character costs more than 87 nats in float32 and 708 in float64.
     """
     absurd = ABSURD * config.T * np.log(K)
     if config.engine == "numpy":
@@ -299,29 +306,29 @@ def absurd_loss(K, config):
 
 
 def _diverged(recorder, losses, first, config):
-    """Return the RunError of losses of which that number `first` is absurd; the run on disk is that before them."""
+    """Return a RunError for losses of which number `first` is absurd. Put the run back to its last snapshot."""
     step = recorder.steps + first
     recorder.state = load_state(recorder.directory / "snapshots" / str(recorder.state.snapshots[-1]))
     recorder.checkpoint()
     return RunError(
-        f"The loss of step {step:,} is {losses[first]:g}, at learning rate {config.learning_rate:g}: "
-        f"try a smaller one. The run as it was after {recorder.steps:,} steps is in {recorder.directory}."
+        f"The loss of step {step:,} is {losses[first]:g} at learning rate {config.learning_rate:g}: "
+        f"try a smaller rate. The first {recorder.steps:,} steps of the run are in {recorder.directory}."
     )
 
 
 def progress_bar(**settings):
-    """Return a bar of tqdm; in a notebook it is written to standard output, because standard error is pink there."""
-    tqdm.set_lock(threading.RLock())  # tqdm's own is one between processes, which a killed process leaves behind
+    """Return a tqdm bar. In a notebook it goes to standard output, because standard error is pink there."""
+    tqdm.set_lock(threading.RLock())  # tqdm's own lock is shared by processes, and a killed process never releases it
     file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
     return tqdm(file=file, ncols=100, mininterval=0.5, leave=False, **settings)
 
 
 @contextlib.contextmanager
 def interrupts_remembered():
-    """Let an interrupt wait: yield an event that it sets, instead of an exception between any two lines."""
+    """Yield an event that an interrupt sets. So no KeyboardInterrupt is raised between two lines of the caller."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # signals go to the main thread
+        yield interrupted  # only the main thread gets signals
         return
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
