@@ -1,4 +1,4 @@
-# The one interface: `make` alone explains it. Works with GNU make 3.81 (macOS) and newer.
+# `make` alone explains the targets. Works with GNU make 3.81 (macOS) and newer.
 
 ENV ?= .venv
 PYTHON ?= python3
@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: help setup data report site train sweep test lab bench check number address hosted lock clean
 
-# Paths may have any character in them: they travel through the environment, never through the text of a command
+# Paths may contain any character, so they are passed through the environment and never as part of a command
 override CORPUS := $(value CORPUS)
 override ENV := $(value ENV)
 override QUICK := $(filter-out 0 no No NO off Off OFF false False FALSE,$(QUICK))
@@ -24,7 +24,7 @@ NOTEBOOKS := $(wordlist 4,99,$(PLAN))
 CHOSEN := CHAPTERS="$(foreach name,$(notdir $(NOTEBOOKS)),$(firstword $(subst _, ,$(name))))"
 MAKEFLAGS += -j$(CORES)
 
-# The code that runs is that of this folder, whatever environment is used
+# Python imports the code of this folder, whatever environment is used
 export PYTHONPATH := $(CURDIR)
 export PYTHONUTF8 := 1
 export PATH := $(if $(filter /%,$(ENV)),,$(CURDIR)/)$(ENV)/bin:$(PATH)
@@ -32,10 +32,10 @@ PY := "$$ENV/bin/python"
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1 NPROC=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 SETTINGS = $${CORPUS:+"CORPUS=$$CORPUS"} $(if $(QUICK),QUICK=1)
 
-# What is made from a text of one's own, with QUICK or of some chapters, has a folder of its own
+# Results for your own text, for QUICK and for a choice of chapters go into separate folders
 BUILD := build$(TEXT:%=/%)$(if $(QUICK),/quick)$(CHOICE:%=/%)
 TRAINED := runs/trained$(TEXT:%=-%)$(if $(QUICK),-quick)$(CHOICE:%=-%)
-ifneq ($(and $(TEXT),$(JOIN_LINES)),) # what is read is a copy in which each paragraph is a line
+ifneq ($(and $(TEXT),$(JOIN_LINES)),) # the text is then a copy in which each paragraph is one line
 export ORIGINAL := $(CORPUS)
 override CORPUS := build/joined/$(TEXT).txt
 endif
@@ -52,7 +52,7 @@ help: ## explain the targets
 
 setup: packages npm filter $(PAGE) ## install everything, into .venv and node_modules
 
-.PHONY: packages npm filter # they do nothing where nothing is to be done
+.PHONY: packages npm filter # they do nothing if nothing has changed
 packages npm filter:
 	@$(PYTHON) tools/setup.py $@
 npm: | $(READY)
@@ -69,13 +69,13 @@ $(BUILD)/text: $(if $(ORIGINAL),$(CORPUS),$(if $(CORPUS),,data/moby-dick.txt)) |
 	@$(PY) -m tools.text $${CORPUS:+"$$CORPUS"}
 	@mkdir -p $(@D) && touch $@
 
-$(BUILD)/lint: report.yaml $(NOTEBOOKS) | $(BUILD)/text npm build/fonts/ready # what is wrong with words is said before minutes of training
+$(BUILD)/lint: report.yaml $(NOTEBOOKS) | $(BUILD)/text npm build/fonts/ready # report mistakes in words before training
 	@mkdir -p $(@D) && $(PY) -m report.lint $(CHOSEN) && touch $@
 
 COMPILED := build/compiled-float32 build/compiled-float64
 $(COMPILED): build/compiled-%: rnn/engine/kernel.py | $(READY)
 	$(STAGE) "Compiling for $*" $(PY) -m tools.compile $* && touch $@
-build/compiled-float64: | build/compiled-float32 # both write the same list of what is compiled
+build/compiled-float64: | build/compiled-float32 # both write the same index of Numba's cache
 
 $(TRAINED): $(BUILD)/text tools/train.py report/measure/choices.py $(wildcard rnn/engine/*.py) | build/compiled-float32 $(BUILD)/lint
 	$(STAGE) Training $(PY) -m tools.train $(SETTINGS) $(CHOSEN) && mkdir -p $(@D) && touch $@
@@ -83,12 +83,13 @@ $(TRAINED): $(BUILD)/text tools/train.py report/measure/choices.py $(wildcard rn
 build/fonts/ready: report/fonts.py package-lock.json | npm
 	@$(PY) report/fonts.py build/fonts && touch $@
 
-# the trainer's kernel, once for processors that multiply and add at once. A warning less: an address has 32 bits, always
+# the trainer's kernel; the fused one is for processors that multiply and add in one instruction. The disabled warning is
+# about 32-bit addresses, which are intended
 build/web/kernel-fused.wasm: FUSED := --enable relaxed-simd
 $(KERNELS): web/kernel.ts package-lock.json | npm
 	@mkdir -p $(@D) && node node_modules/assemblyscript/bin/asc.js $< -o $@ -Os --noAssert --runtime stub --enable simd $(FUSED) --use abort= --disableWarning 201
 
-# execute.py leaves alone what has not changed, and keeps the outputs where only sentences have
+# execute.py skips notebooks that have not changed, and keeps the outputs if only sentences have
 MISSING := $(filter-out $(wildcard $(BUILD)/*.ipynb),$(NOTEBOOKS:notebooks/%=$(BUILD)/%))
 $(BUILD)/executed: $(NOTEBOOKS) $(wildcard rnn/*.py rnn/*/*.py report/measure/*.py report/show/*.py) $(BUILD)/text build/fonts/ready $(if $(MISSING),missing) | $(TRAINED) $(COMPILED)
 	$(STAGE) Notebooks env $(ONE_THREAD) $(PY) -m report.execute $(BUILD) JOBS=$(CORES) $(SETTINGS) $(NOTEBOOKS) && touch $@
@@ -106,14 +107,14 @@ report: filter $(BUILD)/report.html $(BUILD)/report.pdf ## execute the notebooks
 	@if [ -f $(BUILD)/stages ]; then echo; cat $(BUILD)/stages; rm $(BUILD)/stages; else echo "Nothing has changed."; fi
 	@echo "The report is in $(BUILD)/report.html and $(BUILD)/report.pdf"
 
-site: report ## the same as a folder for a web server: the page and the paper, in build/site
+site: report ## put the page and the paper into build/site, for a web server
 	@mkdir -p $(BUILD)/site && cp $(BUILD)/report.html $(BUILD)/site/index.html && cp $(BUILD)/report.pdf $(BUILD)/site/
 	@echo "The site is in $(BUILD)/site"
 
 train: $(TRAINED) ## train what the notebooks need, without the report
 
 sweep: $(BUILD)/text build/compiled-float32 ## train everything that notebooks 6 and 7 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
-	@rm -f $(BUILD)/0[67]_*.ipynb # the next report shows what was trained, even if this is stopped
+	@rm -f $(BUILD)/0[67]_*.ipynb # so that the next report shows the new runs, even if this is stopped
 	@$(PY) -m tools.train $(SETTINGS) ALL=1
 
 test: setup data $(COMPILED) ## run the tests

@@ -1,6 +1,6 @@
-// The same n steps of forward, backward and AdaGrad in C, float32, for the compiler to make fast: it knows the sizes M,
-// K and T, every row is padded with zeros to whole vectors, and -ffast-math gives it tanh and exp of whole vectors.
-// U lies transposed, (K, M), so that a character's column is a row.
+// The same n steps of forward, backward and AdaGrad in C, float32. The compiler can make them fast: it knows the sizes
+// M, K and T, every row is padded with zeros to whole vectors, and -ffast-math allows tanh and exp of whole vectors.
+// U is stored transposed, (K, M), so that a character's column is a row.
 #include <math.h>
 #include <string.h>
 

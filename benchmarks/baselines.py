@@ -1,7 +1,8 @@
-"""What people would use instead, honestly fast for what it is: functions (codes, params, steps, config) -> losses.
+"""Implementations to compare the kernel with, each as fast as its library allows.
 
-All start from the same parameters, take the same steps on the same sequences, and must give the same losses. `BATCHED`
-take steps with config.B sequences and either optimiser, the others with one sequence and AdaGrad.
+All are functions (codes, params, steps, config) -> losses. They start from the same parameters, take the same steps on
+the same sequences, and must give the same losses. Those in `BATCHED` take steps with config.B sequences and either
+optimiser; the rest take one sequence and AdaGrad.
 """
 
 import atexit
@@ -21,8 +22,8 @@ from rnn.engine.training import advance, plan
 from rnn.model import Params
 
 
-def fresh(params, dtype):
-    """Return copies of the parameters, memories of zero, and a state of zero, in a type."""
+def first_state(params, dtype):
+    """Return (copies of the parameters, zero memories, a zero state), all in `dtype`."""
     params = Params(*(theta.astype(dtype, order="K") for theta in params))
     return params, Params(*(np.zeros_like(theta) for theta in params)), np.zeros(len(params.b), dtype)
 
@@ -36,12 +37,16 @@ def sequences(codes, steps, config):
 
 
 def min_char_rnn_numpy(codes, params, steps, config):
-    """The style of min-char-rnn: float64, one-hot vectors, a product for every character."""
-    (W, U, V, b, c), memory, h0 = fresh(params, np.float64)
-    K, losses = len(c), []
+    """Train in the style of min-char-rnn: float64, one-hot vectors, a product for every character."""
+    (W, U, V, b, c), memory, h0 = first_state(params, np.float64)
+    K = len(c)
+    losses = []
     for begins, (x,), (y,) in sequences(codes, steps, config):
         h0 = np.zeros_like(h0) if begins else h0
-        xs, hs, ps, loss = {}, {-1: h0}, {}, 0.0
+        xs = {}
+        hs = {-1: h0}
+        ps = {}
+        loss = 0.0
         for t in range(len(x)):
             xs[t] = np.zeros(K)
             xs[t][x[t]] = 1
@@ -72,9 +77,11 @@ def min_char_rnn_numpy(codes, params, steps, config):
 
 
 def numpy_reference(codes, params, steps, config):
-    """`model.train_step`, float32."""
-    params, _, _ = fresh(params, np.float32)
-    memory, h, losses = model.init_memory(params), np.zeros((config.B, len(params.b)), np.float32), []
+    """Train with `model.train_step`, float32."""
+    params, _, _ = first_state(params, np.float32)
+    memory = model.init_memory(params)
+    h = np.zeros((config.B, len(params.b)), np.float32)
+    losses = []
     for begins, x, y in sequences(codes, steps, config):
         if begins:
             h[:] = 0
@@ -84,26 +91,28 @@ def numpy_reference(codes, params, steps, config):
 
 
 def _kernel(codes, params, steps, config, dtype):
-    (params, _, _), losses, h = fresh(params, dtype), np.empty(steps), np.zeros((config.B, len(params.b)), dtype)
+    params, _, _ = first_state(params, dtype)
+    losses = np.empty(steps)
+    h = np.zeros((config.B, len(params.b)), dtype)
     config = config.replace(dtype=np.dtype(dtype).name)
     advance(params, model.init_memory(params), h, codes, 0, losses, config)
     return losses
 
 
 def kernel_float32(codes, params, steps, config):
-    """`training.advance`, float32."""
+    """Train with `training.advance`, float32."""
     return _kernel(codes, params, steps, config, np.float32)
 
 
 def kernel_float64(codes, params, steps, config):
-    """`training.advance`, float64."""
+    """Train with `training.advance`, float64."""
     return _kernel(codes, params, steps, config, np.float64)
 
 
 def build_c(folder):
-    """Return the function of baseline.c, compiled as fast as the compiler can, or None without a compiler.
+    """Return a function that trains with baseline.c, or None if there is no compiler.
 
-    It compiles for the sizes at hand, when it is first called with them.
+    The C is compiled for given sizes when the function is first called with them.
     """
     built = {}
 
@@ -123,10 +132,12 @@ def build_c(folder):
         return None
 
     def c_float32(codes, params, steps, config):
-        """C for these very sizes, float32."""
-        params, _, _ = fresh(params, np.float32)
-        arrays = params._replace(U=np.ascontiguousarray(params.U.T))  # as the C has it
-        losses, long, real = np.empty(steps), ctypes.c_long, ctypes.c_float
+        """Train with C that was compiled for these sizes, float32."""
+        params, _, _ = first_state(params, np.float32)
+        arrays = params._replace(U=np.ascontiguousarray(params.U.T))  # U is transposed in C
+        losses = np.empty(steps)
+        long = ctypes.c_long
+        real = ctypes.c_float
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*arrays, codes.astype(np.uint16), losses)]
         train = compiled_for((len(params.b), len(params.c), config.T))
         per_epoch = long(config.steps_per_epoch(len(codes)))
@@ -137,8 +148,9 @@ def build_c(folder):
 
 
 def build_web(folder):
-    """Return the function of the page's kernel, as `make` compiled it, run by Node; None without either."""
-    node, kernel = shutil.which("node", path=Path(sys.prefix) / "bin"), Path(folder) / "web" / "kernel-fused.wasm"
+    """Return a function that trains with the page's kernel in Node; None if there is no Node or no compiled kernel."""
+    node = shutil.which("node", path=Path(sys.prefix) / "bin")
+    kernel = Path(folder) / "web" / "kernel-fused.wasm"
     if not (node and kernel.exists()):
         return None
     script = Path(__file__).with_name("web.mjs")
@@ -226,7 +238,7 @@ _jitted = {}
 
 
 def jax_scan(codes, params, steps, config):
-    """JAX: the whole training in one jit, float32; U lies transposed, which is faster."""
+    """Train with JAX, all of it in one jit, float32. U is transposed, which is faster."""
     import jax
     import jax.numpy as jnp
     from jax import lax
@@ -236,11 +248,11 @@ def jax_scan(codes, params, steps, config):
     def loss_of(params, h0, x, y):  # x and y (T, B)
         W, U, V, b, c = params
 
-        def one(h, code):
+        def read_character(h, code):
             h = jnp.tanh(h @ W.T + U[code] + b)
             return h, h
 
-        h, states = lax.scan(one, h0, x)
+        h, states = lax.scan(read_character, h0, x)
         log_p = jax.nn.log_softmax(states @ V.T + c)
         return -jnp.take_along_axis(log_p, y[..., None], -1).sum() / config.B, h
 
@@ -249,7 +261,8 @@ def jax_scan(codes, params, steps, config):
         return theta - config.learning_rate * g / jnp.sqrt(squares + 1e-8), squares, means
 
     def adam(theta, squares, means, g, n):
-        means, squares = means + (1 - 0.9) * (g - means), squares + (1 - 0.999) * (g * g - squares)
+        means = means + (1 - 0.9) * (g - means)
+        squares = squares + (1 - 0.999) * (g * g - squares)
         step = (means / (1 - 0.9**n)) / (jnp.sqrt(squares / (1 - 0.999**n)) + 1e-8)
         return theta - config.learning_rate * step, squares, means
 
@@ -268,13 +281,13 @@ def jax_scan(codes, params, steps, config):
 
     key = (config, steps, len(codes), len(params.c))
     if key not in _jitted:
-        of_steps = jnp.asarray(starts), jnp.asarray(begins), jnp.arange(1.0, steps + 1)
-        _jitted[key] = jax.jit(lambda carry, of_steps: lax.scan(one_step, carry, of_steps)[1]), of_steps
-    params, zeros, h = fresh(params, np.float32)
+        step_inputs = jnp.asarray(starts), jnp.asarray(begins), jnp.arange(1.0, steps + 1)
+        _jitted[key] = jax.jit(lambda carry, step_inputs: lax.scan(one_step, carry, step_inputs)[1]), step_inputs
+    params, zeros, h = first_state(params, np.float32)
     params, zeros = (thetas._replace(U=np.ascontiguousarray(thetas.U.T)) for thetas in (params, zeros))
-    train, of_steps = _jitted[key]
+    train, step_inputs = _jitted[key]
     carry = jnp.asarray(codes.astype(np.int32)), params, zeros, zeros, jnp.tile(h, (config.B, 1))
-    return np.asarray(train(carry, of_steps), np.float64)
+    return np.asarray(train(carry, step_inputs), np.float64)
 
 
 QUICK = {f.__name__: f for f in (min_char_rnn_numpy, numpy_reference, kernel_float32, kernel_float64)}

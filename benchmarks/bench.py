@@ -1,10 +1,10 @@
-"""Time a step of training side by side: what people would use instead, our NumPy reference, the kernel, C.
+"""Compare the time of a step of training: PyTorch and JAX, our NumPy reference, the kernel, and C.
 
     python benchmarks/bench.py build [QUICK]
 
-All run in turns, one thread each (`make bench` sees to that), in one process; Node runs the page's kernel. The table
-has medians with the range; `build/bench.json` has the medians, in microseconds a step, `build/bench.svg` the figure of
-README. Before anything is timed, all must give the same losses.
+All implementations run in turns in one process, on one thread (`make bench` sets that); Node runs the page's kernel.
+Before anything is timed, all must give the same losses. The table has medians with their range. `build/bench.json` has
+the medians in microseconds a step, and `build/bench.svg` is the figure of docs/speed.md.
 """
 
 import json
@@ -25,7 +25,7 @@ from rnn.corpus import read_corpus
 from rnn.engine.runs import Config
 
 REPEATS = 7
-SECONDS = 0.25  # a measurement is as many steps as take about this long
+SECONDS = 0.25  # the approximate length of a measurement
 ADAM = Config(optimizer="adam", learning_rate=0.001)
 
 
@@ -38,25 +38,26 @@ def make_problem(K, m, seed=0):
 
 
 def check_same_losses(implementations, codes, params, steps=60):
-    """Raise AssertionError unless all give the losses of `model.train_step`; a small rate keeps rounding small."""
+    """Raise AssertionError unless all give the losses of `model.train_step`. A small rate keeps rounding small."""
     batched = {name: train for name, train in implementations.items() if name in baselines.BATCHED}
-    for config, those in ((Config(learning_rate=0.001), implementations), (ADAM.replace(B=3), batched)):
+    for config, trainers in ((Config(learning_rate=0.001), implementations), (ADAM.replace(B=3), batched)):
         expected = baselines.numpy_reference(codes, params, steps, config)
-        for name, train in those.items():
+        for name, train in trainers.items():
             losses = train(codes, params, steps, config)
             np.testing.assert_allclose(losses, expected, rtol=1e-4, err_msg=f"{name} computes something else")
 
 
 def time_in_turns(implementations, codes, params, config, repeats=REPEATS):
-    """Return {name: microseconds a step, one for each repeat}, measured in turns."""
-    steps, taken = {}, {name: [] for name in implementations}
+    """Return {name: list of microseconds a step, one for each repeat}, measured in turns."""
+    steps = {}
+    taken = {name: [] for name in implementations}
     for name, train in implementations.items():  # the first call compiles, the second tells how fast it is
         train(codes, params, 20, config)
         began = time.perf_counter()
         train(codes, params, 20, config)
         per_step = (time.perf_counter() - began) / 20
         steps[name] = int(np.clip(SECONDS / per_step, 20, 5_000))
-        train(codes, params, steps[name], config)  # what is compiled for a number of steps is compiled
+        train(codes, params, steps[name], config)  # some compile for each number of steps
     for _ in range(repeats):
         for name, train in implementations.items():
             began = time.perf_counter()
@@ -66,13 +67,13 @@ def time_in_turns(implementations, codes, params, config, repeats=REPEATS):
 
 
 def runnable(implementations, codes, params):
-    """Return those implementations that run here, and say of the others why not."""
+    """Return the implementations that run here, and print why the rest do not."""
     found = {}
     for name, train in implementations.items():
         try:
             train(codes, params, 2, Config(learning_rate=0.001))
             found[name] = train
-        except Exception as error:  # whatever a library that is missing or broken raises
+        except Exception as error:  # a missing or broken library may raise anything
             print(f"{name} does not run here: {type(error).__name__}: {str(error).splitlines()[0][:150]}")
     return found
 
@@ -102,18 +103,18 @@ def main():
     print(
         tabulate(rows, ["implementation", "microseconds a step", "range", "against the kernel"], disable_numparse=True)
     )
-    of_a_step = {}
+    step_parts = {}
     for B, optimizer in ((1, "adagrad"), (1, "adam"), (16, "adam")):
         config = (ADAM if optimizer == "adam" else Config()).replace(B=B)
-        of_this = parts.measure(K, m, B, optimizer)
+        kinds = parts.measure(K, m, B, optimizer)
         whole = np.median(time_in_turns({"step": baselines.kernel_float32}, codes, params, config)["step"])
-        measured, floor = map(sum, zip(*of_this.values(), strict=True))
-        of_a_step[f"B = {B}, {optimizer}"] = of_this | {"the rest": (whole - measured, 0), "a step": (whole, floor)}
-        rows = [(name, *times) for name, times in of_a_step[f"B = {B}, {optimizer}"].items()]
+        measured, floor = map(sum, zip(*kinds.values(), strict=True))
+        step_parts[f"B = {B}, {optimizer}"] = kinds | {"the rest": (whole - measured, 0), "a step": (whole, floor)}
+        rows = [(name, *times) for name, times in step_parts[f"B = {B}, {optimizer}"].items()]
         head = [f"of the kernel's step, B = {B}, {optimizer}", "microseconds", "at least"]
         print(tabulate(rows, head, floatfmt=".0f"))
     results = medians | {
-        "details": {"range": {name: [min(t), max(t)] for name, t in taken.items()}, "parts": of_a_step}
+        "details": {"range": {name: [min(t), max(t)] for name, t in taken.items()}, "parts": step_parts}
     }
     if not quick:
         results["details"]["growth"] = growth(implementations)

@@ -1,7 +1,7 @@
-"""What a step of the kernel goes to: each kind of work alone, at the sizes of a step, as often as a step does it.
+"""Measure the parts of a step of the kernel: each kind of work alone, with the sizes and counts of a step.
 
-Beside it the floor of each: its arithmetic at the rate of a large product of matrices, or its bytes at the rate at
-which the second-level cache is read, whichever takes longer.
+The floor of a part is the longer of two times: its arithmetic at the rate of a large product of matrices, and its bytes
+at the rate of the second-level cache.
 """
 
 import time
@@ -61,14 +61,14 @@ def functions(h, p, steps):
 
 @compiled
 def multiply(A, R, out, steps):
-    """A product large enough for BLAS to be as fast as it can."""
+    """Compute a product that is large enough for BLAS to reach its full speed, `steps` times."""
     for _ in range(steps):
         np.dot(A, R, out)
 
 
 @compiled
-def read(a, steps):
-    """Read all of a, again and again."""
+def read_array(a, steps):
+    """Read all of the array a, `steps` times."""
     total = a[0]
     for _ in range(steps):
         total = -total
@@ -87,21 +87,24 @@ def _microseconds(work, arrays, steps, repeats=7):
 
 
 def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
-    """Return {kind of work: (microseconds a step, its floor)}, medians, in float32."""
-    rng, rows, rule = np.random.default_rng(0), T * B, kernel.RULES[optimizer]
+    """Return {kind of work: (microseconds a step, its floor)}: medians, in float32."""
+    rng = np.random.default_rng(0)
+    rows = T * B
+    rule = kernel.RULES[optimizer]
     M = kernel.width(m, B)
     changed = M * M + K * M * (1 if optimizer == "adagrad" else 2)  # AdaGrad leaves most of U alone
-    W, V, h, p, out, dW, dV, dh, *of_update = (
+    W, V, h, p, out, dW, dV, dh, *update_arrays = (
         kernel.padded(rng.normal(0, 0.1, shape).astype(np.float32), *shape)
         for shape in ((M, M), (K, M), (rows, M), (rows, K), (B, M), (M, M), (K, M), (rows, M), *[(changed,)] * 4)
     )
-    of_update[1] **= 2
-    side, half_a_megabyte = 512, np.ones(1 << 17, np.float32)
+    update_arrays[1] **= 2
+    side = 512
+    half_a_megabyte = np.ones(1 << 17, np.float32)
     large = [np.ones((side, side), np.float32)] * 2 + [np.empty((side, side), np.float32)]
     flops = 2 * side**3 / _microseconds(multiply, large, 20, 30).min()  # a microsecond
-    bytes_read = half_a_megabyte.nbytes / _microseconds(read, [half_a_megabyte], 200, 30).min()
+    bytes_read = half_a_megabyte.nbytes / _microseconds(read_array, [half_a_megabyte], 200, 30).min()
     traffic = 4 * changed * (5 if optimizer == "adagrad" else 7)
-    kinds = {  # and what they cost: operations, and bytes of what does not stay in the first-level cache
+    kinds = {  # {kind: (function, arguments, operations, bytes that do not stay in the first-level cache)}
         "W with the states, forward and back": (
             recurrent_products,
             (W, W.T.copy(), h, out),
@@ -114,7 +117,7 @@ def measure(K, m, B=1, optimizer="adagrad", T=25, steps=2_000):
             2 * rows * m * (3 * K + m),
             0,
         ),
-        f"{optimizer}": (updates, (rule, *of_update, np.float32(1e-6), np.float32(5)), 20 * changed, traffic),
+        f"{optimizer}": (updates, (rule, *update_arrays, np.float32(1e-6), np.float32(5)), 20 * changed, traffic),
         "tanh and softmax": (functions, (h, p), rows * (35 * m + 45 * K), 0),
     }
     steps = max(20, steps // B)

@@ -1,8 +1,8 @@
-"""Measure how many more runs a minute a sweep trains with two workers than with one, as `make sweep` would.
+"""Compare the runs a minute of a sweep with two workers and with one.
 
     python benchmarks/scaling.py [repeats]
 
-Each turn trains the same eight runs anew, the start and end of processes included; the two take turns.
+Each turn trains the same eight runs again, including the start and end of processes. The two take turns.
 """
 
 import sys
@@ -20,7 +20,8 @@ RUNS = [Config(epochs=3, seed=seed) for seed in range(8)]
 
 def main():
     """Print the runs a minute of every turn, and the ratio of the medians."""
-    corpus, per_minute = read_corpus(), {1: [], 2: []}
+    corpus = read_corpus()
+    per_minute = {1: [], 2: []}
     for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 3):
         for workers, measured in per_minute.items():
             with tempfile.TemporaryDirectory() as folder:

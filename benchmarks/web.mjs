@@ -1,4 +1,4 @@
-// The page's kernel beside the others, for benchmarks/baselines.py: node web.mjs KERNEL. A question is a line of JSON, the
+// The page’s kernel in Node, for benchmarks/baselines.py: node web.mjs KERNEL. A question is a line of JSON, the
 // answer a line with the losses, float64 in base64.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";

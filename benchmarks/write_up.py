@@ -1,10 +1,10 @@
-"""Measure `make report` from nothing, in units of what good C takes for seven epochs.
+"""Compare the time of `make report` in a fresh clone with the time of seven epochs in C.
 
     .venv/bin/python benchmarks/write_up.py
 
-Clones the last commit, makes the report there with an empty HOME, so with no caches, and prints what each stage took;
-times a step of baseline.c before and after, on one thread. The page, the paper and the runs go again. Run it with
-nothing else beside it: it takes as long as a first `make report`.
+It clones the last commit and makes the report there with an empty HOME, so without caches. It times baseline.c before
+and after that, on one thread. The clone is deleted at the end. Run it on an idle machine; it takes as long as a first
+`make report`.
 """
 
 import os
@@ -24,7 +24,7 @@ STEPS = 333_284  # of seven epochs over the whole novel
 
 
 def c_seconds(folder):
-    """Return how long C takes for `STEPS` steps, by the median of seven turns, in seconds."""
+    """Return the seconds that C takes for `STEPS` steps, from the median of seven turns."""
     codes, params = make_problem(read_corpus().K, Config().m)
     c = baselines.build_c(folder)
     (turns,) = time_in_turns({c.__name__: c}, codes, params, Config()).values()
@@ -32,14 +32,14 @@ def c_seconds(folder):
 
 
 def report_seconds(folder):
-    """Return how long a clone takes to make the report with an empty HOME, in seconds."""
+    """Return the seconds that `make report` takes in a fresh clone with an empty HOME."""
     subprocess.run(["git", "clone", "-q", ROOT, folder / "clone"], check=True)
     (folder / "home").mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "XDG_"))}
-    path = os.pathsep.join(entry for entry in kept["PATH"].split(os.pathsep) if ".venv" not in entry)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "XDG_"))}
+    path = os.pathsep.join(entry for entry in environment["PATH"].split(os.pathsep) if ".venv" not in entry)
     began = time.perf_counter()
     subprocess.run(
-        ["make", "report"], cwd=folder / "clone", env=kept | {"HOME": folder / "home", "PATH": path}, check=True
+        ["make", "report"], cwd=folder / "clone", env=environment | {"HOME": folder / "home", "PATH": path}, check=True
     )
     return time.perf_counter() - began
 
@@ -48,7 +48,9 @@ def main():
     """Print both times and their ratio."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        before, report, after = c_seconds(folder), report_seconds(folder), c_seconds(folder)
+        before = c_seconds(folder)
+        report = report_seconds(folder)
+        after = c_seconds(folder)
     c = (before + after) / 2
     print(f"\nC: {before:.1f} s before, {after:.1f} s after. The report: {report:.0f} s, {report / c:.1f} times that.")
 

@@ -1,17 +1,17 @@
--- Between the notebooks' pieces (reader.lua) and the two documents: numbers of chapters, references to figures, tables
--- and equations, folded code, pictures, and for the page KaTeX and inline SVG. Conventions are in report/README.md.
+-- Turn the notebooks' pieces (reader.lua) into the two documents: numbers of chapters, references to figures, tables and
+-- equations, folded code, pictures, and for the page KaTeX and inline SVG. Conventions are in report/README.md.
 
 local html = FORMAT:match 'html' ~= nil
 local typst = FORMAT == 'typst'
 local captions = {} -- identifier -> inlines, the label first
 local known = {} -- identifiers that a reference may lead to
 local headings = {} -- identifiers, in the order of the document
-local curious = {} -- identifiers that are in the page alone
+local curious = {} -- identifiers that only the page has
 local places = {} -- identifier, formula, target of a link, source of a picture -> the cells that have it
 local chapters = {} -- the names of the report's notebooks -> true
 local settings = {} -- rehearsal: nothing has been executed, so that what cells show is missing
 
--- End with a sentence, before it the cells that have `what` is wrong
+-- Exit with a sentence, after the names of the cells that contain the fault `what`
 local function fault(what, sentence)
   error('FAULT ' .. (places[what] and table.concat(places[what], ' and ') .. ': ' or '') .. sentence, 0)
 end
@@ -25,7 +25,7 @@ local function remember(what, place)
   if not places[what]:includes(place) then places[what]:insert(place) end
 end
 
--- A chapter has the number of its notebook; sections that only the page has are lettered, so that paper misses no number
+-- A chapter has the number of its notebook. Sections that only the page has get letters, so the paper has no gaps
 local chapter = {}
 local function Chapter(header, notebook, is_curious)
   if notebook ~= chapter.notebook then
@@ -47,7 +47,7 @@ local function Chapter(header, notebook, is_curious)
   return header
 end
 
--- Take note of what is where, number the headings, and leave of each piece what it is made of
+-- Record where everything is, number the headings, and replace each piece by its content
 local function pieces(doc)
   settings.rehearsal = doc.meta.rehearsal
   local blocks, identifiers = pandoc.Blocks {}, {}
@@ -65,7 +65,7 @@ local function pieces(doc)
     look.Header = function(header)
       local times = identifiers[header.identifier] or 0
       identifiers[header.identifier] = times + 1
-      known[pandoc.utils.stringify(header):gsub(' ', '-')] = header.identifier -- as Jupyter calls it
+      known[pandoc.utils.stringify(header):gsub(' ', '-')] = header.identifier -- Jupyter's identifier
       if times > 0 then header.identifier = header.identifier .. '-' .. times + 1 end
       return Chapter(header, notebook, is_curious)
     end
@@ -104,7 +104,7 @@ local function captioned(identifier)
   return pandoc.Caption { pandoc.Plain(captions[identifier]) }
 end
 
--- After all figures, tables and texts: whose caption is left over?
+-- After all figures, tables and texts: find captions that nothing has used
 local function all_captions_used()
   for identifier in pairs(captions) do
     if settings.rehearsal then known[identifier] = true end
@@ -125,7 +125,7 @@ local function escaped(text)
   return (text:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
 end
 
--- An SVG file as part of the page; its identifiers get a prefix, because a page has several.
+-- An SVG file as part of the page. Its identifiers get a prefix, because the page has several files.
 local function inline_svg(image, identifier)
   local svg = read(image.src):gsub('^.-(<svg)', '%1')
   svg = svg:gsub(' id="', ' id="' .. identifier .. '-'):gsub('href="#', 'href="#' .. identifier .. '-')
@@ -135,8 +135,8 @@ local function inline_svg(image, identifier)
   return pandoc.RawInline('html', '<svg role="img" aria-label="' .. alt .. '"' .. svg:sub(5) .. values)
 end
 
--- A picture's file, seen from the project's top. What a cell shows has a path from there, with a slash before it; what
--- is linked in Markdown is seen from the notebooks' folder.
+-- The path of a picture's file from the project's folder. A picture that a cell shows has a path from there, with a slash
+-- at the beginning; a path in Markdown begins at the notebooks' folder.
 local function file_of(image)
   local source = image.src
   if source:match '^data:' then return nil end
@@ -163,7 +163,7 @@ local KINDS = {
   gif = { 'image/gif', '^GIF8' }, webp = { 'image/webp', '^RIFF....WEBP' }, svg = { 'image/svg+xml', '<svg' },
 }
 
--- A picture that a cell shows, or that words link to: in the page as data
+-- A picture that a cell shows or that Markdown links to. The page contains its data
 local function Image(image)
   local path = file_of(image)
   if not path then
@@ -179,7 +179,7 @@ local function Image(image)
   return image
 end
 
--- show.figure's figures have an identifier; a picture in a paragraph of its own is a figure to pandoc too
+-- Figures of show.figure have an identifier. To pandoc, a picture that is a whole paragraph is a figure too
 local function Figure(figure)
   if figure.identifier == '' then
     local picture = figure:walk { Image = Image }.content
@@ -195,7 +195,7 @@ local function Figure(figure)
   }, false
 end
 
--- A cell's colours, which HTML has in its style, for the paper
+-- A table cell's colours for the paper, from its HTML style
 local function coloured(cell)
   local style = cell.attributes.style or ''
   local ground, letters = style:match 'background%-color:%s*(#%x+)', (' ' .. style):match '[%s;]color:%s*(#%x+)'
@@ -203,15 +203,15 @@ local function coloured(cell)
   if letters then cell.attributes['typst:text:fill'] = 'rgb("' .. letters .. '")' end
 end
 
--- Tables of HTML (pandas, Styler) have no identifier, and cells in the colours of their style
+-- HTML tables (pandas, Styler) have no identifier, and their cells may have colours
 local function Table(tbl)
   local label = 'Table'
   if tbl.identifier ~= '' then
     tbl.caption = captioned(tbl.identifier)
     label = pandoc.utils.stringify(captions[tbl.identifier][1])
   end
-  local numbers = tbl.classes:includes 'dataframe' -- of pandas, which says so of its rows
-  for n, spec in ipairs(tbl.colspecs) do -- as wide as what is in them
+  local numbers = tbl.classes:includes 'dataframe' -- pandas sets this class
+  for n, spec in ipairs(tbl.colspecs) do -- as wide as their content
     tbl.colspecs[n] = { numbers and (n > 1 and 'AlignRight' or 'AlignLeft') or spec[1] }
   end
   tbl.attr = pandoc.Attr(tbl.identifier)
@@ -225,11 +225,11 @@ local function Table(tbl)
   return tbl, false
 end
 
--- ::: {#fig-x .texts} blocks :::  is a figure whose content is text
+-- ::: {#fig-x .texts} blocks :::  is a figure with text as its content
 local function texts(div)
   local caption = captioned(div.identifier)
   if html then return pandoc.Figure(div.content, caption, pandoc.Attr(div.identifier, { 'texts' })) end
-  local in_lines = div.content[2] and div.content[2].t == 'CodeBlock' and div.content[2].classes:includes 'lines' -- which may not be broken
+  local in_lines = div.content[2] and div.content[2].t == 'CodeBlock' and div.content[2].classes:includes 'lines' -- which must not be broken
   local columns = #div.content > 4 and not in_lines and 2 or 1
   local shown = pandoc.Blocks { pandoc.RawBlock('typst', '#textfigure(<' .. div.identifier .. '>, columns: ' .. columns .. ', caption: [') }
   shown:extend(caption.long)
@@ -248,7 +248,7 @@ end
 local folds = 0
 local function folded(div)
   if typst then return {} end
-  folds = folds + 1 -- each has a name of its own, for those who go from one to the next
+  folds = folds + 1 -- a different name for each, for screen readers
   return {
     pandoc.RawBlock('html', '<details class="code"><summary aria-label="Code ' .. folds .. '">Code</summary>'),
     div,
@@ -256,7 +256,7 @@ local function folded(div)
   }
 end
 
--- What only the curious want: cells that follow one another are folded as one; the paper has none of it
+-- Cells tagged `page-only`: consecutive ones are folded together; the paper has none of them
 local function page_only(blocks)
   local kept, fold = pandoc.Blocks {}, nil
   for _, block in ipairs(blocks) do
@@ -277,7 +277,7 @@ local function page_only(blocks)
   return kept
 end
 
--- Cells that follow one another without an output between them are folded as one
+-- Consecutive code cells without an output between them are folded together
 local function Blocks(blocks)
   local merged = pandoc.Blocks {}
   for _, block in ipairs(blocks) do
@@ -307,7 +307,8 @@ local function reader(file)
   return section, sentence
 end
 
--- The view of one sequence with its caption, if a cell has one. On paper it is a still picture, which the page has for print
+-- The view of one sequence, with its caption if a cell has one. The paper has a still picture of it, and the page has that
+-- picture for printing
 local STILL = 'One sequence, forward and back: states, probabilities, and the gradients that come back'
 local function view_of(section, path)
   local identifier = captions['fig-sequence'] and 'fig-sequence' or ''
@@ -322,9 +323,9 @@ local function view_of(section, path)
   return pandoc.Div(view, pandoc.Attr(identifier, { 'view' }))
 end
 
--- <div class="trainer" data-files="…"> is the trainer, with what files have packed in it; paper has none. So is the sequence.
--- The first sampler is the sampler; a later one lends it what files have more, and leads to it. What its `first` has
--- packed is the first screen of the page.
+-- <div class="trainer" data-files="…"> becomes the trainer, with the contents of the files; the paper has none. The view of
+-- one sequence is similar. The first sampler is the page's sampler. A later one adds its data to the first and becomes a
+-- link to it. The data in `first` is for the first screen of the page.
 local lent = {}
 local first_screen, first_sentence
 local function interactive(div, name)
@@ -348,7 +349,7 @@ local function interactive(div, name)
   return still and view_of(section, still) or pandoc.RawBlock('html', section)
 end
 
--- Where the abstract's numbers come from: the first chapter that gives a result. The paper has no links to it
+-- The targets of the abstract's numbers: the first chapter that gives a result. The paper has no such links
 local function Span(span)
   if not span.classes:includes 'result' then return nil end
   if typst or known[span.identifier] then return {} end
@@ -356,7 +357,7 @@ local function Span(span)
 end
 
 local function Div(div)
-  -- `false`: what comes back is not walked through again
+  -- `false`: pandoc must not walk through the result again
   if div.classes:includes 'texts' then return texts(div), false end
   if div.classes:includes 'sampler' then return interactive(div, 'sampler'), false end
   if div.classes:includes 'trainer' then return interactive(div, 'trainer'), false end
@@ -378,8 +379,8 @@ local function Math(math)
   return pandoc.Span({ math }, { id = 'eq-' .. n })
 end
 
--- Within the report a link to another notebook, or to something in it, is a link to that chapter, or that thing. What
--- is not in this report, because its chapter is not, or because the paper leaves it out, becomes plain words.
+-- A link to another notebook, or to something in it, becomes a link to that chapter or that thing. If the target is not
+-- in this report or not in the paper, the link becomes plain words.
 local function Link(link)
   local target = link.target:gsub('%%20', ' ')
   local notebook, anchor = target:match '^(.+)%.ipynb#?(.*)$'
@@ -405,7 +406,7 @@ local function Header(header)
   table.insert(headings, header.identifier)
 end
 
--- the anchors are for Jupyter; here what they stand for has the identifier itself
+-- the anchors are for Jupyter; here the things themselves have the identifiers
 local function RawInline(raw)
   if raw.format == 'html' and (raw.text:match '^<a id="' or raw.text == '</a>') then return {} end
 end
@@ -437,7 +438,7 @@ local function in_katex(doc)
   end }
 end
 
--- The paper's formulas: what pandoc cannot translate into Typst's language it would print unchanged
+-- The paper's formulas: pandoc would print unchanged what it cannot translate for Typst
 local function in_typst(doc)
   doc:walk { Math = function(math)
     local written = pandoc.write(pandoc.Pandoc { pandoc.Plain { math } }, 'typst')
@@ -447,7 +448,7 @@ local function in_typst(doc)
   end }
 end
 
--- The typefaces have no small digits: h₀ is an h with a 0 below
+-- The typefaces have no subscript digits: h₀ becomes an h with a 0 as subscript
 local function Str(str)
   local inlines, plain = pandoc.Inlines {}, ''
   for _, code in utf8.codes(str.text) do
@@ -464,7 +465,7 @@ local function Str(str)
   return inlines
 end
 
--- The first paragraph of a chapter of the assignment answers its title: all five are together below the abstract
+-- The first paragraphs of the assignment's chapters, which answer their titles, are also put together below the abstract
 local function answers(blocks)
   local items, title = {}, nil
   for _, block in ipairs(blocks) do
@@ -480,7 +481,7 @@ local function answers(blocks)
   return #items == 5 and pandoc.MetaBlocks { pandoc.OrderedList(items) } or nil
 end
 
--- what the first screen leads to: the first of the headings whose identifier has the pattern
+-- the links of the first screen: each leads to the first heading whose identifier matches the pattern
 local WAYS = {
   { name = 'What the original report got wrong', patterns = { 'got%-wrong', 'would%-we%-have', '^chapter%-01' } },
   { name = 'What the first ten steps do', patterns = { 'ten%-steps', '^chapter%-07' } },

@@ -1,12 +1,12 @@
--- The pieces of all notebooks (pieces.py), a JSON list, as one document. Each is read for itself, as Jupyter does: a
+-- Read the pieces of all notebooks (pieces.py), a JSON list, as one document. Each piece is read alone, as in Jupyter: a
 -- fence or a <div> that is left open ends with its cell. A piece becomes a Div with its classes and its place.
 
--- not `smart`: what is a straight quote in a notebook stays one
+-- not `smart`: a straight quote in a notebook stays straight
 local MARKDOWN = 'markdown-smart-raw_tex-tex_math_dollars-tex_math_single_backslash-citations'
   .. '+tex_math_double_backslash+lists_without_preceding_blankline'
 local OPTIONS = pandoc.ReaderOptions { columns = 9999 }
 
--- HTML in Markdown: pictures, tables, and how letters look; of all else the tags go and the text stays
+-- HTML in Markdown: pictures, tables, and the look of letters; of all other elements only the text stays
 local LETTERS = {
   b = pandoc.Strong, strong = pandoc.Strong, i = pandoc.Emph, em = pandoc.Emph, u = pandoc.Underline,
   s = pandoc.Strikeout, del = pandoc.Strikeout, sub = pandoc.Subscript, sup = pandoc.Superscript,
@@ -45,7 +45,7 @@ local function without_tags(inlines)
   return kept
 end
 
--- What is between <table> and </table> is one table, however pandoc has divided it
+-- Everything between <table> and </table> is one table, even if pandoc has divided it
 local function without_raw(blocks)
   local kept, inside = pandoc.Blocks {}, nil
   for _, block in ipairs(blocks) do
@@ -68,7 +68,7 @@ end
 
 local read = {}
 
--- A formula with the macros of its notebook in it: LaTeX's reader knows them
+-- Apply the macros of the notebook to a formula, with pandoc's LaTeX reader
 local function expanded(macros)
   return function(math)
     local first = pandoc.read(macros .. '\n\n$' .. math.text .. '$', 'latex').blocks[1]
@@ -85,7 +85,7 @@ function read.markdown(piece)
   return blocks:walk { Blocks = without_raw, Inlines = without_tags }
 end
 
--- Without identifiers: they are no names of ours
+-- Remove identifiers: they are not our names
 function read.html(piece)
   return pandoc.read(piece.text, 'html', OPTIONS).blocks:walk {
     Table = function(tbl) tbl.identifier = ''; return tbl end,

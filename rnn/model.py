@@ -50,7 +50,7 @@ def init_memory(params):
 
 
 def softmax(o):
-    """Return exp(o) divided by its sum over the last axis. For the complex step, o may be complex."""
+    """Return exp(o) over its sum along the last axis. For the complex step, o may be complex."""
     e = np.exp(o - o.real.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 

@@ -65,7 +65,8 @@ KINDS = list(itertools.product(ALPHABETS, STRUCTURES))  # 104
 def text_of(alphabet, structure):
     """Return a text of 1,000 to 4,000 characters, always the same."""
     rng = np.random.default_rng([KINDS.index((alphabet, structure))])
-    letters, n = ALPHABETS[alphabet], int(rng.choice([1_000, 1_001, 1_500, 4_000]))
+    letters = ALPHABETS[alphabet]
+    n = int(rng.choice([1_000, 1_001, 1_500, 4_000]))
     if len(letters) > 1_000 and structure != "in a circle":  # 07 takes as long as the text times its vocabulary
         n = 1_000
     text = "".join(STRUCTURES[structure](letters, n, rng))

@@ -33,8 +33,8 @@ def test_right_predictions_happen_as_often_as_predicted_and_too_sure_ones_do_not
     assert table["n"].sum() == o.size
     for happened, predicted in zip(table["happened"], table["predicted"], strict=True):
         assert abs(happened.value - predicted) <= 1.5 * happened.half
-    sure = calibration.reliability(softmax(3 * o), y, edges)
-    assert sure["predicted"].iloc[-1] > sure["happened"].iloc[-1].value + 0.1
+    overconfident = calibration.reliability(softmax(3 * o), y, edges)
+    assert overconfident["predicted"].iloc[-1] > overconfident["happened"].iloc[-1].value + 0.1
 
 
 def test_reliability_worked_by_hand():
@@ -42,11 +42,12 @@ def test_reliability_worked_by_hand():
     table = calibration.reliability(p, np.array([0, 1, 1]), [0, 0.5, 1])
     assert table["n"].tolist() == [3, 3]
     assert table["predicted"].tolist() == pytest.approx([0.4 / 3, 2.6 / 3])
-    assert [of.value for of in table["happened"]] == pytest.approx([1 / 3, 2 / 3])
+    assert [weights.value for weights in table["happened"]] == pytest.approx([1 / 3, 2 / 3])
 
 
 def test_scores_are_those_that_the_held_out_loss_is_of():
-    params, codes = model.init_params(9, 12, np.random.default_rng(1), 0.5), RNG.integers(0, 9, 300)
+    params = model.init_params(9, 12, np.random.default_rng(1), 0.5)
+    codes = RNG.integers(0, 9, 300)
     o, y = calibration.scores(params, np.zeros(12, np.float32), codes)
     losses = held_out.network_losses(params, codes, slice(1, 300))
     np.testing.assert_allclose(calibration.losses_at(o, y, 1), losses / np.log(2), rtol=1e-3)
@@ -55,7 +56,8 @@ def test_scores_are_those_that_the_held_out_loss_is_of():
 def test_entropies_are_those_of_the_distributions():
     assert calibration.entropy(np.array([[0.5, 0.5, 0, 0], [0.25] * 4])) == pytest.approx([1, 2])
     params = model.init_params(8, 12, np.random.default_rng(1), 0.5)
-    h, x = RNG.uniform(-1, 1, (30, 12)).astype(np.float32), RNG.integers(0, 8, 30)
+    h = RNG.uniform(-1, 1, (30, 12)).astype(np.float32)
+    x = RNG.integers(0, 8, 30)
     one = calibration.entropies(params, h, x, 20)
     assert one.shape == (20, 30)
     assert np.array_equal(one, calibration.entropies(params, h, x, 20))
@@ -93,7 +95,7 @@ def test_taylors_exponent_is_a_half_of_independent_words_and_more_of_words_in_bu
     independent = RNG.choice(300, 60_000, p=share / share.sum())
     assert laws.exponent(*laws.taylor(independent, 600)) == pytest.approx(0.5, abs=0.02)
     # each stretch of 600 has its own favourites
-    topics = [RNG.choice(300, 600, p=of / of.sum()) for of in share * RNG.gamma(0.5, 1, (100, 300))]
+    topics = [RNG.choice(300, 600, p=weights / weights.sum()) for weights in share * RNG.gamma(0.5, 1, (100, 300))]
     assert laws.exponent(*laws.taylor(np.concatenate(topics), 600)) > 0.65
     mean, deviation = laws.taylor(np.array(list("aabbabab")), 4)
     assert (mean.tolist(), deviation.tolist()) == ([2, 2], [0, 0])
@@ -101,7 +103,8 @@ def test_taylors_exponent_is_a_half_of_independent_words_and_more_of_words_in_bu
 
 @pytest.mark.parametrize("smoothing", [ngrams.witten_bell, ngrams.kneser_ney])
 def test_drawn_ngrams_have_the_probabilities_of_ngrams(smoothing):
-    codes, K = np.array([0, 1, 2, 0, 1, 1, 0, 2, 1, 0, 1, 2, 2, 0]), 4
+    codes = np.array([0, 1, 2, 0, 1, 1, 0, 2, 1, 0, 1, 2, 2, 0])
+    K = 4
     tables = ngrams.count_ngrams(codes, K, 3)
     of_texts = ngrams.sample_ngrams(tables, K, 3, 60_000, np.random.default_rng(0), smoothing)
     for a, b in ((0, 1), (2, 2), (1, 3)):

@@ -132,7 +132,8 @@ def test_an_unknown_character_is_named():
 
 def test_different_texts_of_one_name_have_different_folders(tmp_path):
     (tmp_path / "other").mkdir()
-    first, second = written(tmp_path, LONG), written(tmp_path / "other", LONG + "!")
+    first = written(tmp_path, LONG)
+    second = written(tmp_path / "other", LONG + "!")
     assert read_corpus(first).id != read_corpus(second).id
     assert read_corpus().part(0, 100).id != read_corpus().id
 

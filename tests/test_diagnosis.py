@@ -221,7 +221,9 @@ def test_three_mistakes_in_three_gradients_are_named_line_by_line():
 
 
 def columns_forward(RNN, X, h0):
-    H, P, h = [], [], h0
+    H = []
+    P = []
+    h = h0
     for t in range(X.shape[1]):
         h = np.tanh(RNN.W @ h + RNN["U"] @ X[:, [t]] + RNN.b)
         o = RNN.V @ h + RNN.c
@@ -240,8 +242,11 @@ def columns_backward(RNN, X, Y, h0, H, P):
     for t in reversed(range(X.shape[1])):
         dA[:, [t]] = (RNN["V"].T @ G[:, [t]] + later) * (1 - H[:, [t]] ** 2)
         later = RNN["W"].T @ dA[:, [t]]
-    grads.W, grads.U, grads.V = dA @ np.hstack((h0, H[:, :-1])).T, dA @ X.T, G @ H.T
-    grads.b, grads.c = dA.sum(axis=1, keepdims=True), G.sum(axis=1, keepdims=True)
+    grads.W = dA @ np.hstack((h0, H[:, :-1])).T
+    grads.U = dA @ X.T
+    grads.V = G @ H.T
+    grads.b = dA.sum(axis=1, keepdims=True)
+    grads.c = G.sum(axis=1, keepdims=True)
     return grads
 
 
@@ -268,7 +273,9 @@ def rows_forward(RNN, X, h0):
 
 
 def rows_backward(RNN, X, Y, h0, H, P, add=1):
-    G, dA, later = P - Y, np.zeros((len(X), h0.size)), 0
+    G = P - Y
+    dA = np.zeros((len(X), h0.size))
+    later = 0
     for t in reversed(range(len(X))):
         dA[t] = (G[t] @ RNN.V.T + add * later) * (1 - H[t + 1] ** 2)
         later = dA[t] @ RNN.W.T
@@ -300,7 +307,9 @@ Whh = Wxh = Why = bh = by = None  # as in min-char-rnn: set before each call
 
 
 def lossFun(inputs, targets, hprev, clip=None):
-    xs, hs, ps = {}, {-1: np.copy(hprev)}, {}
+    xs = {}
+    hs = {-1: np.copy(hprev)}
+    ps = {}
     for t, code in enumerate(inputs):
         xs[t] = np.eye(len(by))[:, [code]]
         hs[t] = np.tanh(Wxh @ xs[t] + Whh @ hs[t - 1] + bh)
@@ -339,7 +348,9 @@ def test_a_solution_like_min_char_rnn_passes_but_for_its_clipping(clip, found):
 
 def test_single_precision_passes():
     def backward(params, x, y, h, p):
-        params, h, p = model.Params(*map(np.float32, params)), np.float32(h), np.float32(p)
+        params = model.Params(*map(np.float32, params))
+        h = np.float32(h)
+        p = np.float32(p)
         return model.backward(params, x, y, h, p)[0]
 
     assert diagnose(None, backward).right
@@ -418,7 +429,8 @@ def test_each_mistake_in_an_update_and_each_pair_is_named(rule):
 
 @pytest.mark.parametrize("rule", STEPS)
 def test_right_updates_pass_in_place_and_by_return(rule):
-    optimizer, rate = model.OPTIMIZERS[rule], updates.RULES[rule][2]
+    optimizer = model.OPTIMIZERS[rule]
+    rate = updates.RULES[rule][2]
 
     def in_place(theta, g, memory, n):
         squares, means = memory.setdefault("s", (np.zeros_like(g), np.zeros_like(g)))

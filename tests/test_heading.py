@@ -67,7 +67,7 @@ def test_an_interval_that_one_run_does_not_have_and_a_setting_that_is_none():
         ("title: T\ntytle: X", "line 2: there is no 'tytle'"),
         ("title: T\nauthor: {a: b}", "line 2: author must be a text"),
         ("author: Anna", "report.yaml has no title"),
-        ("title: T\nabstract: 'See ![this](x.png).'", "a picture belongs in a notebook"),
+        ("title: T\nabstract: 'See ![this](x.png).'", "the abstract cannot have a picture"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_a_sentence_with_its_line(given, text, sentence):

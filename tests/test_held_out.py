@@ -27,14 +27,15 @@ CORPUS = read_corpus()
 
 def test_the_parts_follow_one_another_and_are_the_whole_text():
     parts = split(CORPUS)
-    validation, test = CORPUS.codes[parts.validation], CORPUS.codes[parts.test]
+    validation = CORPUS.codes[parts.validation]
+    test = CORPUS.codes[parts.test]
     assert np.array_equal(np.concatenate((parts.train.codes, validation, test)), CORPUS.codes)
     assert len(validation) == len(test) == int(0.05 * len(CORPUS.codes))
     assert parts.train.vocabulary == CORPUS.vocabulary
 
 
 def test_a_text_of_which_nothing_can_be_held_out_is_refused():
-    with pytest.raises(CorpusError, match="has 999 characters; 1,000 are needed"):
+    with pytest.raises(CorpusError, match="has 999 characters, but 1,000 are needed"):
         split(CORPUS.part(0, 999))
     assert len(split(CORPUS.part(0, 1_000)).train.codes) == 900
 
@@ -87,7 +88,8 @@ def test_held_out_loss_is_that_of_a_slow_plain_computation(begin, end, dtype, to
     h0 = np.linspace(-1, 1, 20).astype(dtype) if begins == "elsewhere" else None
     losses = network_losses(params, CORPUS.codes, slice(begin, end), h0)
     W, U, V, b, c = (theta.astype(np.float64) for theta in params)
-    h, expected = np.zeros(20) if h0 is None else h0.astype(np.float64), []
+    h = np.zeros(20) if h0 is None else h0.astype(np.float64)
+    expected = []
     for n in range(max(0, begin - 1_000), end - 1):
         h = np.tanh(W @ h + U[:, CORPUS.codes[n]] + b)
         p = np.exp(V @ h + c)
@@ -117,7 +119,9 @@ def test_measures_of_runs_are_those_of_their_weights_and_of_the_states_that_trai
 def test_saturation_is_the_share_of_components_that_hardly_move(tmp_path):
     text = CORPUS.part(0, 3_000)
     run = train(text, Config(m=8, T=10, epochs=1), runs=tmp_path, show=False)
-    h, (W, U, _, b, _), near = run.state().h[-1], run.params(), []
+    h = run.state().h[-1]
+    (W, U, _, b, _) = run.params()
+    near = []
     for code in text.codes[:500]:
         h = np.tanh(W @ h + U[:, code] + b)
         near.append(np.abs(h) > 0.99)
@@ -126,7 +130,9 @@ def test_saturation_is_the_share_of_components_that_hardly_move(tmp_path):
 
 def test_a_state_of_zero_costs_something_where_the_network_does_not_find_back():
     """One unit stays on the side on which it is, and is thrown from the wrong one to the right by a b, the 951st."""
-    W, U, V = np.array([[2.0]]), np.array([[0.0, 10.0]]), np.array([[2.0], [-2.0]])
+    W = np.array([[2.0]])
+    U = np.array([[0.0, 10.0]])
+    V = np.array([[2.0], [-2.0]])
     params = Params(W, U, V, np.array([-0.1]), np.zeros(2))
     codes, part = np.zeros(1_500, int), slice(500, 1_500)
     codes[950] = 1

@@ -123,20 +123,26 @@ def test_a_text_of_other_codes_is_not_evaluated(wrong):
 
 
 def test_sequences_are_evaluated_together_as_each_alone():
-    params, rng = first_state(K, CONFIG).params, np.random.default_rng(0)
-    h, codes = rng.uniform(-1, 1, (3, m)), rng.integers(K, size=(3, 150))
+    params = first_state(K, CONFIG).params
+    rng = np.random.default_rng(0)
+    h = rng.uniform(-1, 1, (3, m))
+    codes = rng.integers(K, size=(3, 150))
     together = kernel.evaluate(params, h, codes)
     assert together.shape == (3, 149)
     np.testing.assert_allclose(
-        together, [kernel.evaluate(params, *of) for of in zip(h, codes, strict=True)], rtol=1e-12
+        together,
+        [kernel.evaluate(params, *state_and_codes) for state_and_codes in zip(h, codes, strict=True)],
+        rtol=1e-12,
     )
     assert kernel.evaluate(params, h, codes[:, :1]).shape == (3, 0)
 
 
 @pytest.mark.parametrize("length", [1, 2, kernel.PIECE, kernel.PIECE + 1, 150])
 def test_the_states_after_a_text_are_those_of_the_model(length):
-    params, rng = first_state(K, CONFIG).params, np.random.default_rng(0)
-    h, codes = rng.uniform(-1, 1, (3, m)), rng.integers(K, size=(3, length))
+    params = first_state(K, CONFIG).params
+    rng = np.random.default_rng(0)
+    h = rng.uniform(-1, 1, (3, m))
+    codes = rng.integers(K, size=(3, length))
     given = h.copy()
     expected = [model.forward(params, x, h0)[0][-1] for x, h0 in zip(codes, h, strict=True)]
     np.testing.assert_allclose(kernel.states_after(params, h, codes), expected, rtol=1e-9)

@@ -111,7 +111,8 @@ import multiprocessing, psutil
 print([found.laddr for found in psutil.Process().net_connections('inet')])
 process = multiprocessing.get_context('fork').Process(target=print, args=('from a forked process',))
 process.start(); process.join()"""
-    target, long = tmp_path / "out" / "01_small.ipynb", tmp_path / ("x" * 98)
+    target = tmp_path / "out" / "01_small.ipynb"
+    long = tmp_path / ("x" * 98)
     long.mkdir()
     result = executed(notebook(tmp_path, asked), target, TMPDIR=str(long))
     assert result.returncode == 0, result.stderr
@@ -127,7 +128,8 @@ def test_a_plot_of_ones_own_comes_out(tmp_path):
 
 
 def test_a_notebook_of_colab_whose_cells_have_no_ids_is_executed_and_its_failed_cell_is_named(tmp_path):
-    source, target = notebook(tmp_path, "1 + 1"), tmp_path / "out" / "01_small.ipynb"
+    source = notebook(tmp_path, "1 + 1")
+    target = tmp_path / "out" / "01_small.ipynb"
     assert executed(without_ids(source), target, "QUICK=1").returncode == 0
     result = executed(without_ids(notebook(tmp_path, "1 / 0")), target)
     assert "01_small.ipynb stopped in cell 1 (cell-1): ZeroDivisionError: division by zero" in result.stderr
@@ -299,7 +301,8 @@ def checkpoints(project):
 
 @pytest.mark.changes_the_report
 def test_an_experiment_in_one_notebook_trains_what_it_changes_and_leaves_the_others_alone(project, report):
-    path, before = project.folder / "notebooks" / "03_training.ipynb", checkpoints(project)
+    path = project.folder / "notebooks" / "03_training.ipynb"
+    before = checkpoints(project)
     with changed(path, "m=100,", "m=20,"):
         printed = project.report().output
         assert "03_training.ipynb ..." in printed
@@ -447,7 +450,8 @@ def test_links_of_the_readmes_lead_to_files():
 def declared():
     """The project of pyproject.toml, and all that the notebooks and the report need."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    project, groups = settings["project"], settings["dependency-groups"]
+    project = settings["project"]
+    groups = settings["dependency-groups"]
     needed = {line.partition(";")[0].split("<0.63")[0] for line in project["dependencies"]}
     return project, [*needed, *groups["study"], *groups["report"]]
 

@@ -57,7 +57,8 @@ def test_an_interval_of_a_series_covers_the_mean_where_neighbours_are_alike(alik
 
 def test_an_interval_of_all_waves_is_that_of_independent_values():
     for values in ([2.0], [1.0, 4.0], np.random.default_rng(0).normal(size=30)):
-        ours, students = series_interval(values, len(values) - 1), interval(values)
+        ours = series_interval(values, len(values) - 1)
+        students = interval(values)
         assert (ours.value, ours.half) == pytest.approx((students.value, students.half), nan_ok=True)
     assert np.isnan(series_interval([]).value)
 
@@ -100,7 +101,8 @@ def test_a_shift_is_found_just_where_the_rank_test_finds_it():
     rng = np.random.default_rng(0)
     found = []
     for n, others in ((4, 4), (8, 8), (4, 6)) * 60:
-        a, b = rng.normal(rng.choice([0, 2]), 1, n), rng.normal(0, 1, others)
+        a = rng.normal(rng.choice([0, 2]), 1, n)
+        b = rng.normal(0, 1, others)
         shift = shift_interval(a, b)
         assert shift.low <= shift.value <= shift.high
         found.append(shift.low > 0 or shift.high < 0)
@@ -148,6 +150,7 @@ def test_holms_correction_finds_nothing_where_nothing_is_in_nineteen_of_twenty_f
 
 def test_a_difference_larger_than_the_smallest_that_can_be_found_is_found_and_a_smaller_one_is_not():
     smallest = smallest_difference(2.0, 5, 7)
-    a, b = stats.zscore([1, 2, 3, 4, 5], ddof=1) * 2, stats.zscore(np.arange(7), ddof=1) * 2
+    a = stats.zscore([1, 2, 3, 4, 5], ddof=1) * 2
+    b = stats.zscore(np.arange(7), ddof=1) * 2
     assert stats.ttest_ind(a + 1.001 * smallest, b).pvalue < 0.05 < stats.ttest_ind(a + 0.999 * smallest, b).pvalue
     assert smallest_difference(2.0, 5, 7, freedom=100) < smallest

@@ -26,7 +26,9 @@ def test_states_and_bits_are_those_of_the_model():
 
 def test_a_reaching_gradient_is_the_complex_step_derivative():
     """dL_t/dh_{t-k}, by moving h_{t-k} an imaginary step and reading on."""
-    params, codes, t = network(), RNG.integers(0, 7, 30), 20
+    params = network()
+    codes = RNG.integers(0, 7, 30)
+    t = 20
     h = memory.states(params, codes, np.zeros(12))
     norms = memory.gradient_norms(params, h, codes, [t], 5)
     for k in range(6):
@@ -53,7 +55,8 @@ def test_a_network_without_recurrence_remembers_one_character():
     params = network()
     params = params._replace(W=np.zeros_like(params.W))
     codes = RNG.integers(0, 7, 200)
-    h, at = memory.states(params, codes, np.zeros(12)), np.arange(120, 200)
+    h = memory.states(params, codes, np.zeros(12))
+    at = np.arange(120, 200)
     frame = memory.context(params, h, codes, at, [1, 2, 5, 120], np.random.default_rng(0))
     assert frame["cost"].map(abs_value).max() < 1e-9
     assert frame["changed"].max() == 0
@@ -67,8 +70,10 @@ def test_a_network_without_recurrence_remembers_one_character():
 
 def test_context_is_what_the_model_makes_of_the_last_characters_from_another_state():
     params, codes = network(), RNG.integers(0, 7, 130)
-    h, at = memory.states(params, codes, np.zeros(12)), np.array([110, 120])
-    (_, row), elsewhere = next(memory.context(params, h, codes, at, [3], Always()).iterrows()), h[at[::-1]]
+    h = memory.states(params, codes, np.zeros(12))
+    at = np.array([110, 120])
+    (_, row) = next(memory.context(params, h, codes, at, [3], Always()).iterrows())
+    elsewhere = h[at[::-1]]
     bits = []
     for place, state in zip(at, elsewhere, strict=True):
         _, p = model.forward(params, codes[place - 3 : place], state)
@@ -91,9 +96,15 @@ def abs_value(estimate):
 
 
 def test_a_horizon_is_where_the_bits_lost_stay_small_with_their_interval():
-    lost = {1: Estimate(1, 0), 2: Estimate(0.01, 0), 4: Estimate(0.2, 0), 8: Estimate(0.01, 0.2), 16: Estimate(0, 0.01)}
-    assert memory.horizon(pd.Series(lost), 0.05) == 16
-    assert memory.horizon(pd.Series(lost), 0.3) == 2
+    costs = {
+        1: Estimate(1, 0),
+        2: Estimate(0.01, 0),
+        4: Estimate(0.2, 0),
+        8: Estimate(0.01, 0.2),
+        16: Estimate(0, 0.01),
+    }
+    assert memory.horizon(pd.Series(costs), 0.05) == 16
+    assert memory.horizon(pd.Series(costs), 0.3) == 2
     assert np.isnan(memory.horizon(pd.Series({1: Estimate(1, 0)}), 0.05))
 
 

@@ -57,7 +57,8 @@ def test_backward_returns_the_gradient_unclipped():
 def test_the_loop_of_the_chapters_takes_the_steps_of_training_over_the_end_of_the_text(rest):
     codes = np.random.default_rng(1).integers(0, 5, 90)
     config = Config(m=7, T=25, learning_rate=0.05, clip=0.5, dtype="float64", remainder=rest, engine="numpy")
-    (params, memory, h, *_), losses = first_state(5, config), np.empty(9)
+    (params, memory, h, *_) = first_state(5, config)
+    losses = np.empty(9)
     advance(params, memory, h, codes, 0, losses, config)
     ours = model.init_params(5, 7, np.random.default_rng(config.seed), config.sigma, np.float64)
     found, state = model.learn(ours, codes, 9, eta=0.05, clip=0.5, rest=rest)

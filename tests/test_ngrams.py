@@ -78,15 +78,19 @@ def kneser_ney_by_strings(book, character, context, n, longest):
     else:
         grams = [gram[1:] for gram in {book[at : at + n + 1] for at in range(len(book) - n)}]
     counts = Counter(grams)
-    of = Counter(counts.values())
-    off = {1: 0.5, 2: 1, 3: 1.5}
-    if of[1] and of[2] and of[3]:
-        y = of[1] / (of[1] + 2 * of[2])
-        computed = {k: k - (k + 1) * y * of[k + 1] / of[k] for k in (1, 2, 3)}
-        off = computed if min(computed.values()) > 0 else off
+    counts_of_counts = Counter(counts.values())
+    discount = {1: 0.5, 2: 1, 3: 1.5}
+    if counts_of_counts[1] and counts_of_counts[2] and counts_of_counts[3]:
+        y = counts_of_counts[1] / (counts_of_counts[1] + 2 * counts_of_counts[2])
+        computed = {k: k - (k + 1) * y * counts_of_counts[k + 1] / counts_of_counts[k] for k in (1, 2, 3)}
+        discount = computed if min(computed.values()) > 0 else discount
     after = {gram: count for gram, count in counts.items() if gram[:-1] == context}
     own = after.get(context + character, 0)
-    return own - (off[min(own, 3)] if own else 0), sum(after.values()), sum(off[min(k, 3)] for k in after.values())
+    return (
+        own - (discount[min(own, 3)] if own else 0),
+        sum(after.values()),
+        sum(discount[min(k, 3)] for k in after.values()),
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def kneser_ney_by_strings(book, character, context, n, longest):
     codes=st.lists(st.integers(0, 2), min_size=1, max_size=90), text=st.lists(st.integers(0, 2), min_size=1, max_size=9)
 )
 def test_ngrams_equal_counting_strings(smoothing, by_strings, codes, text):
-    book, read = ("".join(map(str, part)) for part in (codes, text))
+    book, number = ("".join(map(str, part)) for part in (codes, text))
 
     def p(at, n, longest=True):
         if n == 0:
@@ -105,7 +109,7 @@ def test_ngrams_equal_counting_strings(smoothing, by_strings, codes, text):
         shorter = p(at, n - 1, longest=False)
         if n - 1 > at:
             return shorter
-        own, total, rest = by_strings(book, read[at], read[at - n + 1 : at], n, longest)
+        own, total, rest = by_strings(book, number[at], number[at - n + 1 : at], n, longest)
         return (own + rest * shorter) / total if total else shorter
 
     tables = count_ngrams(np.array(codes), 3, 4)

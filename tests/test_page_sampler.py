@@ -79,7 +79,8 @@ def test_the_steps_in_the_page_are_as_many_as_have_room(steps, n, chosen):
 def test_the_probabilities_in_the_page_are_those_of_numpy(temperature, top_p):
     params, codes = weights(), CORPUS.codes[:300]
     found = in_javascript(params, codes, temperature, top_p)["p"]
-    h, exact = None, Params(*(theta.astype(np.float64) for theta in params))
+    h = None
+    exact = Params(*(theta.astype(np.float64) for theta in params))
     for code, p in zip(codes, found, strict=True):
         h = state_after(exact, [code], h)
         np.testing.assert_allclose(p, next_distribution(exact.V @ h + exact.c, temperature, top_p), rtol=0, atol=1e-9)
@@ -106,7 +107,8 @@ def test_the_draws_in_the_page_follow_the_distribution_and_their_seed():
     found = in_javascript(params, CORPUS.codes[:1], seed=7, length=n)
     assert found == in_javascript(params, CORPUS.codes[:1], seed=7, length=n)
     assert found["drawn"] != in_javascript(params, CORPUS.codes[:1], seed=8, length=n)["drawn"]
-    uniforms, p = np.array(found["uniforms"]), np.array(found["p"][0])
+    uniforms = np.array(found["uniforms"])
+    p = np.array(found["p"][0])
     assert 0 <= uniforms.min() < 1e-3 < 1 - 1e-3 < uniforms.max() < 1
     assert abs(np.corrcoef(uniforms[:-1], uniforms[1:])[0, 1]) < 4 / np.sqrt(n)
     counts = np.bincount(found["drawn"], minlength=CORPUS.K)

@@ -97,7 +97,8 @@ def test_the_complex_step_and_the_centred_difference_are_those_of_numpy():
 def test_updates_are_those_of_train_step():
     params, x, y, h0 = whole = problem(20, 40, 10, sigma=0.01)
     (answer,) = in_javascript([whole], steps=4)
-    theirs, memory = model.Params(*(theta.copy() for theta in params)), model.init_memory(params)
+    theirs = model.Params(*(theta.copy() for theta in params))
+    memory = model.init_memory(params)
     for _ in range(4):
         model.train_step(theirs, memory, x[None], y[None], h0[None].copy(), 0.1, 5)
     for name, theta in flat(theirs).items():
@@ -121,7 +122,8 @@ def test_a_gradient_of_U_that_is_overwritten_is_marked_at_letters_that_come_twic
 
     def overwriting(params, x, y, h, p):
         gradient, dh0 = model.backward(params, x, y, h, p)
-        dU, last = np.zeros_like(gradient.U), {code: t for t, code in enumerate(x)}
+        dU = np.zeros_like(gradient.U)
+        last = {code: t for t, code in enumerate(x)}
         for code, t in last.items():
             rest, _ = model.backward(params, x[t:], y[t:], h[t:], p[t:])
             dU[:, code] = rest.U[:, code]

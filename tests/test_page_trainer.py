@@ -62,7 +62,8 @@ def in_numpy(config, K, steps, codes=None):
 
 
 def unpacked(packed, like):
-    flat, arrays = np.frombuffer(base64.b64decode(packed), "<f4"), like._replace(U=like.U.T)
+    flat = np.frombuffer(base64.b64decode(packed), "<f4")
+    arrays = like._replace(U=like.U.T)
     ends = np.cumsum([theta.size for theta in arrays])[:-1]
     parts = [part.reshape(theta.shape) for part, theta in zip(np.split(flat, ends), arrays, strict=True)]
     return Params(*parts)._replace(U=parts[1].T)
@@ -98,16 +99,20 @@ def test_the_clipping_in_the_page_is_the_models(compiled):
 
 
 def test_what_is_held_out_and_what_is_drawn_are_as_in_python(compiled):
-    config, uniforms = Config(m=50, **SMALL_STEPS["adam"]), np.random.default_rng(0).random(500)
+    config = Config(m=50, **SMALL_STEPS["adam"])
+    uniforms = np.random.default_rng(0).random(500)
     asked = question(config, 83, 300, CODES, heldOut=7_900, uniforms=uniforms.tolist()) | {"end": 7_600}
     (answer,) = in_javascript(compiled, [asked])
     state, losses = in_numpy(config, 83, 300, CODES[:7_600])
     np.testing.assert_allclose(answer["losses"], losses, rtol=1e-4)
-    params, held_out = unpacked(answer["weights"], state.params), slice(7_600, 7_900)
+    params = unpacked(answer["weights"], state.params)
+    held_out = slice(7_600, 7_900)
     bits = network_losses(params, CODES, held_out, state.h[-1]).mean() / np.log(2)
     assert answer["bits"] == pytest.approx(bits, rel=1e-5)
     # from the state that training carries, and the next character of the text; an epoch has 303 steps
-    h, x, drawn = state.h[-1], CODES[300 * config.T], answer["drawn"]
+    h = state.h[-1]
+    x = CODES[300 * config.T]
+    drawn = answer["drawn"]
     expected = sample(params, h, x, 500, np.random.default_rng(0))  # draws by the same uniforms
     assert drawn["codes"] == expected.tolist()
     surprises = kernel.evaluate(params, h, np.concatenate(([x], expected))) / np.log(2)

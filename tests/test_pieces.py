@@ -140,8 +140,8 @@ def test_mathematics_that_jupyter_sets_is_set(media, cells):
 
 def test_what_is_code_or_a_price_is_no_mathematics(media):
     _, _, text, _ = both(media, new_markdown_cell("`$a$` and \\$5 and 6$.\n\n```\n$ b $\n```"))
-    for kept in ("$a$", "$5 and 6$", "$ b $"):
-        assert kept in text
+    for literal in ("$a$", "$5 and 6$", "$ b $"):
+        assert literal in text
     assert mathematics.formulas("`$a$` $b$") == ["b"]
 
 

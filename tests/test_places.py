@@ -6,16 +6,16 @@ from report.measure.statistics import mean_of_stretches, mean_where
 from rnn.corpus import encode
 
 
-def of(text):
+def codes_of(text):
     vocabulary = "".join(sorted(set(text)))
     return encode(text, vocabulary), vocabulary
 
 
 def test_places_in_words_and_lines_are_counted_from_one():
     text = "Ab c,\n\nde"
-    assert places.in_word(*of(text)).tolist() == [1, 2, 0, 1, 0, 0, 0, 1, 2]
-    assert places.in_line(*of(text)).tolist() == [1, 2, 3, 4, 5, 0, 0, 1, 2]
-    assert places.kinds(*of("A b\n1“;")).tolist() == [
+    assert places.in_word(*codes_of(text)).tolist() == [1, 2, 0, 1, 0, 0, 0, 1, 2]
+    assert places.in_line(*codes_of(text)).tolist() == [1, 2, 3, 4, 5, 0, 0, 1, 2]
+    assert places.kinds(*codes_of("A b\n1“;")).tolist() == [
         "capital", "space", "letter", "break", "digit", "quote", "other",
     ]  # fmt: skip
 
@@ -32,18 +32,18 @@ def test_places_in_words_and_lines_are_counted_from_one():
     ],
 )
 def test_quotations_begin_at_the_opening_mark_and_end_at_the_closing_one(text, marks, inside):
-    codes, vocabulary = of(text)
+    codes, vocabulary = codes_of(text)
     assert places.quotation_marks(codes, vocabulary) == marks
     found = places.in_quotation(codes, vocabulary, marks)
     assert "".join(str(int(at)) for at in found) == inside
 
 
 def test_a_text_without_quotation_marks_has_none():
-    assert places.quotation_marks(*of("it’s a “ and no end")) == ""
+    assert places.quotation_marks(*codes_of("it’s a “ and no end")) == ""
 
 
 def test_bits_by_group_are_the_means_of_each():
-    codes, vocabulary = of("Ab cd. " * 40)
+    codes, vocabulary = codes_of("Ab cd. " * 40)
     values = np.arange(len(codes)) % 7 * 1.0
     groups = places.groups(codes, vocabulary)
     assert list(groups) == ["kind of character", "place in the word"]
@@ -55,13 +55,14 @@ def test_bits_by_group_are_the_means_of_each():
 
 
 def test_what_a_text_does_not_have_is_left_out():
-    assert list(places.groups(*of(("白鯨記。" * 3 + "\n") * 30))) == ["kind of character", "place in the line"]
-    assert list(places.groups(*of("x" * 50))) == ["kind of character"]
+    assert list(places.groups(*codes_of(("白鯨記。" * 3 + "\n") * 30))) == ["kind of character", "place in the line"]
+    assert list(places.groups(*codes_of("x" * 50))) == ["kind of character"]
 
 
 def test_a_mean_over_all_places_is_the_mean_of_the_stretches_and_covers_as_often_as_it_says():
     values = np.random.default_rng(0).normal(0, 1, 1_000)
-    whole, tenths = mean_where(values, values < 9), mean_of_stretches(values.reshape(10, -1).mean(axis=1))
+    whole = mean_where(values, values < 9)
+    tenths = mean_of_stretches(values.reshape(10, -1).mean(axis=1))
     assert (whole.value, whole.half) == pytest.approx((tenths.value, tenths.half))
     assert np.isnan(mean_where(values, values > 9).value)
     rng, covered = np.random.default_rng(1), []

@@ -103,23 +103,24 @@ def test_every_figure_and_table_has_its_caption_and_both_are_in_page_and_paper(r
     by_identifier = {element.get("id"): element for element in page.iter() if element.get("id")}
     for_the_curious = set(re.findall(r'<a id="((?:fig|tbl)-[\w-]+)"', "".join(sources_tagged("page-only"))))
     for identifier, label in captions().items():
-        (shown,) = [each for each in by_identifier[identifier].iter() if each.tag in ("figcaption", "caption")]
+        (shown,) = [part for part in by_identifier[identifier].iter() if part.tag in ("figcaption", "caption")]
         assert "".join(shown.itertext()).strip().startswith(f"{label}. ")
         in_paper = f"{label}. " in paper.replace("\n", " ").replace("\xa0", " ")
         assert in_paper == (identifier not in for_the_curious)
 
 
 def test_what_only_the_curious_want_is_folded_in_the_page(page):
-    folded = [each for each in page.iter("details") if each.get("class") == "more"]
+    folded = [details for details in page.iter("details") if details.get("class") == "more"]
     assert sources_tagged("page-only")
     for identifier in re.findall(r'<a id="((?:fig|tbl)-[\w-]+)"', "".join(sources_tagged("page-only"))):
-        assert any(element.get("id") == identifier for each in folded for element in each.iter())
+        assert any(element.get("id") == identifier for details in folded for element in details.iter())
 
 
 def test_references_are_links_with_numbers_that_lead_to_what_they_name(report, page):
     numbers = captions()
     for link in page.iter("a"):
-        target, text = link.get("href", "")[1:], "".join(link.itertext())
+        target = link.get("href", "")[1:]
+        text = "".join(link.itertext())
         if target in numbers and re.match("Figure|Table", text):
             assert text == numbers[target]
     assert f'<a href="#fig-loss">{numbers["fig-loss"]}</a>' in report.html
@@ -251,7 +252,8 @@ def test_the_shortest_text_that_is_allowed_makes_a_report(hostile_report):
 def test_a_paper_that_fails_leaves_the_page_and_the_paper_of_before(project, report):
     made = [report.folder / "report.html", report.folder / "report.pdf"]
     template = project.folder / "report" / "template.typ"
-    before, good = [path.read_bytes() for path in made], template.read_text("utf-8")
+    before = [path.read_bytes() for path in made]
+    good = template.read_text("utf-8")
     template.write_text(good + '\n#panic("broken on purpose")\n', "utf-8")
     result = project.make("report", "QUICK=1")
     assert result.returncode != 0
@@ -262,8 +264,10 @@ def test_a_paper_that_fails_leaves_the_page_and_the_paper_of_before(project, rep
 
 
 def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(project, report):
-    heading, first = project.folder / "report.yaml", report.folder / "01_gradient_check.ipynb"
-    good, before = heading.read_text("utf-8"), first.read_bytes()
+    heading = project.folder / "report.yaml"
+    first = report.folder / "01_gradient_check.ipynb"
+    good = heading.read_text("utf-8")
+    before = first.read_bytes()
     heading.write_text("title: {\n", "utf-8")
     first.unlink()
     result = project.make("report", "QUICK=1")

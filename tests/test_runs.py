@@ -199,7 +199,7 @@ def test_a_short_text_shows_ten_snapshots_and_every_run_its_first_steps(tmp_path
 
 def test_a_run_that_stopped_before_its_first_step_begins_again(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "ABSURD", 0)
-    with pytest.raises(RunError, match="try a smaller one"):
+    with pytest.raises(RunError, match="try a smaller rate"):
         train(TEXT, SMALL, runs=tmp_path, show=False)
     stopped = read_run(run_directory(TEXT, SMALL, runs=tmp_path))
     assert (stopped.last_step, stopped.snapshots, stopped.is_finished) == (0, [0], False)
@@ -307,7 +307,10 @@ class Place:
 
 
 def test_of_a_thousand_damages_each_is_named_or_changes_nothing(tmp_path):
-    place, chance, wrong, named = Place(tmp_path), random.Random(0), [], 0
+    place = Place(tmp_path)
+    chance = random.Random(0)
+    wrong = []
+    named = 0
     for n in range(1_000):
         path, way = place.damage(chance)
         for name, call in place.calls().items():

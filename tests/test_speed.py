@@ -17,40 +17,40 @@ def versions(folder, **settings):
     return speed.Versions(CORPUS, folder=folder, **settings)
 
 
-def with_pieces(of, label):
-    """Give it the pieces of the notebook up to the version of a label."""
+def with_pieces(some_versions, label):
+    """Return the versions with the pieces of the notebook up to the version of a label."""
     for head, body in PIECES:
-        name, _, of_this = head.removeprefix("%%piece ").partition(" ")
-        of.pieces[name] = body
-        if of_this == label:
-            return of
+        name, _, version = head.removeprefix("%%piece ").partition(" ")
+        some_versions.pieces[name] = body
+        if version == label:
+            return some_versions
     raise KeyError(label)
 
 
 @pytest.mark.parametrize("label", [head.split(maxsplit=2)[2] for head, _ in PIECES if len(head.split()) > 2])
 def test_every_version_of_the_notebook_gives_the_losses_of_the_model(tmp_path, label):
     """With Python's own loops, in which a compiled one can be run too, in double precision."""
-    of = with_pieces(versions(tmp_path, quick=True), label)
-    losses, _ = of._taken(of._run_of(of.source), 2)
-    np.testing.assert_allclose(losses, of.expected, rtol=1e-12)
+    some_versions = with_pieces(versions(tmp_path, quick=True), label)
+    losses, _ = some_versions._losses_and_time(some_versions._run_of(some_versions.source), 2)
+    np.testing.assert_allclose(losses, some_versions.expected, rtol=1e-12)
 
 
 def test_the_compiled_versions_give_the_losses_of_the_model(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "MICROSECONDS", 1)
-    of = with_pieces(versions(tmp_path), "the product that waits by rows")
-    of.time("compiled", dtype="float32", compiled=True)
-    of.time_kernel("the kernel")
-    assert list(of.microseconds) == ["compiled", "the kernel"]
-    assert min(of.microseconds.values()) > 0
+    some_versions = with_pieces(versions(tmp_path), "the product that waits by rows")
+    some_versions.time("compiled", dtype="float32", compiled=True)
+    some_versions.time_kernel("the kernel")
+    assert list(some_versions.microseconds) == ["compiled", "the kernel"]
+    assert min(some_versions.microseconds.values()) > 0
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("(1 - h", "(2 - h"), ("dc += do", "dc -= do"), ("-= 1", "-= 2")])
 def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_path, right, wrong):
-    of = with_pieces(versions(tmp_path), "as min-char-rnn has it")
-    assert right in of.pieces["backward"]
+    some_versions = with_pieces(versions(tmp_path), "as min-char-rnn has it")
+    assert right in some_versions.pieces["backward"]
     with pytest.raises(AssertionError, match="'a slip' computes something else"):
-        of.piece("backward a slip", of.pieces["backward"].replace(right, wrong))
-    assert not of.microseconds
+        some_versions.piece("backward a slip", some_versions.pieces["backward"].replace(right, wrong))
+    assert not some_versions.microseconds
     assert not list(tmp_path.iterdir())
 
 
@@ -70,14 +70,14 @@ def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, mon
 
 
 def test_an_error_in_a_piece_shows_its_line(tmp_path):
-    of = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
+    some_versions = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
     with pytest.raises(NameError) as raised:
-        of.piece("forward broken", "L = no_such_name")
+        some_versions.piece("forward broken", "L = no_such_name")
     assert "L = no_such_name" in str(raised.traceback[-1])
 
 
 def test_a_piece_is_one_of_two(tmp_path):
-    with pytest.raises(ValueError, match="a piece is forward or backward, got 'sideways'"):
+    with pytest.raises(ValueError, match="a piece must be forward or backward, got 'sideways'"):
         versions(tmp_path, quick=True).piece("sideways", "")
 
 

@@ -10,7 +10,9 @@ from report.show.svg import shortened
 
 def points(path):
     """The points that a path of M, L, m and l leads to, and its closings."""
-    at, begin, places = np.zeros(2), np.zeros(2), []
+    at = np.zeros(2)
+    begin = np.zeros(2)
+    places = []
     for command, body in re.findall(r"([MLmlz])([^A-Za-z]*)", path):
         if command == "z":
             at = begin

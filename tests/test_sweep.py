@@ -70,14 +70,16 @@ def test_the_number_of_workers_changes_no_bit(tmp_path):
 def test_the_longest_run_is_first_and_what_goes_on_from_another_waits_for_it(tmp_path):
     """What it goes on from is trained too; of runs that are one another's beginning only the longest is."""
     lengths = [SMALL.replace(epochs=epochs, seed=epochs) for epochs in (2, 5, 4)]
-    beginning, longer = SMALL.replace(epochs=1), SMALL.replace(epochs=3)
+    beginning = SMALL.replace(epochs=1)
+    longer = SMALL.replace(epochs=3)
     after = SMALL.replace(epochs=9)  # the longest, and not the first
     jobs = [*(Job(TEXT, config) for config in [*lengths, beginning]), Job(TEXT, after, longer)]
     sweep_all(jobs, workers=1, runs=tmp_path)
     began = {job.config: job.finished(tmp_path).directory / "snapshots" / "10" for job in jobs[:3]}
     began = {config: path.stat().st_mtime_ns for config, path in began.items()}
     assert sorted(lengths, key=began.get) == sorted(lengths, key=lambda config: -config.epochs)
-    first, second = Job(TEXT, longer).finished(tmp_path), jobs[-1].finished(tmp_path)
+    first = Job(TEXT, longer).finished(tmp_path)
+    second = jobs[-1].finished(tmp_path)
     assert second.first_step == first.last_step
     assert jobs[3].finished(tmp_path).directory == first.directory
     assert len(list(tmp_path.glob("*/m*"))) == 5
@@ -107,7 +109,9 @@ def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_and_nothing_list
     with pytest.raises(KeyboardInterrupt):
         train(TEXT, config, runs=tmp_path / "swept", watch=stop_after(1_000), show=False)
     folder = run_directory(TEXT, config, runs=tmp_path / "swept")
-    begun_at, killed_at, ports = (folder / "snapshots" / "0").stat().st_mtime_ns, [], []
+    begun_at = (folder / "snapshots" / "0").stat().st_mtime_ns
+    killed_at = []
+    ports = []
 
     def kill():
         wait_for(lambda: (folder / "snapshots" / "10000").exists())

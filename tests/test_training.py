@@ -170,7 +170,8 @@ def test_steps_taken_in_pieces_are_the_same_bits():
 
 
 def test_the_smoothed_loss_is_its_definition():
-    losses, alpha = np.random.default_rng(0).normal(50, 5, 300), 0.9
+    losses = np.random.default_rng(0).normal(50, 5, 300)
+    alpha = 0.9
     s = losses[0]
     expected = [s]
     for L in losses[1:]:
@@ -250,8 +251,10 @@ def test_random_places_are_everywhere_and_follow_from_the_number_of_the_step():
 @pytest.mark.parametrize(("N", "B", "remainder"), [(45, 1, False), (60, 2, True), (101, 3, False)])
 def test_shuffled_is_every_sequence_once_an_epoch_in_an_order_of_its_own(N, B, remainder):
     config = Config(T=4, B=B, order="shuffled", epochs=50, remainder=remainder, seed=5)
-    in_order, per_epoch = config.replace(order="reset"), config.steps_per_epoch(N)
-    whole, expected = plan(config, N, 0, config.steps(N)), plan(in_order, N, 0, per_epoch)
+    in_order = config.replace(order="reset")
+    per_epoch = config.steps_per_epoch(N)
+    whole = plan(config, N, 0, config.steps(N))
+    expected = plan(in_order, N, 0, per_epoch)
     assert whole.resets.all()
     epochs = whole.starts.reshape(50, per_epoch, B)
     for epoch, lengths in zip(epochs, whole.lengths.reshape(50, per_epoch), strict=True):
@@ -277,7 +280,9 @@ def test_adam_is_its_definition():
     """Kingma and Ba's means with their bias removed are weighted means over all gradients so far."""
     rng = np.random.default_rng(0)
     gradients, theta = rng.normal(0, 1, (30, 4)), np.zeros(4)
-    squares, means, expected = np.zeros(4), np.zeros(4), np.zeros(4)
+    squares = np.zeros(4)
+    means = np.zeros(4)
+    expected = np.zeros(4)
     for n in range(1, 31):
         model.adam(theta, squares, means, gradients[n - 1], 0.01, n)
         weights = [np.array([decay ** (n - i) for i in range(1, n + 1)]) for decay in (0.9, 0.999)]
@@ -290,7 +295,8 @@ def test_adam_is_its_definition():
 def test_a_batch_is_the_mean_of_its_sequences():
     """A batch of the same sequence thrice is that sequence once."""
     config = Config(m=8, T=5, dtype="float64")
-    once, thrice = start(6, config), start(6, config.replace(B=3))
+    once = start(6, config)
+    thrice = start(6, config.replace(B=3))
     codes = np.random.default_rng(0).integers(0, 6, 6)
     for params, memory, h in (once, thrice):
         x, y = (np.stack([codes[shift : shift + 5]] * len(h)) for shift in (0, 1))
@@ -450,7 +456,7 @@ def test_a_loss_that_is_finite_and_absurd_stops_the_run_with_a_sentence_and_what
 @pytest.mark.parametrize("optimizer", ["adagrad", "sgd"])
 def test_what_diverges_in_numpy_is_refused_too_although_its_losses_have_a_limit(tmp_path, optimizer, dtype):
     config = SMALL.replace(learning_rate=1e4, optimizer=optimizer, dtype=dtype, engine="numpy")
-    with pytest.raises(RunError, match=r"The loss of step \d+ is [\d.]+, at learning rate 10000: try a smaller one"):
+    with pytest.raises(RunError, match=r"The loss of step \d+ is [\d.]+, at learning rate 10000: try a smaller rate"):
         train(TEXT, config, runs=tmp_path)
 
 
@@ -615,7 +621,8 @@ def in_a_process(runs, ready):
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.05)
     whole = train(TEXT, SMALL.replace(epochs=500), runs=tmp_path / "whole")
-    random, context = np.random.default_rng(0), multiprocessing.get_context("forkserver")
+    random = np.random.default_rng(0)
+    context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.test_training"])
     ended = []
     for _ in range(12):
@@ -652,7 +659,8 @@ def cell(source):
 
 
 def test_a_rule_from_a_cell_trains_with_numpy_and_other_code_is_another_run(tmp_path, monkeypatch):
-    config, trained = SMALL.replace(learning_rate=0.001, engine="numpy", epochs=1), []
+    config = SMALL.replace(learning_rate=0.001, engine="numpy", epochs=1)
+    trained = []
     for share in (0.1, 0.1, 0.2):
         monkeypatch.setitem(OPTIMIZERS, "rmsprop", cell(RMSPROP.format(share=share))["rmsprop"])
         trained.append(train(TEXT, config.replace(optimizer="rmsprop"), runs=tmp_path))

@@ -25,7 +25,8 @@ def test_by_heart(change):
 
 
 def test_by_heart_a_changed_loop_changes_the_figure_and_the_table():
-    usual, changed = run("02_overfit"), run("02_overfit", ("theta -= eta", "theta += eta"))
+    usual = run("02_overfit")
+    changed = run("02_overfit", ("theta -= eta", "theta += eta"))
     assert usual["losses"][-1] < usual["losses"][0] < changed["losses"][-1]
     assert not usual["outcomes"].equals(changed["outcomes"])
     assert unchanged(usual["learn"], model.learn)

@@ -33,7 +33,8 @@ def test_a_unit_that_is_a_quote_detector_is_found_and_is_perfect():
 
 
 def test_auc_is_the_share_of_pairs_in_order():
-    h, label = RNG.integers(0, 4, (60, 5)).astype(float), RNG.random(60) < 0.3
+    h = RNG.integers(0, 4, (60, 5)).astype(float)
+    label = RNG.random(60) < 0.3
     above = h[label][:, None] - h[~label]
     expected = (above > 0).mean(axis=(0, 1)) + 0.5 * (above == 0).mean(axis=(0, 1))
     np.testing.assert_allclose(units.auc(h, label), expected, rtol=1e-5)
@@ -41,16 +42,19 @@ def test_auc_is_the_share_of_pairs_in_order():
 
 
 def test_r_squared_is_the_squared_correlation():
-    h, label = RNG.normal(0, 1, (50, 3)), RNG.integers(0, 9, (2, 50))
-    expected = [[np.corrcoef(h[:, i], of)[0, 1] ** 2 for i in range(3)] for of in label]
+    h = RNG.normal(0, 1, (50, 3))
+    label = RNG.integers(0, 9, (2, 50))
+    expected = [[np.corrcoef(h[:, i], numbers)[0, 1] ** 2 for i in range(3)] for numbers in label]
     np.testing.assert_allclose(units.tell(h, label), expected, rtol=1e-4)
 
 
 def test_labels_shifted_in_a_circle_are_chance():
-    h, rng = RNG.normal(0, 1, (4_000, 20)), np.random.default_rng(2)
+    h = RNG.normal(0, 1, (4_000, 20))
+    rng = np.random.default_rng(2)
     label = np.repeat(RNG.random(400) < 0.5, 10)
     h[:, 3] += 3 * label  # a unit that knows
-    a, b = units.shifted(label, 30, rng), units.shifted(label, 30, rng)
+    a = units.shifted(label, 30, rng)
+    b = units.shifted(label, 30, rng)
     assert a.shape == (30, 4_000)
     assert set(a.sum(axis=1)) == {label.sum()}
     assert (a != label).any(axis=1).all()

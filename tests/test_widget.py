@@ -87,7 +87,8 @@ def test_weights_and_texts_are_bytes_in_a_message_and_nowhere_in_what_a_notebook
 
 
 def test_the_page_gets_each_network_once_and_the_names_of_units(sampler, runs):
-    (bundle, _), folder = sampler._repr_mimebundle_(), widget.ROOT / "figures" / CORPUS.id
+    (bundle, _) = sampler._repr_mimebundle_()
+    folder = widget.ROOT / "figures" / CORPUS.id
     assert bundle["text/markdown"].startswith('<div class="sampler" data-files=')
     best, units = (next(folder.glob(f"{name}-*.json")) for name in ("the-best-network", "units"))
     assert {best, units} == set(folder.iterdir()), "the page has the network from elsewhere"

@@ -28,7 +28,7 @@ def main():
                 faults.append(f"{path.name}: figures, tables or equations are out of order; `make number` mends it.")
             else:
                 nbformat.write(notebook, path)
-                print(f"{path.name}: numbered anew")
+                print(f"{path.name}: renumbered")
     sys.exit("\n".join(faults) or 0)
 
 

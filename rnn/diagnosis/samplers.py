@@ -166,7 +166,7 @@ PAIRS = [pair for pair in itertools.combinations(SAMPLER, 2) if pair[0].right !=
 def none_known(counts):
     """Return a sentence about counts that no known mistake explains."""
     if all(np.count_nonzero(case_counts) == 1 for case_counts in counts.values()):
-        return "None of the known mistakes: all texts are the same. Is the generator made anew for each draw?"
+        return "None of the known mistakes: all texts are the same. Is a new generator made for each draw?"
     if all(np.all(case_counts == np.diag(np.diag(case_counts))) for case_counts in counts.values()):
         return "None of the known mistakes: the second character always repeats the first."
     return "None of the known mistakes, alone or in pairs."
