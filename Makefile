@@ -12,7 +12,7 @@ override ENV := $(value ENV)
 override QUICK := $(filter-out 0 no No NO off Off OFF false False FALSE,$(QUICK))
 override JOIN_LINES := $(filter-out 0 no No NO off Off OFF false False FALSE,$(JOIN_LINES))
 export CORPUS CHAPTERS ENV JOIN_LINES SCHEDULER
-# What takes long ends with make, however that ends (report/lifeline.py)
+# Long processes end when make ends, even if it is killed (report/lifeline.py)
 export MAKE_PID := $(shell echo $$PPID)
 quoted = '$(subst ','\'',$(1))'
 PLAN := $(shell CORPUS=$(call quoted,$(CORPUS)) CHAPTERS=$(call quoted,$(CHAPTERS)) JOIN_LINES=$(JOIN_LINES) $(PYTHON) -m tools.plan)

@@ -1,4 +1,4 @@
-"""The notebooks' kernel: ipykernel, but what forked processes print comes through a file too, and not through a port.
+"""The notebooks' kernel: ipykernel, changed so that output of forked processes comes through a file, not a port.
 
 python -m report.kernel -f CONNECTION_FILE
 """
@@ -14,7 +14,7 @@ PIPE = f"ipc://{sys.argv[sys.argv.index('-f') + 1]}.pipe"
 
 
 class IOPubThread(iostream.IOPubThread):
-    """The thread that sends what is shown, with another pipe for forked processes."""
+    """The thread that sends outputs, with another pipe for forked processes."""
 
     def _setup_pipe_in(self):
         self._pipe_uuid = os.urandom(16)

@@ -1,14 +1,14 @@
-"""What takes long ends when make does, also when make is killed: it ends its own children at most, not theirs."""
+"""End a long process when make ends, even if make is killed. A killed make would end its own children at most."""
 
 import os
 import threading
 import time
 
-MOMENT = 0.5  # seconds between two looks
+MOMENT = 0.5  # seconds between two checks
 
 
 def end_with_make():
-    """Let this process end when make, whose number is in $MAKE_PID, has gone."""
+    """End this process when the make with the process number $MAKE_PID is gone."""
     if number := os.environ.get("MAKE_PID"):
         threading.Thread(target=_watch, args=(int(number),), daemon=True).start()
 
@@ -16,7 +16,7 @@ def end_with_make():
 def _watch(number):
     while True:
         try:
-            os.kill(number, 0)  # the signal that does nothing
+            os.kill(number, 0)  # signal 0 only checks that the process exists
         except OSError:
             os._exit(1)
         time.sleep(MOMENT)
