@@ -141,7 +141,7 @@ def spectral_radius(W, h=None):
 def clock(h, longest):
     """Return the share (longest,) of the variance of the states h (N, m) that t modulo 1, 2, ..., `longest` explains.
 
-    If a network counts characters in a circle, independently of the text, the share at the length of the circle is large.
+    If a network counts characters in a circle, whatever the text, the share at the length of the circle is large.
     """
     h = h.astype(float)
     h -= h.mean(axis=0)
