@@ -12,7 +12,7 @@ from rnn.engine.runs import BASELINE, finished
 from rnn.engine.training import first_state
 from rnn.mistakes import Mistake
 from rnn.model import Params
-from rnn.sampling import read
+from rnn.sampling import state_after
 
 PASSAGE = "Moby Dick moved on, still "  # the characters that are read, if the text has them
 CONTEXT = 400  # characters before them, which make the state that is carried in
@@ -143,7 +143,7 @@ def still(corpus, config=BASELINE):
     """Return the view as a figure for paper: characters, states, probabilities, and the gradient that comes back."""
     context, codes = passage(corpus, config.T)
     params = Params(*(theta.astype(float) for theta in list(networks(corpus, config).values())[:2][-1]))
-    x, y, h0 = codes[:-1], codes[1:], read(params, context)
+    x, y, h0 = codes[:-1], codes[1:], state_after(params, context)
     T = len(x)
     h, p = model.forward(params, x, h0)
     do = p - np.eye(corpus.K)[y]
