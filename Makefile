@@ -16,7 +16,8 @@ export CORPUS CHAPTERS ENV JOIN_LINES SCHEDULER
 export MAKE_PID := $(shell echo $$PPID)
 quoted = '$(subst ','\'',$(1))'
 PLAN := $(shell CORPUS=$(call quoted,$(CORPUS)) CHAPTERS=$(call quoted,$(CHAPTERS)) JOIN_LINES=$(JOIN_LINES) $(PYTHON) -m tools.plan)
-$(if $(PLAN),,$(error The line above says why))
+OLD := $(if $(PLAN),,$(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' || echo yes))
+$(if $(PLAN),,$(error $(if $(OLD),Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11,The line above says why)))
 CORES := $(word 1,$(PLAN))
 TEXT := $(filter-out default,$(word 2,$(PLAN)))
 CHOICE := $(filter-out all,$(word 3,$(PLAN)))

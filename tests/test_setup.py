@@ -75,6 +75,12 @@ def test_where_there_is_no_wheel_of_numba_all_else_is_installed(monkeypatch, cap
     assert f"no wheel of numba for {setup.MACHINE}: NumPy will train" in capsys.readouterr().out
 
 
+def test_a_python_that_is_too_old_or_missing_gets_a_sentence():
+    for python in ("false", "no-such-python"):
+        assert "Python 3.11 or newer is needed: make PYTHON=" in make("setup", f"PYTHON={python}").stderr
+    assert "is needed" not in make("setup", "CHAPTERS=77").stderr
+
+
 def test_what_cannot_be_written_is_named_with_its_owner(tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     setup.refuse_what_cannot_be_written()

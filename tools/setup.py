@@ -102,8 +102,6 @@ def packages():
     refuse_what_cannot_be_written()
     if is_installed(VENV, LOCK):
         return
-    if sys.version_info < (3, 11):  # noqa: UP036, the system may have an older one
-        sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")
     print("Python packages (1.1 GB) ...", flush=True)
     began = time.monotonic()
     python = VENV / "bin" / "python"
@@ -216,4 +214,6 @@ def git_filter():
 
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036, the system may have an older one
+        sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")
     {"packages": packages, "npm": npm, "filter": git_filter}[sys.argv[1]]()
