@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
+import { longestTask } from "./tasks.mjs";
 
 const [executablePath, page, kept] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
@@ -14,11 +15,6 @@ async function open(script = () => {}) {
   tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
   tab.on("console", (message) => seen.complaints.push(message.text()));
   tab.on("pageerror", (error) => seen.complaints.push(error.message));
-  await tab.addInitScript(() => {
-    globalThis.longest = 0;
-    new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (globalThis.longest = Math.max(globalThis.longest, duration))))
-      .observe({ type: "longtask" });
-  });
   await tab.addInitScript(script);
   await tab.goto(pathToFileURL(page).href);
   return [tab, tab.locator(".trainer")];
@@ -50,10 +46,6 @@ seen.first = await loss();
 seen.heldOutAtFirst = await heldOut();
 const view = tab.locator(".sequence");
 seen.view = view && (await view.count()) ? [await view.locator("[name=weights]").inputValue(), await view.locator(".total").textContent()] : null;
-await tab.waitForTimeout(300);
-const scroll = () => tab.mouse.wheel(0, 40).then(() => tab.waitForTimeout(50));
-const longest = () => tab.evaluate(() => [globalThis.longest, (globalThis.longest = 0)][0]);
-await longest();
 // what the page tells on the way; it stops by itself, however long a slow machine takes to look
 const stopped = tab.evaluate(() => new Promise((resolve) => {
   const section = document.querySelector(".trainer");
@@ -68,13 +60,12 @@ const stopped = tab.evaluate(() => new Promise((resolve) => {
   });
   observer.observe(section, { attributeFilter: ["data-step"] });
 }));
-await field("train").click();
-const began = performance.now();
-while ((await number("step")) < 2000) await scroll();
-seen.trained = performance.now() - began;
-Object.assign(seen, await stopped);
+seen.task = await longestTask(browser, tab, async () => {
+  await field("train").click();
+  Object.assign(seen, await stopped);
+});
 seen.heldOut = await heldOut();
-[seen.step, seen.loss, seen.longest] = [await number("step"), +(await loss()), await longest()];
+[seen.step, seen.loss] = [await number("step"), +(await loss())];
 seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);
 seen.text = await trainer.locator(".drawn").textContent();
 seen.colours = await trainer.locator(".drawn span").evaluateAll((spans) => new Set(spans.map((span) => span.dataset.bits)).size);

@@ -146,7 +146,7 @@ class Reader {
     if (this.pointed === null) this.follow(n);
     this.showScore();
     this.say();
-    this.section.dataset.read = this.done.length;
+    Object.assign(this.section.dataset, { read: this.done.length, step: this.step });
   }
 
   showRow(row, code, p) {
