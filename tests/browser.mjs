@@ -89,8 +89,7 @@ await done();
 seen.address = [await text(), new URL(tab.url()).hash];
 const sent = await browser.newPage({ viewport: { width: 1400, height: 900 } });
 await sent.goto(tab.url());
-await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 0 && document.querySelector(".sampler [name=temperature]").value === "0.95");
-await sent.waitForTimeout(1500);
+await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 1); // the first is that of no address
 seen.address.push(await sent.locator(".sampler .drawn").textContent());
 seen.sentColour = [await sent.locator(".sampler [name=colour]").inputValue(), await sent.locator(".sampler [name=unit]").inputValue()];
 await sampler.locator("[name=colour]").selectOption("surprise");
@@ -167,7 +166,7 @@ seen.long = await faulty.evaluate(async () => {
   prime.dispatchEvent(new Event("input", { bubbles: true }));
   const took = performance.now() - began;
   prime.value = "The ".replaceAll(/./g, (letter) => (document.querySelector(".sampler .drawn").textContent.includes(letter) ? letter : ""));
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await new Promise((resolve) => setTimeout(resolve, 300));
   const isReading = section.dataset.draws === before;
   prime.dispatchEvent(new Event("input", { bubbles: true }));
   while (section.dataset.draws === before) await new Promise((resolve) => setTimeout(resolve, 50));

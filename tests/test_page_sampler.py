@@ -114,3 +114,16 @@ def test_the_draws_in_the_page_follow_the_distribution_and_their_seed():
     counts = np.bincount(found["drawn"], minlength=CORPUS.K)
     chi_squared = ((counts - n * p) ** 2 / (n * p)).sum()
     assert abs(chi_squared - (CORPUS.K - 1)) < 4 * np.sqrt(2 * (CORPUS.K - 1))
+
+
+def test_a_unit_is_part_of_a_clock_if_it_comes_round_and_not_if_it_stands_still():
+    code = f"""
+const {{ clockOf }} = await import("{(ROOT / "web" / "sampler.mjs").as_uri()}");
+const valuesOf = (values) => Array.from({{ length: 300 }}, (_, t) => values[t % values.length]);
+const [round, still] = [[0.9, -0.8, 0.1], [1, 0.99]].map(valuesOf);
+console.log(JSON.stringify([clockOf(round), clockOf(still).share]));
+"""
+    run = subprocess.run([NODE, "--input-type=module", "-e", code], capture_output=True, text=True, check=True)
+    (clock, share_of_still) = json.loads(run.stdout)
+    assert (clock["n"], round(clock["share"], 6)) == (3, 1)
+    assert share_of_still == 0

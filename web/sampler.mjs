@@ -6,6 +6,7 @@ import { complaint, valueOf } from "./settings.mjs";
 const BARS = 14;
 const BACK = 100; // characters before one that are looked at, in what it leaned on
 const TASK = 30; // milliseconds of drawing, before the browser does something else
+const STILL = 0.01; // a unit whose variance is below that does not move
 const CLOCKS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]; // periods in characters, as in chapter 8
 const SETTINGS = ["step", "temperature", "top_p", "length", "seed", "colour", "counted"]; // those that the table has
 
@@ -16,7 +17,7 @@ export function clockOf(values) {
   return CLOCKS.map((n) => {
     const [sums, counts] = [new Float64Array(n), new Float64Array(n)];
     values.forEach((v, t) => ((sums[t % n] += v - mean), counts[t % n]++));
-    return { n, share: all ? sums.reduce((sum, s, i) => sum + (counts[i] ? s ** 2 / counts[i] : 0), 0) / all : 0 };
+    return { n, share: all > STILL * values.length ? sums.reduce((sum, s, i) => sum + (counts[i] ? s ** 2 / counts[i] : 0), 0) / all : 0 };
   }).reduce((a, b) => (b.share > a.share + 0.02 ? b : a));
 }
 
@@ -167,7 +168,7 @@ class Sampler {
     const unit = this.unitOf();
     const { n, share } = clockOf(drawn.slice(-400).map((one) => one.after[unit]));
     const clock = drawn.length > 50 && share > 0.5 ? ` It is part of the clock of chapter 8: ${percent(share)} of its variance comes round every ${n} characters, whatever was read.` : "";
-    this.say(`Unit ${unit} after “${this.shown(code)}”: ${after[unit].toFixed(2)}. Orange is above zero, blue below.${clock}`);
+    this.say(`Unit ${unit} after “${this.shown(code)}”: ${after[unit].toFixed(2).replace("-", "−")}. Orange is above zero, blue below.${clock}`);
   }
 
   choose(index) {
