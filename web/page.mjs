@@ -86,9 +86,9 @@ function beginSequence(section, packed) {
   if (isSet()) begin();
 }
 
-// what is to be done when there is time, one after the other
+// what is to be done when there is time, one after the other; where there is never time, a fifth of a second apart
 function inTurn(tasks) {
-  const idle = globalThis.requestIdleCallback ?? setTimeout;
+  const idle = globalThis.requestIdleCallback ? (task) => requestIdleCallback(task, { timeout: 200 }) : setTimeout;
   const next = () => {
     tasks.shift()?.();
     if (tasks.length) idle(next);
