@@ -312,7 +312,7 @@ def _diverged(recorder, losses, first, config):
     recorder.checkpoint()
     return RunError(
         f"The loss of step {step:,} is {losses[first]:g} at learning rate {config.learning_rate:g}: "
-        f"try a smaller rate. The first {recorder.steps:,} steps of the run are in {recorder.directory}."
+        f"try a smaller rate. The run up to step {recorder.steps:,} is in {recorder.directory}."
     )
 
 
