@@ -177,7 +177,7 @@ def main():
                 execute(source, folder / source.name, parameters, kernels)
         except BaseException as failure:
             failed.append(source)
-            if not isinstance(failure, SystemExit):
+            if not isinstance(failure, SystemExit | OSError):  # which say what is wrong: a failed cell, a full disk
                 raise
             print(failure, file=sys.stderr)
 

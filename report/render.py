@@ -25,7 +25,7 @@ from report.numbering import numbered
 from report.pieces import Media, pieces_of
 from report.show import prose, web
 from report.typefaces import MONO, SERIF, fonts, katex_css
-from rnn.engine.runs import write_atomically
+from rnn.engine.runs import RunError, write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "report"
@@ -159,4 +159,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, RunError) as error:  # a full disk, say
+        sys.exit(str(error))

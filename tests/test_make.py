@@ -104,6 +104,17 @@ def test_a_failed_cell_names_notebook_and_cell_shows_the_traceback_and_leaves_no
     assert (tmp_path / "out" / "01_small.failed.ipynb").exists()
 
 
+def test_a_file_that_cannot_be_written_or_read_is_named_without_a_traceback(tmp_path):
+    (tmp_path / "out" / "01_small.part").mkdir(parents=True)
+    result = executed(notebook(tmp_path, "1"), tmp_path / "out" / "01_small.ipynb")
+    assert result.returncode == 1
+    assert result.stderr == f"[Errno 21] Is a directory: '{tmp_path}/out/01_small.part'\n"
+    command = [sys.executable, "-m", "report.render", tmp_path / "empty"]
+    rendered = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert rendered.returncode == 1
+    assert rendered.stderr == f"[Errno 2] No such file or directory: '{tmp_path}/empty/{NOTEBOOKS[0].name}'\n"
+
+
 def test_a_kernel_listens_on_files_also_where_the_folder_for_temporary_files_has_a_long_name(tmp_path):
     """A port is open to every user of the machine; a socket's path may have some hundred characters."""
     asked = """
