@@ -256,12 +256,39 @@ local function folded(div)
   }
 end
 
+-- The page's sampler, trainer and view are not folded, nor is what is above them up to the heading of their section:
+-- {number of a block: true}. A sampler that only lends something to the first one may be.
+local function moves(div)
+  local class = div.classes[1]
+  return class == 'trainer' or class == 'sequence' or (class == 'sampler' and div.attributes['data-first'])
+end
+local function unfolded(blocks)
+  local shown = {}
+  local function has(block, kind, is)
+    local found = false
+    block:walk { [kind] = function(element) found = found or is(element) end }
+    return found
+  end
+  local function is_curious(block) return block and block.t == 'Div' and block.classes:includes 'page-only' end
+  for n, block in ipairs(blocks) do
+    if is_curious(block) and has(block, 'Div', moves) then
+      local first = n
+      while not has(blocks[first], 'Header', function() return true end) and is_curious(blocks[first - 1]) do first = first - 1 end
+      for i = first, n do shown[i] = true end
+    end
+  end
+  return shown
+end
+
 -- Cells tagged `page-only`: consecutive ones are folded together; the paper has none of them
 local function page_only(blocks)
-  local kept, fold = pandoc.Blocks {}, nil
-  for _, block in ipairs(blocks) do
+  local kept, fold, shown = pandoc.Blocks {}, nil, html and unfolded(blocks) or {}
+  for n, block in ipairs(blocks) do
     if block.t ~= 'Div' or not block.classes:includes 'page-only' then
       kept:insert(block)
+      fold = nil
+    elseif shown[n] then
+      kept:extend(block.content)
       fold = nil
     elseif html then
       if not fold then
