@@ -104,6 +104,16 @@ def test_the_page_gets_each_network_once_and_the_names_of_units(sampler, runs):
     assert reading["text"] in CORPUS.text[split(CORPUS).test.start :], "the first screen reads what is held out"
 
 
+def test_a_notebook_that_is_opened_without_its_kernel_shows_a_sentence_for_each_widget(monkeypatch):
+    shown = []
+    monkeypatch.setattr(widget, "display", lambda data, **_: shown.append(data))
+    widget.Trainer("trainer", {}, [])._ipython_display_()
+    alive, without_kernel = shown
+    assert "application/vnd.jupyter.widget-view+json" in alive
+    assert "Run this notebook" in without_kernel["text/html"]
+    assert without_kernel["text/markdown"] == "", "the page has the trainer itself"
+
+
 def test_the_points_of_a_curve_are_its_own_and_few():
     import matplotlib.pyplot as plt
 
