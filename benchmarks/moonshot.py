@@ -35,7 +35,7 @@ SETTINGS = {  # {name: (first W, the network's share in the mixture that is trai
     "mixed-0.3": ("scaled", 0.3),
     "mixed-0.1": ("scaled", 0.1),
 }
-TRIALS = ["scaled:14", "orthogonal:14", "shifted:14", "mixed-0.3:14", "mixed-0.1:14", "orthogonal:56"]
+TRIALS = ["scaled:14", "shifted:14", "mixed-0.3:14", "mixed-0.1:14", *(f"orthogonal:{n}" for n in (7, 14, 28, 56, 112))]
 
 
 def counted(codes, K):
