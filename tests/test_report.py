@@ -211,6 +211,12 @@ def test_a_later_sampler_lends_its_networks_to_the_first_and_paper_has_none(tmp_
     assert render.pandoc(pieces, "typst", tmp_path / "body").strip() == ""
 
 
+def test_what_moves_is_not_folded_in_the_page(page):
+    for folded in page.iter("details"):
+        classes = {name for section in folded.iter("section") for name in (section.get("class") or "").split()}
+        assert not classes & {"reader", "sequence", "trainer", "sampler"}
+
+
 def test_the_paper_has_outline_metadata_and_tags(report):
     reader = PdfReader(report.folder / "report.pdf")
     assert reader.metadata.title == "A vanilla RNN reads a novel"
