@@ -100,8 +100,8 @@ HOSTILE_NAME = (
 
 @pytest.fixture(scope="session")
 def hostile_report(project, tmp_path_factory):
-    """The rehearsal on the shortest text that is allowed, made of markup, scripts, and hundreds of Chinese letters."""
+    """The rehearsal on a text that is made of markup, several scripts, and hundreds of Chinese characters."""
     chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 350)))
     path = tmp_path_factory.mktemp("texts") / f"{HOSTILE_NAME}.txt"
-    path.write_text((HOSTILE + chinese + "\n" + "x" * 300 + "\n" + HOSTILE)[:1_000], "utf-8")
+    path.write_text((HOSTILE * 4 + chinese + "\n" + "x" * 300 + "\n") * 8, "utf-8")
     return project.report(f"CORPUS={path}")

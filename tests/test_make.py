@@ -174,7 +174,7 @@ def clone(tmp_path):
     folder = tmp_path / "a clone"
     for name in ("rnn", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (".gitattributes", "Makefile", "requirements.lock", "package-lock.json"):
+    for name in (".gitattributes", ".gitignore", "Makefile", "requirements.lock", "package-lock.json"):
         shutil.copy(ROOT / name, folder)
     notebook(folder, "x = 1")
     (folder / "notebooks").mkdir()
@@ -299,14 +299,14 @@ def checkpoints(project):
 def test_an_experiment_in_one_notebook_trains_what_it_changes_and_leaves_the_others_alone(project, report):
     path = project.folder / "notebooks" / "03_training.ipynb"
     before = checkpoints(project)
-    with changed(path, "m=100,", "m=20,"):
+    with changed(path, "m=100,", "m=22,"):
         printed = project.report().output
         assert "03_training.ipynb ..." in printed
         assert not any(f"{source.name} ..." in printed for source in NOTEBOOKS if source.name != path.name)
         after = checkpoints(project)
         assert [path for path in before if after.get(path) != before[path]] == []
         assert 1 <= len(after.keys() - before.keys()) <= 3
-        assert "recurrent network of 20 units" in " ".join(re.sub("<[^>]+>", "", report.html).split())
+        assert "recurrent network of 22 units" in " ".join(re.sub("<[^>]+>", "", report.html).split())
 
 
 @pytest.mark.changes_the_report

@@ -20,9 +20,9 @@ def usual():
 
 def test_a_rule_of_ones_own_draws_all_texts_and_tables(usual):
     names = run("04_sampling", (RULE, TOP_K + RULE))
-    assert (usual["codes"] == usual["of_package"]).all()
-    assert not np.array_equal(names["codes"], names["of_package"])
-    assert np.array_equal(names["of_package"], usual["of_package"])
+    assert (usual["codes"] == usual["package_codes"]).all()
+    assert not np.array_equal(names["codes"], names["package_codes"])
+    assert np.array_equal(names["package_codes"], usual["package_codes"])
     assert not np.array_equal(names["drawn"]["τ = 1.5"], usual["drawn"]["τ = 1.5"])
     for table in ("counted", "from_zero", "measures"):
         assert not names[table].equals(usual[table]), table
