@@ -1,6 +1,6 @@
 """Compare the time of `make report` in a fresh clone with the time of seven epochs in C.
 
-    .venv/bin/python benchmarks/write_up.py
+    .venv/bin/python benchmarks/write_up.py [CHAPTERS=01-05 ...]
 
 It clones the last commit and makes the report there with an empty HOME, so without caches. It times baseline.c before
 and after that, on one thread. The clone is deleted at the end. Run it on an idle machine; it takes as long as a first
@@ -9,6 +9,7 @@ and after that, on one thread. The clone is deleted at the end. Run it on an idl
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,16 +32,15 @@ def c_seconds(folder):
     return STEPS * np.median(turns) / 1e6
 
 
-def report_seconds(folder):
-    """Return the seconds that `make report` takes in a fresh clone with an empty HOME."""
+def report_seconds(folder, arguments):
+    """Return the seconds that `make report`, with arguments of make, takes in a fresh clone with an empty HOME."""
     subprocess.run(["git", "clone", "-q", ROOT, folder / "clone"], check=True)
     (folder / "home").mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "XDG_"))}
     path = os.pathsep.join(entry for entry in environment["PATH"].split(os.pathsep) if ".venv" not in entry)
     began = time.perf_counter()
-    subprocess.run(
-        ["make", "report"], cwd=folder / "clone", env=environment | {"HOME": folder / "home", "PATH": path}, check=True
-    )
+    environment |= {"HOME": folder / "home", "PATH": path}
+    subprocess.run(["make", "report", *arguments], cwd=folder / "clone", env=environment, check=True)
     return time.perf_counter() - began
 
 
@@ -49,7 +49,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         before = c_seconds(folder)
-        report = report_seconds(folder)
+        report = report_seconds(folder, sys.argv[1:])
         after = c_seconds(folder)
     c = (before + after) / 2
     print(f"\nC: {before:.1f} s before, {after:.1f} s after. The report: {report:.0f} s, {report / c:.1f} times that.")

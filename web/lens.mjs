@@ -163,7 +163,8 @@ function mistakeOf({ theirs, differences, state }) {
   if (!state.mistake && !theirs) return "";
   const subject = theirs ? "The notebook’s backward" : "With this mistake backward";
   const wrong = THETAS.filter((theta) => differences[theta]).map((theta) => `${nameOf(theta)} by ${percent(differences[theta])}`);
-  return wrong.length ? ` ${subject} is off in ${wrong.join(", ")}.` : ` ${subject} gives the true gradient here: no number shows the mistake.`;
+  if (wrong.length) return ` ${subject} is off in ${wrong.join(", ")}.`;
+  return ` ${subject} gives the true gradient here${state.mistake ? ": no number shows the mistake" : ""}.`;
 }
 
 // the loss of the sequence, or of the sequences that were trained on
