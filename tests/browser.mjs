@@ -167,13 +167,14 @@ seen.long = await faulty.evaluate(async () => {
   new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => longest.push(duration))).observe({ type: "longtask" });
   const [section, prime] = [document.querySelector(".sampler"), document.querySelector(".sampler [name=prime]")];
   const before = section.dataset.draws;
+  const short = prime.value.slice(0, 3);
   prime.value = prime.value.slice(0, 10).repeat(13_000);
   const began = performance.now();
   prime.dispatchEvent(new Event("input", { bubbles: true }));
   const took = performance.now() - began;
-  prime.value = "The ".replaceAll(/./g, (letter) => (document.querySelector(".sampler .drawn").textContent.includes(letter) ? letter : ""));
   await new Promise((resolve) => setTimeout(resolve, 300));
   const isReading = section.dataset.draws === before;
+  prime.value = short;
   prime.dispatchEvent(new Event("input", { bubbles: true }));
   while (section.dataset.draws === before) await new Promise((resolve) => setTimeout(resolve, 50));
   return { took, isReading, longest: Math.max(...longest) };
