@@ -77,6 +77,11 @@ def is_prose(cell):
     return cell.source.startswith("%%prose")
 
 
+def written(notebook):
+    """Return what is written into the cells of a notebook, and their tags."""
+    return [(cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+
+
 def keep_outputs(notebook, executed):
     """Copy the outputs of `executed` to `notebook`, in place, and fill its `%%prose` again. Only words may differ."""
     for cell, old in zip(notebooks.code_cells(notebook), notebooks.code_cells(executed), strict=True):
@@ -106,7 +111,7 @@ def execute(source, target, parameters, kernels):
         with_parameters(notebook, parameters)
     executed = notebooks.read(target) if target.exists() else None
     if executed and executed.metadata.get("made_from") == made_from:
-        if [cell.source for cell in notebook.cells] == [cell.source for cell in executed.cells]:
+        if written(notebook) == written(executed):
             return
         print(f"{source.name}: only sentences have changed, the outputs are kept", flush=True)
         keep_outputs(notebook, executed)

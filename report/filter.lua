@@ -52,7 +52,8 @@ local function pieces(doc)
   settings.rehearsal = doc.meta.rehearsal
   local blocks, identifiers = pandoc.Blocks {}, {}
   for _, piece in ipairs(doc.blocks) do
-    local place, is_curious = piece.attributes.place, piece.classes:includes 'page-only'
+    local place = piece.attributes.place
+    local is_curious = piece.classes:includes 'page-only' or piece.classes:includes 'not-in-paper'
     local notebook = place:match '^(.*)%.ipynb'
     chapters[notebook] = true
     local seen = { Math = 'text', Link = 'target', Image = 'src', Div = 'identifier', Figure = 'identifier', Table = 'identifier' }
@@ -256,39 +257,16 @@ local function folded(div)
   }
 end
 
--- The page's sampler, trainer and view are not folded, nor is what is above them up to the heading of their section:
--- {number of a block: true}. A sampler that only lends something to the first one may be.
-local function moves(div)
-  local class = div.classes[1]
-  return class == 'trainer' or class == 'sequence' or (class == 'sampler' and div.attributes['data-first'])
-end
-local function unfolded(blocks)
-  local shown = {}
-  local function has(block, kind, is)
-    local found = false
-    block:walk { [kind] = function(element) found = found or is(element) end }
-    return found
-  end
-  local function is_curious(block) return block and block.t == 'Div' and block.classes:includes 'page-only' end
-  for n, block in ipairs(blocks) do
-    if is_curious(block) and has(block, 'Div', moves) then
-      local first = n
-      while not has(blocks[first], 'Header', function() return true end) and is_curious(blocks[first - 1]) do first = first - 1 end
-      for i = first, n do shown[i] = true end
-    end
-  end
-  return shown
-end
-
--- Cells tagged `page-only`: consecutive ones are folded together; the paper has none of them
+-- The paper leaves out cells tagged `page-only` or `not-in-paper`; in the page, consecutive `page-only` ones are folded together
 local function page_only(blocks)
-  local kept, fold, shown = pandoc.Blocks {}, nil, html and unfolded(blocks) or {}
-  for n, block in ipairs(blocks) do
-    if block.t ~= 'Div' or not block.classes:includes 'page-only' then
-      kept:insert(block)
+  local kept, fold = pandoc.Blocks {}, nil
+  for _, block in ipairs(blocks) do
+    local classes = block.t == 'Div' and block.classes or pandoc.List {}
+    if classes:includes 'not-in-paper' then
+      if html then kept:extend(block.content) end
       fold = nil
-    elseif shown[n] then
-      kept:extend(block.content)
+    elseif not classes:includes 'page-only' then
+      kept:insert(block)
       fold = nil
     elseif html then
       if not fold then

@@ -43,7 +43,7 @@ def labels_of(notebooks):
         for cell in filter(has_words, notebook.cells):
             for kind, name in CAPTION.findall(cell.source):
                 identifier = f"{kind}-{name}"
-                is_curious = has_tag(cell, "page-only")
+                is_curious = is_left_out(cell)
                 if identifier in names:
                     faults.append(f"{names[identifier]} and {path.name}: two captions are called {identifier}.")
                 names[identifier] = path.name
@@ -67,7 +67,7 @@ def equations_of(notebooks):
             for name, _ in found:
                 if name in equations:
                     faults.append(f"{path.name}: two equations are called eq-{name}.")
-                is_curious = has_tag(cell, "page-only")
+                is_curious = is_left_out(cell)
                 count[is_curious] += 1
                 equations.setdefault(name, ordinal(count[is_curious], is_curious))
     return equations, faults
@@ -115,9 +115,9 @@ def has_words(cell):
     return cell.cell_type == "markdown" or cell.source.startswith("%%prose")
 
 
-def has_tag(cell, tag):
-    """Whether a cell has a tag."""
-    return tag in cell.metadata.get("tags", [])
+def is_left_out(cell):
+    """Whether the page has a cell and the paper does not."""
+    return not {"page-only", "not-in-paper"}.isdisjoint(cell.metadata.get("tags", []))
 
 
 def ordinal(n, lettered):

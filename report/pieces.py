@@ -48,7 +48,7 @@ def pieces_of(notebook, name, media):
             if piece["format"] == "markdown":
                 piece["text"], macros = for_pandoc(piece["text"], macros)
                 piece["macros"] = list(macros)
-            piece["classes"] = piece.get("classes", []) + ["page-only"] * ("page-only" in tags)
+            piece["classes"] = piece.get("classes", []) + [tag for tag in ("page-only", "not-in-paper") if tag in tags]
             pieces.append(piece | {"place": place})
     return pieces
 

@@ -3,25 +3,14 @@
 import numpy as np
 
 from rnn import model
-from rnn.diagnosis import (
-    Diagnosis,
-    columns,
-    diagnose,
-    diagnose_sampler,
-    diagnose_update,
-    from_columns,
-    from_rows,
-    one_hot,
-)
+from rnn.diagnosis import diagnose, diagnose_sampler, diagnose_update, from_columns, from_rows
 from rnn.model import Params
 from rnn.problem import Problem, make_problem
 
 __all__ = [
-    "Diagnosis",
     "Problem",
     "analytic_gradients",
     "centred_differences",
-    "columns",
     "complex_step",
     "diagnose",
     "diagnose_sampler",
@@ -29,7 +18,6 @@ __all__ = [
     "from_columns",
     "from_rows",
     "make_problem",
-    "one_hot",
     "relative_error",
     "relative_errors",
 ]

@@ -2,9 +2,9 @@
 
 const SUM = 10_000_000; // numbers to add, about ten milliseconds
 
-// The processor's time of the longest task of a tab's process while `act` goes on, in times of adding SUM numbers there
-export async function longestTask(browser, tab, act) {
-  const unit = await tab.evaluate((n) => {
+// the milliseconds in which a tab adds them
+export const unitOf = (tab) =>
+  tab.evaluate((n) => {
     const times = Array.from({ length: 9 }, () => {
       const began = performance.now();
       let sum = 0;
@@ -13,6 +13,10 @@ export async function longestTask(browser, tab, act) {
     });
     return Math.min(...times);
   }, SUM);
+
+// The processor's time of the longest task of a tab's process while `act` goes on, in times of adding SUM numbers there
+export async function longestTask(browser, tab, act) {
+  const unit = await unitOf(tab);
   await browser.startTracing(tab, { categories: ["toplevel"] });
   await act();
   const { traceEvents } = JSON.parse(await browser.stopTracing());

@@ -245,6 +245,12 @@ def test_a_changed_sentence_keeps_the_outputs_and_changed_code_does_not(tmp_path
     executed(notebook(tmp_path, "# Another sentence.", code), target, "QUICK=1")
     assert printed(target) == first
     assert "Another sentence." in target.read_text()
+    tagged = nbformat.read(notebook(tmp_path, "# Another sentence.", code), 4)
+    tagged.cells[-1].metadata.tags = ["show-code"]
+    nbformat.write(tagged, tmp_path / "01_small.ipynb")
+    executed(tmp_path / "01_small.ipynb", target, "QUICK=1")
+    assert printed(target) == first
+    assert nbformat.read(target, 4).cells[-1].metadata.tags == ["show-code"], "a tag is a change of words"
     executed(notebook(tmp_path, "# Another sentence.", code + "  # changed"), target, "QUICK=1")
     assert printed(target) != first
 

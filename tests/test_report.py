@@ -251,7 +251,7 @@ def test_a_hostile_text_shows_as_text(project, hostile_report):
     assert len(letters) > 300
     assert letters <= set(unicodedata.normalize("NFKC", paper)) | set(paper)
     assert set("<>&$`") <= set(paper)
-    assert not re.search("x{117}", paper), "a line is longer than the measure: 17 cm at 6.9 pt are 116 characters"
+    assert not re.search("x{117}", paper), "a line is longer than 17.2 cm, which are 117 characters of 6.9 pt"
 
 
 def test_a_paper_that_fails_leaves_the_page_and_the_paper_of_before(project, report):
@@ -285,16 +285,15 @@ def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(proje
     project.report()
 
 
-def test_a_text_of_ones_own_has_a_folder_of_its_own_and_nothing_of_the_default_text(project, hostile_report):
-    assert hostile_report.folder.parent.parent == project.folder / "build"
-    assert "moby-dick" not in hostile_report.html
-
-
-def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again(project, tmp_path):
+def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again(project, hostile_report, tmp_path):
     (tmp_path / "short.txt").write_text(("To be, or not to be, that " * 39)[:1_000], "utf-8")
     asked = "CHAPTERS=01,04", f"CORPUS={tmp_path / 'short.txt'}"
     built = project.report(*asked)
     assert "1,000 characters" in built.html
+    assert built.folder != hostile_report.folder
+    for report, other in ((built, "Müller"), (hostile_report, "To be, or not to be")):
+        assert other not in report.html, "two texts do not mix"
+        assert "moby-dick" not in report.html
     made = [built.folder / "report.html", built.folder / "report.pdf"]
     assert "Are the gradients right?" in built.html
     assert "Can it learn 100 characters by heart?" not in built.html

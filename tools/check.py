@@ -51,7 +51,7 @@ def code_cells(notebook):
     for number, cell in enumerate(notebook.cells, 1):
         tags = set(cell.metadata.get("tags", []))
         if cell.cell_type == "code" and "parameters" not in tags:
-            yield number, cell.source, next(iter(tags & {"page-only", "live-only"}), None)
+            yield number, cell.source, next(iter(tags & {"page-only", "not-in-paper", "live-only"}), None)
 
 
 # ---- the subject
@@ -121,20 +121,17 @@ def _code_objects(code):
 def needed_from_left_out(cells):
     """Yield (number, name, number): a cell, a name that it needs, and the left-out cell that last defined the name."""
     maker = {}  # {name: (number of the cell that defined it, its tag, its stretch)}
-    stretch = 0  # the number of a row of cells that are all left out, or all not
-    before = False
+    stretch = 0  # the number of a row of cells that are all left out by the same tag, or all not
+    before = None
     for number, source, left_out in cells:
-        stretch += bool(left_out) != before
-        before = bool(left_out)
+        stretch += left_out != before
+        before = left_out
         is_prose = source.startswith("%%prose")
         expressions = [prose.divided(inside)[0] for inside in prose.expressions(source)] if is_prose else []
         made, needed = made_and_needed("\n".join(expressions) if is_prose else python(source))
         for name in sorted(needed & maker.keys()):
             number_of_maker, left_out_of_maker, stretch_of_maker = maker[name]
-            if not left_out_of_maker or left_out == left_out_of_maker == "live-only":
-                continue
-            is_seen_there = (left_out_of_maker, left_out) != ("live-only", "page-only")  # the page has the maker too
-            if stretch_of_maker != stretch or not is_seen_there:
+            if left_out_of_maker and stretch_of_maker != stretch and not left_out == left_out_of_maker == "live-only":
                 yield number, name, number_of_maker
         maker |= dict.fromkeys(made, (number, left_out, stretch))
 
