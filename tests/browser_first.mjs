@@ -45,7 +45,7 @@ const sentence = () => tab.locator(".subtitle").textContent();
 const bits = async () => +(await reader.locator("[data-number=bits]").textContent());
 await tab.waitForFunction(() => document.querySelector(".sampler")?.dataset.draws);
 const [before, began] = [await read(), performance.now()];
-seen.task = await longestTask(browser, tab, () => tab.waitForTimeout(2500));
+seen.task = await longestTask(browser, tab, () => tab.waitForTimeout(1000), 3);
 seen.pace = ((await read()) - before) / ((performance.now() - began) / 1000);
 seen.shifted = await tab.evaluate(() => globalThis.shifted);
 seen.sentences = [await sentence()];

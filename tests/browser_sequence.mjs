@@ -60,7 +60,7 @@ seen.forward = await reading();
 seen.task = await longestTask(browser, tab, async () => {
   await view.locator("[name=play]").press("Enter");
   await tab.waitForFunction(() => document.querySelector(".sequence [name=play]").textContent === "Play");
-});
+}, 3);
 seen.played = await strip.getAttribute("aria-valuenow");
 
 // on paper there is a picture instead of what can be pressed, and the caption is that of both
