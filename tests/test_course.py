@@ -47,7 +47,9 @@ def test_tests_run_on_both_systems_with_the_oldest_and_the_newest_python():
     assert matrix["python"] == [needed.removeprefix(">="), "3.14"]
 
 
-def test_actions_are_pinned_by_digest():
+def test_actions_and_images_are_pinned_by_digest():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", container["image"])
     for path in WORKFLOWS:
         for action in re.findall(r"uses: (\S+)", path.read_text("utf-8")):
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
