@@ -74,8 +74,8 @@ $(BUILD)/lint: report.yaml $(NOTEBOOKS) | $(BUILD)/text npm build/fonts/ready # 
 	@mkdir -p $(@D) && $(PY) -m report.lint $(CHOSEN) && touch $@
 
 COMPILED := build/compiled-float32 build/compiled-float64
-$(COMPILED): build/compiled-%: rnn/engine/kernel.py | $(READY)
-	$(STAGE) "Compiling for $*" $(PY) -m tools.compile $* && touch $@
+$(COMPILED): build/compiled-%: rnn/engine/kernel.py tools/compile.py | $(READY)
+	$(STAGE) "Compiling for $*" $(PY) -m tools.compile $* $@
 build/compiled-float64: | build/compiled-float32 # both write the same index of Numba's cache
 
 $(TRAINED): $(BUILD)/text tools/train.py report/measure/choices.py $(wildcard rnn/engine/*.py) | build/compiled-float32 $(BUILD)/lint
@@ -114,12 +114,12 @@ site: report ## put the page and the paper into build/site, for a web server
 
 train: $(TRAINED) ## train what the notebooks need, without the report
 
-sweep: $(BUILD)/text build/compiled-float32 ## train everything that notebooks 6 and 7 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
-	@rm -f $(BUILD)/0[67]_*.ipynb # so that the next report shows the new runs, even if this is stopped
+sweep: $(BUILD)/text build/compiled-float32 ## train everything that notebooks 6 to 8 can show, on all cores or on a cluster (SCHEDULER=tcp://host:port)
+	@rm -f $(BUILD)/0[678]_*.ipynb # so that the next report shows the new runs, even if this is stopped
 	@$(PY) -m tools.train $(SETTINGS) ALL=1
 
 test: setup data $(COMPILED) ## run the tests
-	@$(PY) -m pytest -n $(CORES) --dist loadgroup
+	@$(PY) -m pytest -n $$(($(CORES) + 1)) --dist loadgroup
 
 lab: setup data ## open JupyterLab, on the notebooks' start page
 	@$(PY) -m jupyterlab --config=tools/lab.py --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb $$([ "$$(id -u)" != 0 ] || echo --allow-root)

@@ -91,7 +91,7 @@ def keep_outputs(notebook, executed):
             data |= prose.bundle(cell.source.partition("\n")[2], data[prose.KEPT])
 
 
-def with_parameters(notebook, parameters):
+def with_parameters(notebook, parameters, name):
     """Insert a cell that sets `parameters` after the cell tagged `parameters`, as papermill does."""
     for index, cell in enumerate(notebook.cells):
         if "parameters" in cell.metadata.get("tags", []):
@@ -99,7 +99,7 @@ def with_parameters(notebook, parameters):
             injected = new_code_cell(lines, id="injected", metadata={"tags": ["injected-parameters"]})
             notebook.cells.insert(index + 1, injected)
             return
-    raise SystemExit("No cell is tagged `parameters`: tag the cell that sets CORPUS and QUICK.")
+    raise SystemExit(f"{name}: no cell is tagged `parameters`: tag the cell that sets CORPUS and QUICK.")
 
 
 def execute(source, target, parameters, kernels):
@@ -108,7 +108,7 @@ def execute(source, target, parameters, kernels):
     notebook = notebooks.read(source)
     made_from = fingerprint(notebook, parameters)
     if parameters:
-        with_parameters(notebook, parameters)
+        with_parameters(notebook, parameters, source.name)
     executed = notebooks.read(target) if target.exists() else None
     if executed and executed.metadata.get("made_from") == made_from:
         if written(notebook) == written(executed):

@@ -110,7 +110,7 @@ local function all_captions_used()
   for identifier in pairs(captions) do
     if settings.rehearsal then known[identifier] = true end
     if not known[identifier] and not (typst and curious[identifier]) then
-      fault(identifier, 'there is a caption of ' .. identifier .. ', which is not shown')
+      fault(identifier, 'the caption ' .. identifier .. ' has no figure or table')
     end
   end
 end
@@ -175,7 +175,7 @@ local function Image(image)
   local kind = KINDS[ending]
   if not kind then fault(image.src, 'the picture ' .. image.src .. ' is of a kind that the paper cannot show: save it as PNG') end
   local data = read(path)
-  if not data:find(kind[2]) then fault(image.src, 'the picture ' .. image.src .. ' is no ' .. ending:upper() .. ' inside: save it as one') end
+  if not data:find(kind[2]) then fault(image.src, 'the picture ' .. image.src .. ' is not a ' .. ending:upper() .. ' file, despite its name: save it as one') end
   image.src = html and pandoc.mediabag.make_data_uri(kind[1], data) or path
   return image
 end
@@ -347,7 +347,7 @@ local function interactive(div, name)
   local first = div.attributes['data-first']
   if first and not first_screen then first_screen, first_sentence = reader(first) end
   if name == 'trainer' then scripts = scripts .. '<script type="application/wasm"></script>' end
-  if lent[name] then return pandoc.RawBlock('html', '<p class="lent">Draw from it in <a href="#sampler">the sampler</a> of this page.</p>' .. scripts) end
+  if lent[name] then return pandoc.RawBlock('html', '<p class="lent">You can draw text from this network in <a href="#sampler">the sampler</a> of this page.</p>' .. scripts) end
   lent[name] = true
   known[name] = true
   local section = read('web/' .. name .. '.html'):gsub('</section>%s*$', function() return scripts .. '</section>' end)
@@ -438,7 +438,7 @@ local function in_katex(doc)
   local index = 0
   return doc:walk { Math = function(math)
     index = index + 1
-    if set[index].fault then fault(math.text, 'the formula ' .. math.text .. ' cannot be set: ' .. set[index].fault) end
+    if set[index].fault then fault(math.text, 'the formula ' .. math.text .. ' cannot be typeset: ' .. set[index].fault) end
     return pandoc.RawInline('html', set[index].html)
   end }
 end
@@ -448,7 +448,7 @@ local function in_typst(doc)
   doc:walk { Math = function(math)
     local written = pandoc.write(pandoc.Pandoc { pandoc.Plain { math } }, 'typst')
     if not written:match '^%s*%$' then
-      fault(math.text, 'the formula ' .. math.text .. ' cannot be set in the paper; write it in other commands')
+      fault(math.text, 'the formula ' .. math.text .. ' cannot be typeset in the paper: write it with other commands')
     end
   end }
 end

@@ -3,6 +3,7 @@
 python -m report.kernel -f CONNECTION_FILE
 """
 
+import logging
 import os
 import sys
 
@@ -34,4 +35,5 @@ class IOPubThread(iostream.IOPubThread):
 
 if __name__ == "__main__":
     kernelapp.IOPubThread = IOPubThread
+    logging.getLogger("tornado").setLevel(logging.CRITICAL)  # of messages that come while the kernel ends
     kernelapp.launch_new_instance()

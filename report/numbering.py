@@ -37,7 +37,7 @@ def labels_of(notebooks):
     for path, notebook in notebooks.items():
         chapter = re.match(r"\d+", path.name)[0].lstrip("0")
         if chapter in chapters:
-            faults.append(f"{chapters[chapter]} and {path.name} are both chapter {chapter}: give one another number.")
+            faults.append(f"{chapters[chapter]} and {path.name} are both chapter {chapter}: rename one of them.")
         chapters[chapter] = path.name
         count = Counter()
         for cell in filter(has_words, notebook.cells):

@@ -117,7 +117,7 @@ def paper_of(pieces, heading):
         )
     except typst.TypstError as error:
         hints = "".join(f" ({hint})" for hint in getattr(error, "hints", ()) or ())
-        sys.exit(f"The paper cannot be set: {error.message if hasattr(error, 'message') else error}{hints}")
+        sys.exit(f"The paper cannot be typeset: {error.message if hasattr(error, 'message') else error}{hints}")
 
 
 def put_in_order(executed):

@@ -58,6 +58,11 @@ class Corpus(NamedTuple):
         return self.sha256 == MOBY_DICK_SHA256 and self.span is None
 
     @property
+    def title(self):
+        """The name that a report uses."""
+        return "Moby-Dick" if self.sha256 == MOBY_DICK_SHA256 else self.name
+
+    @property
     def text(self):
         """The text as a string."""
         return decode(self.codes, self.vocabulary)
@@ -176,7 +181,7 @@ def _plain(text):
     notes = []
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        notes.append("Line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).")
+        notes.append("Windows (CRLF) or old Mac (CR) line ends were changed to LF.")
     if text.startswith("\ufeff"):
         text = text[1:]
         notes.append("A byte-order mark at the beginning was dropped.")

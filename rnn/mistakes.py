@@ -143,14 +143,14 @@ TANH = (
     *_changes(
         "da[t] = dh * (1 - h[t + 1] ** 2)",
         {
-            "da[t] = dh * (1 - np.arctanh(h[t + 1]) ** 2)": "a where h belongs: tanh' is 1 - h², not 1 - a²",
-            "da[t] = dh * (1 - np.tanh(h[t + 1]) ** 2)": "tanh is taken twice: tanh' is 1 - tanh(a)² = 1 - h², "
+            "da[t] = dh * (1 - np.arctanh(h[t + 1]) ** 2)": "a where h belongs: tanh′ is 1 - h², not 1 - a²",
+            "da[t] = dh * (1 - np.tanh(h[t + 1]) ** 2)": "tanh is taken twice: tanh′ is 1 - tanh(a)² = 1 - h², "
             "not 1 - tanh(h)²",
-            "da[t] = dh * (1 - h[t] ** 2)": "tanh' of the previous state: 1 - h² at t - 1 instead of t",
-            "da[t] = dh / (1 - h[t + 1] ** 2)": "dh is divided by tanh' = 1 - h², and should be multiplied by it",
-            "da[t] = dh * (1 - h[t + 1])": "the square is missing: tanh' is 1 - h², not 1 - h",
-            "da[t] = dh * (1 + h[t + 1] ** 2)": "a sign: tanh' is 1 - h², not 1 + h²",
-            "da[t] = dh * h[t + 1] * (1 - h[t + 1])": "the derivative of the sigmoid, h (1 - h), instead of tanh'",
+            "da[t] = dh * (1 - h[t] ** 2)": "tanh′ of the previous state: 1 - h² at t - 1 instead of t",
+            "da[t] = dh / (1 - h[t + 1] ** 2)": "dh is divided by tanh′ = 1 - h², and should be multiplied by it",
+            "da[t] = dh * (1 - h[t + 1])": "the square is missing: tanh′ is 1 - h², not 1 - h",
+            "da[t] = dh * (1 + h[t + 1] ** 2)": "a sign: tanh′ is 1 - h², not 1 + h²",
+            "da[t] = dh * h[t + 1] * (1 - h[t + 1])": "the derivative of the sigmoid, h (1 - h), instead of tanh′",
             "da[t] = V.T @ do[t] * (1 - h[t + 1] ** 2) + from_next": "the factor 1 - h² multiplies only one of the "
             "two terms of dh, and not what comes from t + 1",
         },
@@ -325,7 +325,7 @@ CLIP = _changes(
         "clipped = g": "the gradient is not clipped, or only after the update has used it",
         "clipped = g * min(1, clip / np.linalg.norm(g))": "the gradient is scaled by its norm; "
         "the assignment clips each component",
-        "clipped = np.clip(g, 0, clip)": "the gradient is clipped to [0, 5], not to [-5, 5]",
+        "clipped = np.clip(g, 0, clip)": "the gradient is clipped to [0, clip], not to [-clip, clip]",
     },
 ) + _changes(
     "theta = theta - step",

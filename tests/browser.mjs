@@ -1,18 +1,18 @@
-// The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE [WIDTH]. What is seen goes to standard
-// output as JSON. At a WIDTH alone axe looks at the page, else at two widths, and in the dark.
+// The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE. What is seen goes to standard output as
+// JSON. Here axe looks at the whole page, light and wide, dark and narrow, with a mistake in the view.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { unitOf } from "./tasks.mjs";
 
-const [executablePath, page, only] = process.argv.slice(2);
+const [executablePath, page] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
 
-async function open(width, colorScheme) {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
+async function open(width, colorScheme, hash = "", more = {}) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true, ...more });
   const tab = await context.newPage();
   tab.setDefaultTimeout(0); // a slow machine may take its time
   tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
@@ -23,24 +23,24 @@ async function open(width, colorScheme) {
     new PerformanceObserver((list) => list.getEntries().forEach((entry) => (globalThis.shifted += entry.value)))
       .observe({ type: "layout-shift", buffered: true });
   });
-  await tab.goto(pathToFileURL(page).href);
+  await tab.goto(pathToFileURL(page).href + hash);
   await tab.waitForSelector(".sampler[data-draws]");
   await tab.evaluate(() => document.fonts.ready);
   return tab;
 }
 
-const screens = only ? [[+only, "light"]] : [[1400, "light"], [1400, "dark"], [390, "light"]];
-await Promise.all(screens.map(async ([width, scheme]) => {
-  const tab = await open(width, scheme);
+await Promise.all([[1400, "light"], [390, "dark"]].map(async ([width, scheme]) => {
+  const tab = await open(width, scheme, "#lens=backward&column=1&mistake=H0_DROPPED&theta=W");
+  await tab.waitForFunction(() => document.querySelector(".sequence .total").textContent);
   await tab.evaluate(axe);
   const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ["violations"] }));
   seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${scheme} ${id}: ${nodes[0].html.slice(0, 200)}`));
   if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
-  seen.shift.push(await tab.evaluate(() => globalThis.shifted));
   await tab.close();
 }));
 
 const tab = await open(1400, "light");
+seen.shift.push(await tab.evaluate(() => globalThis.shifted));
 const sampler = tab.locator(".sampler");
 const text = () => sampler.locator(".drawn").textContent();
 const bars = () => sampler.locator(".bars").evaluate((element) => Array.from(element.children, (bar) => +bar.style.getPropertyValue("--p")));
@@ -161,18 +161,25 @@ seen.long = await faulty.evaluate(async () => {
   const longest = [0];
   new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => longest.push(duration))).observe({ type: "longtask" });
   const [section, prime] = [document.querySelector(".sampler"), document.querySelector(".sampler [name=prime]")];
-  const before = section.dataset.draws;
   const short = prime.value.slice(0, 3);
-  prime.value = prime.value.slice(0, 10).repeat(13_000);
+  const ten = prime.value.slice(0, 10);
+  const drawn = async (text) => {
+    const was = section.dataset.draws;
+    prime.value = text;
+    prime.dispatchEvent(new Event("input", { bubbles: true }));
+    while (section.dataset.draws === was) await new Promise((resolve) => setTimeout(resolve, 20));
+    return [section.querySelector(".drawn").textContent, section.querySelectorAll(".drawn .given").length];
+  };
+  const [ofMany, elements] = await drawn(ten.repeat(520));
+  const before = section.dataset.draws;
+  prime.value = ten.repeat(13_000);
   const began = performance.now();
   prime.dispatchEvent(new Event("input", { bubbles: true }));
   const took = performance.now() - began;
   await new Promise((resolve) => setTimeout(resolve, 300));
   const isReading = section.dataset.draws === before;
-  prime.value = short;
-  prime.dispatchEvent(new Event("input", { bubbles: true }));
-  while (section.dataset.draws === before) await new Promise((resolve) => setTimeout(resolve, 50));
-  return { took, isReading, longest: Math.max(...longest) };
+  await drawn(short);
+  return { took, isReading, longest: Math.max(...longest), beginning: ofMany.slice(0, 1), elements };
 });
 seen.long.took /= await unitOf(faulty);
 await faulty.close();
@@ -209,11 +216,8 @@ seen.took = await tab.evaluate(async () => {
   }
   return taken;
 });
-const phone = await browser.newContext({ viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
-const touched = await phone.newPage();
-touched.setDefaultTimeout(0); // a slow machine may take its time
-await touched.goto(pathToFileURL(page).href);
-await touched.waitForSelector(".sampler[data-draws]");
+const touched = await open(390, "light", "", { hasTouch: true, isMobile: true });
+seen.shift.push(await touched.evaluate(() => globalThis.shifted));
 await touched.locator(".sampler .drawn span").nth(60).tap();
 seen.unreachable = await touched.evaluate(() => {
   const wide = [...document.querySelectorAll(".katex-display")].filter((formula) => formula.scrollWidth > formula.clientWidth + 1);

@@ -50,8 +50,8 @@ def _another_at_the_end(alphabet, n, rng):
 
 
 STRUCTURES = {
-    "at random": _letters,
     "one and all": _one_and_all,
+    "at random": _letters,
     "in a circle": lambda alphabet, n, rng: list(itertools.islice(itertools.cycle(alphabet), n)),
     "sorted": lambda alphabet, n, rng: sorted(_letters(alphabet, n, rng)),
     "words": lambda alphabet, n, rng: [" " if i % 5 == 4 else c for i, c in enumerate(_letters(alphabet, n, rng))],

@@ -33,12 +33,8 @@ def seen_in_browser(report, script="browser.mjs", *more):
 
 
 @without_browser
-@pytest.mark.parametrize(
-    ("which", "screens"), [("report", []), ("hostile_report", ["390"])], ids=["report", "hostile_report"]
-)
-def test_the_page_in_a_browser(request, which, screens):
-    """Another text has no other colours, but may be too wide for a phone."""
-    seen = seen_in_browser(request.getfixturevalue(which), "browser.mjs", *screens)
+def test_the_page_in_a_browser(report):
+    seen = seen_in_browser(report)
     assert seen["requests"] == []
     assert seen["complaints"] == []
     assert seen["violations"] == []
@@ -46,7 +42,6 @@ def test_the_page_in_a_browser(request, which, screens):
     assert seen["unreachable"][0] > 3
     assert seen["unreachable"][1] == 0, "a formula that is too wide in its own letters can be reached with the keyboard"
     assert max(seen["shift"]) < 0.1
-    assert seen["title"] != "hacked"
     for name, changed in seen["moved"].items():
         assert changed["text"], f"moving {name} changes the text"
         assert changed["bars"], f"moving {name} moves the bars"
@@ -100,15 +95,16 @@ def test_the_page_in_a_browser(request, which, screens):
     assert (temperature, top_p, length) == ("1", "0.9", "500"), "what can be holds"
     assert "Press" in trainer, "and the trainer is there"
     assert seen["long"]["isReading"], "130,000 characters are read in short tasks"
+    assert seen["long"]["beginning"] == "…"
+    assert seen["long"]["elements"] <= 5000, "what comes before is read, and no element is made of it"
     assert seen["long"]["took"] < 12 * SHORT
 
 
 @without_browser
-@pytest.mark.parametrize("which", ["report", "hostile_report"])
-def test_the_first_screen_in_a_browser(request, which):
-    seen = seen_in_browser(request.getfixturevalue(which), "browser_first.mjs")
-    assert (seen["requests"], seen["complaints"], seen["violations"]) == ([], [], [])
-    assert which == "hostile_report" or seen["size"] < 3_800_000, "a network of 450 characters weighs more"
+def test_the_first_screen_in_a_browser(report):
+    seen = seen_in_browser(report, "browser_first.mjs")
+    assert (seen["requests"], seen["complaints"]) == ([], [])
+    assert seen["size"] < 3_800_000
     # 300 and 1,000 where nothing else runs
     assert min(seen["alive"]) < 1500, "milliseconds from opening to the first character"
     assert min(seen["throttled"]) < 5000, "and with a processor four times slower"
@@ -128,12 +124,6 @@ def test_the_first_screen_in_a_browser(request, which):
     shown, typed = seen["typed"]
     assert shown.split() == typed.split(), "what is typed is read, a line's end as a space"
     assert "has never seen" in seen["unknown"]
-    if which == "hostile_report":
-        *texts, field = seen["strange"]
-        for direction, text, elements in texts:
-            assert (direction, field) == ("rtl", "rtl")
-            assert text.startswith("مرحبا 👩‍🚀")
-            assert elements[:7] == [*"مرحبا ", "👩‍🚀"], "one element for what belongs together"
     assert seen["stopsOutOfSight"]
     stands, sentence, button = seen["still"]
     assert stands, "nothing moves where nothing may"
@@ -144,7 +134,7 @@ def test_the_first_screen_in_a_browser(request, which):
 @without_browser
 def test_one_sequence_forward_and_back_in_a_browser(report):
     seen = seen_in_browser(report, "browser_sequence.mjs")
-    assert (seen["complaints"], seen["violations"]) == ([], [])
+    assert seen["complaints"] == []
     sentence, columns, tabs = seen["mistake"]
     assert "off in W" in sentence
     assert (columns, tabs) == (1, 1), "the dropped term is marked in its column, and W alone is red"
@@ -169,9 +159,24 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
 
 
 @without_browser
-@pytest.mark.parametrize("which", ["report", "hostile_report"])
-def test_the_trainer_in_a_browser(request, which, tmp_path):
-    seen = seen_in_browser(request.getfixturevalue(which), "browser_trainer.mjs", tmp_path / "saved")
+def test_the_page_of_a_hostile_text_in_a_browser(hostile_report):
+    seen = seen_in_browser(hostile_report, "browser_hostile.mjs")
+    assert (seen["requests"], seen["complaints"], seen["violations"]) == ([], [], [])
+    assert seen["title"] != "hacked"
+    assert not seen["isWider"], "the page is wider than a phone"
+    *texts, field = seen["strange"]
+    for direction, text, elements in texts:
+        assert (direction, field) == ("rtl", "rtl")
+        assert text.startswith("مرحبا 👩‍🚀")
+        assert elements[:7] == [*"مرحبا ", "👩‍🚀"], "one element for what belongs together"
+    first, later = seen["losses"]
+    assert first == pytest.approx(seen["curve"][0][1], abs=0.01), "the first loss is the report's"
+    assert later < 0.9 * first, "the loss falls"
+
+
+@without_browser
+def test_the_trainer_in_a_browser(report, tmp_path):
+    seen = seen_in_browser(report, "browser_trainer.mjs", tmp_path / "saved")
     assert seen["requests"] == []
     assert seen["complaints"] == []
     assert "same first weights" in seen["invitation"]
@@ -179,9 +184,7 @@ def test_the_trainer_in_a_browser(request, which, tmp_path):
     assert float(seen["first"]) == pytest.approx(losses[0], abs=0.01), "the first loss is the report's"
     assert seen["step"] >= 2000
     assert seen["loss"] < 0.9 * losses[0], "the loss falls"
-    by_heart = 1500 if which == "hostile_report" else np.inf  # steps; small losses differ more
-    early = [told for told in seen["told"] if told[0] < by_heart]
-    for step, loss in max(early, seen["told"][:2], key=len):
+    for step, loss in seen["told"]:
         along = np.interp(step, steps, losses)
         assert loss == pytest.approx(along, rel=0.3), "along the report's curve"  # rounding makes another run
     assert seen["heldOut"] < seen["heldOutAtFirst"]

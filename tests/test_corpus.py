@@ -105,7 +105,7 @@ def test_a_byte_order_mark_is_dropped_and_crlf_becomes_lf_and_both_are_said(tmp_
     text = read_corpus(written(tmp_path, b"\xef\xbb\xbf" + b"one line\r\n" * 9))
     assert text.text == "one line\n" * 9
     assert "byte-order mark" in describe(text)
-    assert "Line ends of Windows (CRLF)" in describe(text)
+    assert "Windows (CRLF)" in describe(text)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_different_texts_of_one_name_have_different_folders(tmp_path):
 def test_line_ends_of_old_macs_become_plain_ones(tmp_path):
     text = read_corpus(written(tmp_path, "one line\rand another\r\nand a third\r\r"))
     assert text.text == "one line\nand another\nand a third\n\n"
-    assert text.notes == ("Line ends of Windows (CRLF) or old Macs (CR) became plain ones (LF).",)
+    assert text.notes == ("Windows (CRLF) or old Mac (CR) line ends were changed to LF.",)
 
 
 def test_a_large_text_is_said_to_take_hours_and_how_to_take_a_part(tmp_path, monkeypatch):

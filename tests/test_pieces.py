@@ -148,7 +148,7 @@ def test_what_is_code_or_a_price_is_no_mathematics(media):
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        (r"so $\foo$", r"the formula \foo cannot be set: Undefined control sequence"),
+        (r"so $\foo$", r"the formula \foo cannot be typeset: Undefined control sequence"),
         ("![net](gone.png)", "there is no picture gone.png in the project"),
         ("![net](../../out.png)", "there is no picture ../../out.png in the project"),
         ("![net](https://example.org/x.png)", "the picture https://example.org/x.png is on the network"),
@@ -252,7 +252,7 @@ FIGURE = ("show.figure(fig, 'mine', 'alt')", '<a id="fig-mine"></a>**Figure 1.1.
         ((FIGURE[0],), "01_mine.ipynb, cell 2: fig-mine has no caption"),
         (("HTML('<script>1</script>')",), "01_mine.ipynb, cell 2: <script will not run in the report"),
         (("interact(f)",), "01_mine.ipynb, cell 2: widgets work only in Jupyter"),
-        (("%%prose\nA $\\foo$.",), "01_mine.ipynb, cell 2: the formula \\foo cannot be set"),
+        (("%%prose\nA $\\foo$.",), "01_mine.ipynb, cell 2: the formula \\foo cannot be typeset"),
     ],
 )
 def test_what_is_wrong_with_sources_is_said_before_anything_is_trained(tmp_path, monkeypatch, capsys, sources, output):

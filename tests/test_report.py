@@ -239,7 +239,7 @@ def test_a_hostile_text_shows_as_text(project, hostile_report):
     folded = {block for code in page.iter("details") for block in code.iter("pre")}
     shown = "".join("".join(block.itertext()) for block in page.iter("pre") if block not in folded)
     assert "<script>document.title" in shown.replace("\n", "")
-    assert hostile_report.folder.parent.name.startswith("a_hostile__")
+    assert any(part.startswith("a_hostile__") for part in hostile_report.folder.parts)
     assert not list(page.iter("img")), "the name of a text is text"
     assert not list(project.folder.rglob("PWNED")), "and no command"
     paper = "".join(page.extract_text() for page in PdfReader(hostile_report.folder / "report.pdf").pages)
@@ -287,7 +287,7 @@ def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(proje
 
 def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again(project, hostile_report, tmp_path):
     (tmp_path / "short.txt").write_text(("To be, or not to be, that " * 39)[:1_000], "utf-8")
-    asked = "CHAPTERS=01,04", f"CORPUS={tmp_path / 'short.txt'}"
+    asked = "CHAPTERS=02,04", f"CORPUS={tmp_path / 'short.txt'}"
     built = project.report(*asked)
     assert "1,000 characters" in built.html
     assert built.folder != hostile_report.folder
@@ -295,13 +295,13 @@ def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again
         assert other not in report.html, "two texts do not mix"
         assert "moby-dick" not in report.html
     made = [built.folder / "report.html", built.folder / "report.pdf"]
-    assert "Are the gradients right?" in built.html
-    assert "Can it learn 100 characters by heart?" not in built.html
+    assert "Can it learn 100 characters by heart?" in built.html
+    assert "Are the gradients right?" not in built.html
     page = html5lib.parse(built.html, namespaceHTMLElements=False)
     test_no_identifier_stands_twice_and_every_reference_leads_somewhere(page)
     words = {" ".join("".join(link.itertext()).split()) for link in page.iter("a")}
-    assert not {name for name in words if re.fullmatch(r"[Cc]hapter [235-9]", name)}, "they are not in this report"
-    assert re.search(r"[Cc]hapter\s[235-9]", re.sub("<[^>]+>", "", built.html)), "and are named in words"
+    assert not {name for name in words if re.fullmatch(r"[Cc]hapter [135-9]", name)}, "they are not in this report"
+    assert re.search(r"[Cc]hapter\s[135-9]", re.sub("<[^>]+>", "", built.html)), "and are named in words"
     before = [path.read_bytes() for path in made]
     shutil.rmtree(built.folder)
     project.report(*asked)

@@ -415,7 +415,7 @@ assert result.error_in_exec is not None
 """
 
 SENTENCES = {
-    "Config(T=0)": "T must be a whole number from 1 on, got 0.",
+    "Config(T=0)": "T must be a whole number from 1 to 10^15, got 0.",
     "read_corpus('no such text.txt')": "no such text.txt does not exist: check the path.",
     "train(text.part(0, 9), runs=runs)": "9 characters are too few: 26 are needed for T = 25 and B = 1.",
     "read_run('nowhere')": "nowhere/checkpoint is missing. Delete nowhere to train it again.",

@@ -2,7 +2,6 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import distributions
-from pathlib import Path
 
 import pytest
 
@@ -60,19 +59,10 @@ def test_each_cause_has_its_own_sentence(output, cause):
     assert cause in setup.failure("The packages", output)
 
 
-def test_where_there_is_no_wheel_of_numba_all_else_is_installed(monkeypatch, capsys):
-    lock, calls = "numba==1 \\\n    --hash=x\nnumpy==2 \\\n    --hash=y\nuv==1\n", []
-
-    def run(*command, **_):
-        calls.append(Path(command[command.index("-r") + 1]).read_text())
-        fails = "numba" in calls[-1]
-        return (1, "ERROR: No matching distribution found for numba==1") if fails else (0, "")
-
-    monkeypatch.setattr(setup, "run", run)
-    setup.install("python", lock)
-    assert "numpy==2" in calls[-1]
-    assert "numba" not in calls[-1]
-    assert f"no wheel of numba for {setup.MACHINE}: NumPy will train" in capsys.readouterr().out
+def test_a_missing_wheel_is_named_with_the_machine(monkeypatch):
+    monkeypatch.setattr(setup, "run", lambda *_: (1, "ERROR: No matching distribution found for numba==1"))
+    with pytest.raises(SystemExit, match=rf"there is no wheel for {setup.MACHINE} \(.*numba==1\)"):
+        setup.install("python")
 
 
 def test_a_python_that_is_too_old_or_missing_gets_a_sentence():
@@ -85,7 +75,7 @@ def test_what_cannot_be_written_is_named_with_its_owner(tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     setup.refuse_what_cannot_be_written()
     (tmp_path / "runs").touch()
-    with pytest.raises(SystemExit, match=r"runs is no folder, and make needs one of this name"):
+    with pytest.raises(SystemExit, match=r"runs is a file, and make needs a folder of this name"):
         setup.refuse_what_cannot_be_written()
     (tmp_path / "runs").unlink()
     monkeypatch.setattr(setup.os, "access", lambda *_: False)  # which root never sees

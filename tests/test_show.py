@@ -334,7 +334,7 @@ def test_in_the_paper_each_text_stands_beside_its_label():
     [
         (TEXTS, "fig-a has no caption"),
         (TABLE, "tbl-a has no caption"),
-        (CAPTION, "there is a caption of fig-a, which is not shown"),
+        (CAPTION, "the caption fig-a has no figure or table"),
         (CAPTION + CAPTION + TEXTS, "two captions are called fig-a"),
         (CAPTION + TEXTS + TEXTS, "two things are called fig-a"),
         ("See [Figure 1.2](#fig-b).", "a reference leads nowhere: #fig-b"),

@@ -25,7 +25,7 @@ def main():
     for path, notebook in notebooks.items():
         if [cell.source for cell in notebook.cells] != before[path]:
             if check:
-                faults.append(f"{path.name}: figures, tables or equations are out of order; `make number` mends it.")
+                faults.append(f"{path.name}: figures, tables or equations are out of order: run `make number`.")
             else:
                 nbformat.write(notebook, path)
                 print(f"{path.name}: renumbered")

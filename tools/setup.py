@@ -22,7 +22,6 @@ VENV = ROOT / ".venv"
 NODE_MODULES = ROOT / "node_modules"
 INSTALL = ["install", "-q", "--require-hashes", "--only-binary", ":all:", "-r"]
 MACHINE = f"Python {sys.version_info[0]}.{sys.version_info[1]} on {sysconfig.get_config_var('HOST_GNU_TYPE')}"
-OPTIONAL = ("numba", "llvmlite")  # without them, NumPy trains
 CAUSES = {  # {a pattern in a tool's output: what it means}
     r"No space left|ENOSPC|Disk quota exceeded": "the disk is full",
     r"ensurepip|No module named venv": "Python has no venv module (Debian and Ubuntu: apt install python3-venv)",
@@ -83,7 +82,7 @@ def refuse_what_cannot_be_written():
     """Exit with a sentence if this user may not write what make writes."""
     for path in (ROOT, *(ROOT / name for name in ("build", "runs", "data", "rnn/engine", "rnn/engine/__pycache__"))):
         if path.exists() and not path.is_dir():
-            sys.exit(f"{path} is no folder, and make needs one of this name: rename it.")
+            sys.exit(f"{path} is a file, and make needs a folder of this name: rename or delete the file.")
         if path.exists() and not os.access(path, os.W_OK | os.X_OK):
             copy = "copy the project to a folder of your own, or change the rights of this one"
             sys.exit(f"You may not write to {path}, which belongs to {owner(path)}: {copy}.")
@@ -98,7 +97,7 @@ def owner(path):
 
 
 def packages():
-    """Install the Python packages, with uv, or with pip if uv fails."""
+    """Install the Python packages into a virtual environment that can be moved."""
     refuse_what_cannot_be_written()
     if is_installed(VENV, LOCK):
         return
@@ -109,8 +108,9 @@ def packages():
     if code:
         shutil.rmtree(VENV, ignore_errors=True)  # or the next make would use an incomplete environment
         sys.exit(failure("The Python packages", output))
-    install(python, LOCK.read_text())
+    install(python)
     prune()
+    run(python, "-c", "import anywidget, matplotlib.pyplot, nbclient, pandas")  # bytecode, or the first notebook waits
     for script in (VENV / "bin").iterdir():
         make_movable(script)
     next(VENV.glob("lib/python*/site-packages")).joinpath("project.pth").write_text("../../../..\n")
@@ -118,31 +118,19 @@ def packages():
     print(f"Python packages: {time.monotonic() - began:.0f} s")
 
 
-def install(python, lock):
-    """Install what `lock` names, except optional packages without a wheel for this machine."""
+def install(python):
+    """Install what the lock file names: uv, then all with uv, or with pip if that fails."""
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory() as folder:
         uv = Path(folder, "uv.lock")
-        everything = Path(folder, "all.lock")
-        uv.write_text(without(lock, lambda name: name != "uv"))
-        everything.write_text(lock)
-        pip = [python, "-m", "pip", "--disable-pip-version-check"]
+        uv.write_text(next(block for block in re.split(r"\n(?=\w)", LOCK.read_text()) if block.startswith("uv==")))
         code, _ = run(*pip, *INSTALL, uv)
-        if code == 0:
-            code, _ = run(python, "-m", "uv", "pip", *INSTALL, everything, "--python", python)
-        if code:
-            code, output = run(*pip, *INSTALL, everything)
-    missing = re.search(r"No matching distribution found for ([\w-]+)", output) if code else None
-    if missing and missing[1] in OPTIONAL and f"\n{missing[1]}==" in f"\n{lock}":
-        print(f"There is no wheel of {missing[1]} for {MACHINE}: NumPy will train, many times slower.")
-        install(python, without(lock, OPTIONAL.__contains__))
-    elif code:
+    if code == 0:
+        code, _ = run(python, "-m", "uv", "pip", *INSTALL, LOCK, "--python", python)
+    if code:
+        code, output = run(*pip, *INSTALL, LOCK)
+    if code:
         sys.exit(failure("The Python packages", output))
-
-
-def without(lock, dropped):
-    """Return a lock file without the packages for whose name `dropped` is true."""
-    blocks = re.split(r"\n(?=[a-zA-Z0-9])", lock)
-    return "\n".join(block for block in blocks if not dropped(re.match(r"[\w.-]*", block)[0])) + "\n"
 
 
 def prune():

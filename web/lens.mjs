@@ -14,12 +14,12 @@ const SATURATED = 0.02; // a unit whose 1 - h^2 is below that hardly moves
 const ROWS = {
   x: ["reads", "x"],
   h: ["its numbers", "h"],
-  p: ["probability", "p of what comes"],
-  y: ["comes", "y"],
+  p: ["probability", "of the next"],
+  y: ["next", "y"],
   bits: ["bits", ""],
   likely: ["expects", "likeliest first"],
-  slack: ["can move", "1 − h²"],
-  dh: ["loss feels", "∂L/∂h"],
+  slack: ["slope", "1 − h²"],
+  dh: ["gradient", "∂L/∂h"],
   size: ["size (log)", "orange: last loss"],
   term: ["term", "of this number"],
 };
@@ -39,7 +39,7 @@ const BLOCKS = {
     ["", "Vᵀ(p − y)", "from its own loss"],
     ["+", "Wᵀ ∂L/∂a", "from later characters"],
     ["=", "∂L/∂h", "the sum of both"],
-    ["×", "1 − h²", "how far tanh can move"],
+    ["×", "1 − h²", "slope of tanh"],
     ["=", "∂L/∂a", "their product"],
     ["⊗", "h<sub>t−1</sub>", "the state before"],
   ],
@@ -161,10 +161,10 @@ function sentenceOf({ T, characters, x, y, p, found, reach, state: { column, dir
 
 function mistakeOf({ theirs, differences, state }) {
   if (!state.mistake && !theirs) return "";
-  const subject = theirs ? "The notebook’s backward" : "With this mistake backward";
+  const subject = theirs ? "The notebook’s backward" : "With this mistake, backward";
   const wrong = THETAS.filter((theta) => differences[theta]).map((theta) => `${nameOf(theta)} by ${percent(differences[theta])}`);
   if (wrong.length) return ` ${subject} is off in ${wrong.join(", ")}.`;
-  return ` ${subject} gives the true gradient here${state.mistake ? ": no number shows the mistake" : ""}.`;
+  return ` ${subject} gives the true gradient here${state.mistake ? ", so no number shows the mistake" : ""}.`;
 }
 
 // the loss of the sequence, or of the sequences that were trained on
@@ -288,7 +288,7 @@ export function drawWeight(view) {
   view.section.querySelector(".delta").textContent = powerOfTen(delta);
 }
 
-const SIDES = { W: "Row: the unit that it goes to. Column: the unit that it comes from.", U: "Row: a character. Column: a unit.", V: "Row: a character. Column: a unit." };
+const SIDES = { W: "Row: the unit that it goes to. Column: the unit that it comes from.", U: "Drawn transposed. Row: a character. Column: a unit.", V: "Row: a character. Column: a unit." };
 
 export function drawMap(view) {
   const { map, m, params, h0, colours, differences, gradients, trueGradients, theirs, section, state } = view;

@@ -46,7 +46,7 @@ function keepAddress(section, sampler, names) {
   };
   const restore = () => {
     const words = new URLSearchParams(location.hash.slice(1));
-    if (!words.has("temperature")) return; // the address of a section is none
+    if (!words.has("temperature")) return; // the address of a section has no settings
     const [changes, sentence] = settingsOf(words, names);
     sampler.set(changes);
     if (sentence) sampler.complain(`The page’s address: ${sentence}`);

@@ -10,7 +10,7 @@ const STILL = 180; // characters of the finished picture, where nothing moves
 const WRITTEN = 240; // characters that it goes on with
 const TEMPERATURE = 0.7;
 const TASK = 12; // milliseconds of reading, before the browser does something else
-const SENTENCES = { book: "It is reading now.", typed: "It is reading you now.", writing: "It is writing now.", written: "It has gone on from your words.", still: "Here it has read this page.", paused: "It is paused." };
+const SENTENCES = { book: "It is reading now.", typed: "It is reading you now.", writing: "It is writing now.", written: "It has continued your text.", still: "It has read the beginning of this passage.", paused: "It is paused." };
 
 class Reader {
   done = []; // of each character that was read: {before, bits}
@@ -123,10 +123,10 @@ class Reader {
   say() {
     const state = this.isPaused && !["typed", "written"].includes(this.mode) ? (this.isStill ? "still" : "paused") : this.mode;
     if (this.sentence) this.sentence.textContent = SENTENCES[state];
-    this.pauseField.textContent = !this.isPaused ? "Pause" : this.isStill ? "Let it read" : "Go on";
+    this.pauseField.textContent = !this.isPaused ? "Pause" : this.isStill ? "Let it read" : "Resume";
     this.pauseField.disabled = ["typed", "written"].includes(this.mode);
     [this.goField.disabled, this.backField.hidden] = [this.mode !== "typed", this.mode === "book"];
-    this.hint.textContent = this.mode === "book" ? "Pages it has never seen. Point at a letter to look back." : "Your words, after a page of the book.";
+    this.hint.textContent = this.mode === "book" ? "A passage that it was not trained on. Point at a letter to look back." : "Your text. Before it, the network read a part of the book.";
     this.section.dataset.mode = state;
   }
 

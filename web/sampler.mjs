@@ -4,6 +4,7 @@ import { distribution, draw, generator, leaned, nextDistribution, numbers, order
 import { complaint, valueOf } from "./settings.mjs";
 
 const BARS = 14;
+const SHOWN = 5000; // characters of a priming text: of a longer one, what comes before them is read and not shown
 const BACK = 100; // characters before one that are looked at, in what it leaned on
 const TASK = 30; // milliseconds of drawing, before the browser does something else
 const STILL = 0.01; // a unit whose variance is below that does not move
@@ -25,6 +26,7 @@ export function clockOf(values) {
 const nearestStep = (snapshots, step) => snapshots.reduce((a, b) => (Math.abs(b.step - step) < Math.abs(a.step - step) ? b : a)).step;
 
 class Sampler {
+  hidden = []; // the codes of the beginning of a long priming text, which is read and not shown
   drawn = []; // of each character: its element, its code, the state before it and after it, its bits
   chosen = null; // the character that is looked at, or null for the one that comes next
   latest = 0; // the number of the latest draw
@@ -69,7 +71,7 @@ class Sampler {
     const only = packed.snapshots.length < 2;
     Object.assign(fields.step, { max: packed.snapshots.length - 1, value: number, disabled: only });
     fields.step.setAttribute("aria-valuetext", `after ${settings.step.toLocaleString("en")} steps`);
-    const shown = { step: settings.step.toLocaleString("en") + (only ? ", its only one here" : ""), temperature: settings.temperature.toFixed(2), top_p: settings.top_p.toFixed(2), length: settings.length };
+    const shown = { step: settings.step.toLocaleString("en") + (only ? " (the only step here)" : ""), temperature: settings.temperature.toFixed(2), top_p: settings.top_p.toFixed(2), length: settings.length };
     for (const [name, value] of Object.entries(shown)) fields[name].parentElement.querySelector("output").textContent = value;
     for (const name of ["temperature", "top_p", "length", "prime", "seed"]) if (fields[name].value !== String(settings[name])) fields[name].value = settings[name];
     this.fit();
@@ -139,8 +141,14 @@ class Sampler {
     const p = nextDistribution(this.params, before, 1, 1);
     if (this.settings.colour === "leaned") this.sayLeaned(p, code);
     else if (this.isUnit()) this.sayUnit();
-    else if (chosen === null) this.say("What comes next, after the end of the text. Point at a character or tap it to see how surprised the network was by it.");
-    else this.say(`“${this.shown(code)}” surprised the network by ${(-Math.log2(p[code])).toFixed(1)} bits: at temperature 1 it gave it ${percent(p[code])}, and ${percent(p[order(p)[0]])} to “${this.shown(order(p)[0])}”.`);
+    else if (chosen === null) this.say("The bars show what may come after the end of the text. Point at a character, or tap it, to see how surprised the network was by it.");
+    else this.saySurprise(p, code);
+  }
+
+  saySurprise(p, code) {
+    const best = order(p)[0];
+    const other = best === code ? "" : ` The most probable character was “${this.shown(best)}”, with ${percent(p[best])}.`;
+    this.say(`“${this.shown(code)}” surprised the network by ${(-Math.log2(p[code])).toFixed(1)} bits: at temperature 1 its probability was ${percent(p[code])}.${other}`);
   }
 
   // the most probable characters; what is below half a per cent would be a hairline
@@ -167,7 +175,7 @@ class Sampler {
     const { code, after } = drawn[chosen ?? drawn.length - 1];
     const unit = this.unitOf();
     const { n, share } = clockOf(drawn.slice(-400).map((one) => one.after[unit]));
-    const clock = drawn.length > 50 && share > 0.5 ? ` It is part of the clock of chapter 8: ${percent(share)} of its variance comes round every ${n} characters, whatever was read.` : "";
+    const clock = drawn.length > 50 && share > 0.5 ? ` It is a clock, as in chapter 8: a period of ${n} characters explains ${percent(share)} of its variance.` : "";
     this.say(`Unit ${unit} after “${this.shown(code)}”: ${after[unit].toFixed(2).replace("-", "−")}. Orange is above zero, blue below.${clock}`);
   }
 
@@ -202,7 +210,7 @@ class Sampler {
       unpacked.set(settings.step, { params: unpack(weights, packed.m, this.vocabulary.length), h: h ? numbers(h, packed.m) : new Float64Array(packed.m) });
     }
     const { params, h } = unpacked.get(settings.step);
-    Object.assign(this, { params, h, o: scores(params, h), drawn: [], chosen: null });
+    Object.assign(this, { params, h, o: scores(params, h), hidden: [], drawn: [], chosen: null });
   }
 
   // read the characters `given`, and draw as many as are wanted
@@ -211,16 +219,20 @@ class Sampler {
     const { settings } = this;
     this.begin();
     const uniform = generator(settings.seed);
-    const all = given.length + wanted;
+    const early = isPrime ? given.slice(0, -SHOWN) : [];
+    const shown = given.slice(early.length);
+    const all = shown.length + wanted;
     const go = () => {
       if (number !== this.latest) return; // another draw has begun
       const began = performance.now();
+      if (this.readOn(early, began)) return void requestAnimationFrame(go);
       const isFirst = this.drawn.length === 0;
       const some = document.createDocumentFragment();
+      if (isFirst && early.length) some.append("…");
       while (this.drawn.length < all && (this.drawn.length % 8 || performance.now() - began < TASK)) {
         const n = this.drawn.length;
-        const code = n < given.length ? given[n] : draw(distribution(this.o, settings.temperature, settings.top_p), uniform());
-        some.append(this.add(code, isPrime && n < given.length));
+        const code = n < shown.length ? shown[n] : draw(distribution(this.o, settings.temperature, settings.top_p), uniform());
+        some.append(this.add(code, isPrime && n < shown.length));
       }
       if (isFirst) this.text.replaceChildren(some);
       else this.text.append(some);
@@ -234,10 +246,24 @@ class Sampler {
     go();
   }
 
-  textOf = () => this.drawn.map(({ code }) => this.vocabulary[code]).join("");
+  // read what is not shown, for the time of a task; returns whether there is more
+  readOn(early, began) {
+    const { hidden, params } = this;
+    if (hidden.length === early.length) return false;
+    do {
+      for (const code of early.slice(hidden.length, hidden.length + 8)) {
+        this.h = read(params, this.h, code);
+        hidden.push(code);
+      }
+    } while (hidden.length < early.length && performance.now() - began < TASK);
+    this.o = scores(params, this.h);
+    return hidden.length < early.length;
+  }
+
+  textOf = () => [...this.hidden, ...this.drawn.map(({ code }) => code)].map((code) => this.vocabulary[code]).join("");
 
   async writeCounts(number) {
-    this.counted.textContent ||= "The browser counts …";
+    this.counted.textContent ||= "Counting …";
     const { characters, bits } = await this.counts.draw({ ...this.settings });
     if (number !== this.latest) return;
     const given = Array.from(this.settings.prime);
@@ -272,11 +298,11 @@ class Sampler {
     const sentence = this.complaintOf(changes);
     if (sentence) return void (this.alert.textContent = sentence);
     this.alert.textContent = "";
-    const anew = Object.keys(changes).filter((name) => changes[name] !== this.settings[name]);
+    const changed = Object.keys(changes).filter((name) => changes[name] !== this.settings[name]);
     Object.assign(this.settings, changes);
-    if (anew.includes("network")) this.take();
-    if (anew.some((name) => name !== "colour")) this.redraw();
-    else if (anew.length) this.repaint();
+    if (changed.includes("network")) this.take();
+    if (changed.some((name) => name !== "colour")) this.redraw();
+    else if (changed.length) this.repaint();
   }
 
   // what the reader has put into a field

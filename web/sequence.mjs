@@ -141,7 +141,7 @@ export class Sequence {
     if (trainer && state.weights === trainer.name) return trainer.next();
     if (state.weights !== UPDATED) this.set({ weights: UPDATED, start: "carried" });
     const { updates } = this;
-    if ((updates.n + 2) * T >= beginning.length) return this.say("This was the last sequence that the view has.");
+    if ((updates.n + 2) * T >= beginning.length) return this.say("The view has no more sequences. Choose another learning rate to begin again.");
     const share = state.pace === "warm" ? Math.min((updates.n + 1) / warmup, 1) : 1;
     adagrad(this.params, updates.squares, this.found.gradient, share * rate, CLIP);
     Object.assign(updates, { n: updates.n + 1, losses: [...updates.losses, this.loss], h0: this.h.at(-1) });

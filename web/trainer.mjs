@@ -45,7 +45,7 @@ class Trainer {
     if (!this.worker) {
       this.worker = this.beginWorker("trainer");
       this.worker.onmessage = ({ data }) => this[`see_${data.is}`](data);
-      this.worker.onerror = () => this.say("The trainer could not start in this browser.");
+      this.worker.onerror = () => this.say("The trainer has stopped because of an error. Reload the page, or try another browser.");
       this.worker.postMessage({ order: "begin", packed: { ...this.packed, kernel: this.kernel }, ...this.first });
     }
     this.worker.postMessage({ order: name, ...more });
@@ -59,8 +59,8 @@ class Trainer {
     this.report = own || settings.T !== this.packed.settings.T ? [] : this.packed.curve;
     this.enable(true);
     this.section.dataset.begun = +(this.section.dataset.begun ?? 0) + 1;
-    const size = `${characters.toLocaleString("en")} characters${cut || (!own && this.packed.cut) ? ", its beginning" : ""}, ${K.toLocaleString("en")} of them distinct`;
-    this.say(`${own ? "Your text" : this.packed.name}: ${size}; the first 90% are for training, the next 5% are held out.`);
+    const size = `${cut || (!own && this.packed.cut) ? "the first " : ""}${characters.toLocaleString("en")} characters, ${K.toLocaleString("en")} of them distinct`;
+    this.say(`${own ? "Your text" : this.packed.title}: ${size}; the first 90% are for training, the next 5% are held out.`);
   }
 
   see_progress({ step, smoothed, points, running, rate }) {
@@ -216,7 +216,7 @@ export function mountTrainer(section, packed, kernels, begin) {
   trainer.listen();
   if (kernel) trainer.say(packed.repeats
     ? "Press “Train”: your browser repeats the report’s run, with the same first weights and the same sequences in the same order."
-    : "Press “Train”: your browser trains a network on the report’s text, one sequence per step in the order of the text. The report’s run takes its steps in another way.");
+    : "Press “Train”: your browser trains a network on the report’s text, one sequence per step in the order of the text. The report’s run had settings that this trainer does not have, so the curves differ.");
   else {
     for (const button of section.querySelectorAll("button")) button.disabled = true;
     trainer.say(kernels.length ? WITHOUT : "The trainer has not been compiled: end JupyterLab and start it with “make lab”.");

@@ -23,7 +23,7 @@ export function firstWeights({ m, seed, sigma }, K) {
 
 class Server {
   running = false;
-  lap = 0; // how often something has begun: a turn of an earlier time is none
+  lap = 0; // how often something has begun: a turn from before the last start is ignored
   channel = new MessageChannel(); // to call the next turn: a timer would wait
 
   constructor(scope) {
@@ -103,14 +103,14 @@ class Server {
 
   // begin with new weights, or with a state that was saved; what is wrong throws before anything is lost
   begin(text, settings, weights, state = null) {
-    if (text.end - 1 < settings.T) throw new Refusal(`T = ${settings.T} is longer than the part of the text that is for training, ${text.end} characters.`);
-    const anew = () => {
+    if (text.end - 1 < settings.T) throw new Refusal(`T = ${settings.T} is too large: only ${text.end} characters of the text are for training.`);
+    const makeNetwork = () => {
       const net = new Network(this.kernel, settings, text.vocabulary.length, text.codes, text.end, weights);
       if (state) net.state = state;
       return net;
     };
-    const net = anew();
-    Object.assign(this, { text, anew, settings });
+    const net = makeNetwork();
+    Object.assign(this, { text, makeNetwork, settings });
     this.tellPage("begun", { settings, own: text !== this.report, K: text.vocabulary.length, characters: text.codes.length, cut: text.cut });
     this.start(net);
   }
@@ -131,7 +131,7 @@ class Server {
     const text = [this.text, await this.textOfReport()].find((text) => text?.vocabulary.join("") === saved.vocabulary.join(""));
     if (text) return this.begin(text, saved.settings, saved.state.params, saved.state);
     this.hand(saved.state, saved.settings, saved.vocabulary);
-    throw new Refusal("This network’s text has other characters: you can sample from it below. To train it further, begin with its text, then open it.");
+    throw new Refusal("This network was trained on a text with other characters. You can sample from it below. To train it further, begin with its text, then open the file again.");
   }
 
   async beginWith(settings, own) {
@@ -172,7 +172,7 @@ class Server {
     if (order === "open") return this.open(file);
     if (!this.net) return null; // it was refused, which has been said
     return {
-      back: () => this.start(this.anew()),
+      back: () => this.start(this.makeNetwork()),
       train: () => this.train(),
       pause: () => this.running && this.rest(),
       step: () => this.oneStep(),
@@ -183,8 +183,8 @@ class Server {
 
   refuse(error) {
     const isFull = error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
-    const why = isFull ? "there is not enough memory for this network and text" : error.message;
-    this.tellPage("refused", { sentence: error instanceof Refusal ? error.message : `It cannot be done here: ${why}.`, isLost: !this.net });
+    const why = isFull ? "There is not enough memory for this network and text: choose fewer units or a shorter text." : `The trainer failed: ${error.message}.`;
+    this.tellPage("refused", { sentence: error instanceof Refusal ? error.message : why, isLost: !this.net });
   }
 }
 

@@ -30,7 +30,7 @@ def first_steps(corpus, config, n=100):
     for step in numpy_steps(corpus, config, n):
         rows.append(
             {
-                "share of W moved by 0.09": (np.abs(step.params.W - first) > 0.09).mean(),
+                "share of W moved by more than 0.09": (np.abs(step.params.W - first) > 0.09).mean(),
                 "root mean square of W": np.sqrt((step.params.W**2).mean()),
                 "states beyond ±0.99": (np.abs(step.h) > 0.99).mean(),
                 "loss, bits per character": step.loss / config.T / np.log(2),

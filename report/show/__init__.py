@@ -73,7 +73,7 @@ def settings(config, network):
 
 def describe(corpus):
     """Return sentences about a corpus: its size, its vocabulary, and what was changed while reading it."""
-    sentence = f"{corpus.name}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
+    sentence = f"{corpus.title}: {len(corpus.codes):,} characters, {corpus.K:,} of them distinct."
     return " ".join((sentence, *corpus.notes))
 
 

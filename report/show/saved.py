@@ -38,7 +38,7 @@ def read_saved(path):
         m, K = config.m, len(vocabulary)
         for thetas in (state.params, state.memory.squares, state.memory.means):
             if [theta.shape for theta in thetas] != [(m, m), (m, K), (K, m), (m,), (K,)]:
-                raise ValueError("its arrays have other sizes than it says")
+                raise ValueError(f"the shapes of its arrays do not fit m = {m} and K = {K}")
     except Exception as error:  # whatever a damaged file makes of gzip, JSON and safetensors
-        raise RunError(f"{path} is no network that the report's page has saved, or is damaged ({error}).") from None
+        raise RunError(f"{path} is not a network saved by the report's page, or it is damaged ({error}).") from None
     return Saved(state, config, vocabulary)

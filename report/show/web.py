@@ -148,7 +148,7 @@ def packed_reading(run, corpus, steps, surprise=None):
     before, read_ = corpus.codes[max(0, at - BEFORE) : at], corpus.codes[at : at + READ]
     states = [(step, run.state(step)) for step in steps]
     packed = {
-        "title": "Moby-Dick" if corpus.name == "moby-dick" else corpus.name,
+        "title": corpus.title,
         "vocabulary": run.vocabulary,
         "m": run.config.m,
         "text": decode(read_, corpus.vocabulary),
@@ -181,28 +181,30 @@ def spread(steps, n):
 def packed_training(run, corpus, smoothed, alpha):
     """Return a `Run` for the trainer: the text, the first weights, and its loss smoothed by alpha to compare with.
 
-    `repeats` says whether the trainer can take the same run again: not if the run takes several sequences a step, or in
-    another order, say.
+    `repeats` says whether the trainer can take the same run again: not if the run takes several sequences a step, say,
+    or if the page has no room for the text and the first weights.
     """
     config, parts = run.config, split(corpus)
     same = ("m", "T", "learning_rate", "sigma", "clip", "epochs", "seed", "optimizer", "dtype", "engine")
     plain = Config(**{name: getattr(config, name) for name in same})  # all else as the trainer has it
+    is_plain = run.first_step == 0 and config == plain and config.optimizer in ("adagrad", "adam")
     text = packed_text(corpus)
     cut = text["end"] is None
     weights = pack(run.params(run.snapshots[0]))
+    is_light = len(weights) <= PAGE_BYTES
     steps = np.unique(np.geomspace(1, len(smoothed), 500).astype(int))
     settings = {"m": config.m, "T": config.T, "rate": config.learning_rate, "seed": config.seed, "sigma": config.sigma}
     settings["clip"] = config.clip if np.isfinite(config.clip) else None
     settings["optimizer"] = "adam" if config.optimizer == "adam" else "adagrad"
     return text | {
-        "name": corpus.name,
+        "title": corpus.title,
         "settings": settings,
-        "repeats": run.first_step == 0 and config == plain and config.optimizer in ("adagrad", "adam"),
+        "repeats": is_plain and is_light and not cut,
         "cut": cut,
         "heldOut": None if cut else parts.validation.stop,
         "alpha": alpha,
         "curve": [[int(step), round(float(smoothed[step - 1]), 2)] for step in steps],
-        "weights": weights if run.snapshots[0] == 0 and len(weights) <= PAGE_BYTES else None,
+        "weights": weights if run.snapshots[0] == 0 and is_light else None,
     }
 
 

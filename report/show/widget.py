@@ -62,13 +62,14 @@ class _FromWeb(anywidget.AnyWidget):
 
     @property
     def _sentence(self):
-        return f"Run this notebook (Run, Run All Cells) to move the {self._name}: it is not saved with it."
+        words = {"sequence": "view"}.get(self._name, self._name)
+        return f"Run this notebook (Run, Run All Cells) to use the {words}: a saved notebook does not contain it."
 
 
 class Sampler(_FromWeb):
     """Text that networks write, with all that decides it; Python can read, set and observe every setting.
 
-    Raises TraitError, in a sentence, for settings that cannot be and for names that are none.
+    Raises TraitError for an impossible value and for an unknown setting.
     """
 
     network = Unicode(help="the name of the network that is drawn from").tag(sync=True)
@@ -126,7 +127,7 @@ def sampler(run, corpus, prime="\n", best=None, units=None, surprise=None):
     """Return a `Sampler` of the network of a `Run`, and of a second one, the `best`; `corpus` is counted for n-grams.
 
     `units` gives names to units, {name: number}, of the best network if it is given. The page has one sampler, where
-    the first of these is; later ones lend it what they have more: the best network, and names. The first screen of the
+    the first of these is; later calls add their best network and the names of units to it. The first screen of the
     page reads with the first one's `run`; `surprise` compares it with an n-gram, see `web.packed_reading`.
     """
     runs = {THE_NETWORK: run} | ({} if best is None else {THE_BEST: best})

@@ -265,9 +265,9 @@ def explained(mistake, number):
     function = "forward" if mistake in FORWARD else "backward"
     lines = [f"Mistake {number}, in {function}: {mistake.what}."]
     if mistake.wrong == "pass":
-        return f"{lines[0]}\n    is missing:       {mistake.right}"
-    lines += [f"    your code does:   {line}" for line in mistake.wrong.split("\n") if line != mistake.right]
-    return "\n".join((*lines, f"    {'should only be:' if mistake.adds else 'it should do:':17} {mistake.right}"))
+        return f"{lines[0]}\n    is missing:          {mistake.right}"
+    lines += [f"    your code acts like: {line}" for line in mistake.wrong.split("\n") if line != mistake.right]
+    return "\n".join((*lines, f"    {'should only be:' if mistake.adds else 'it should do:':20} {mistake.right}"))
 
 
 def unknown(backward, wrong, notes, loss):
@@ -301,8 +301,8 @@ def where_in_time(backward, loss):
         return ["Where no character repeats, dL/da_t is right at every t, so look at how it is summed."]
     last = wrong[-1]
     if last == T:
-        times = "at every t" if len(wrong) == T else "from t = T on"
-        return [f"dL/da_t is wrong {times}. At t = T nothing comes from t + 1, so look at a single step."]
+        times = "at every t" if len(wrong) == T else "at t = T, the last character, already"
+        return [f"dL/da_t is wrong {times}. Nothing comes from t + 1 there, so look at a single step."]
     last_right = "T" if last == T - 1 else f"T - {T - last - 1}"
     first_wrong = f"T - {T - last}"
     return [

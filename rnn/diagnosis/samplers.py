@@ -121,7 +121,7 @@ def diagnose_sampler(sample):
     except UnusableError as error:
         return Diagnosis(str(error))
     right = {case: chance(counts[case], probabilities(case)) for case in counts}
-    lines = [f"{DRAWS:,} draws of two characters       how likely, if right"]
+    lines = [f"{DRAWS:,} draws of two characters       p-value, if right"]
     for case, p in right.items():
         lines.append(f"{case:36}{'right' if p > TOO_RARE else 'wrong'} ({p:.2g})")
     if all(p > TOO_RARE for p in right.values()):
@@ -132,8 +132,8 @@ def diagnose_sampler(sample):
     for mistake in found:
         lines.append(f"It looks like this: {mistake.what}.")
         if mistake.wrong != "pass":
-            lines.append(f"    your code does:   {mistake.wrong}")
-        lines.append(f"    it should do:     {mistake.right}")
+            lines.append(f"    your code acts like: {mistake.wrong}")
+        lines.append(f"    it should do:        {mistake.right}")
     return Diagnosis("\n".join(lines), found)
 
 

@@ -70,7 +70,7 @@ def diagnose_update(update, rule="adagrad", learning_rate=None, clip=5.0):
         return Diagnosis(str(error))
     known = known_steps(rule, learning_rate, clip)
     right_losses, right_weights = known[()]
-    lines = ["step   loss before it, yours and right    weights after it"]
+    lines = ["step   loss before: yours, right          weights after"]
     for n, (theta, right) in enumerate(zip(weights, right_weights, strict=True), 1):
         n_wrong = sum(differ(theta[place], right[place]) for place in range(len(theta)))
         text = f"{n_wrong} of {len(theta)} wrong" if n_wrong else "right"
@@ -84,7 +84,7 @@ def diagnose_update(update, rule="adagrad", learning_rate=None, clip=5.0):
     shortest = found[0]
     for mistake in shortest:
         lines.append(f"It looks like this: {mistake.what}.")
-        lines += [f"    your code does:   {mistake.wrong}", f"    it should do:     {mistake.right}"]
+        lines += [f"    your code acts like: {mistake.wrong}", f"    it should do:        {mistake.right}"]
     same = [chosen for chosen in found[1:] if len(chosen) == len(shortest)]
     if same:
         alternatives = [", together with: ".join(mistake.what for mistake in chosen) for chosen in same[:3]]
@@ -100,4 +100,5 @@ def differ(theta, right):
 def first_step(theta, rule, learning_rate):
     """Return a sentence about the size of the first step, which equals the learning rate unless gradients are tiny."""
     size = np.abs(theta[3:6]).mean()
-    return f"The first step of {rule} is {learning_rate:g} for gradients of 0.1 to 5; yours is {size:.4g}."
+    name = {"adagrad": "AdaGrad", "adam": "Adam"}[rule]
+    return f"The first step of {name} is {learning_rate:g} for gradients of 0.1 to 5; yours is {size:.4g}."

@@ -408,7 +408,7 @@ def advance(params, memory, h, codes, losses, plan, clip, optimizer):
 
     `plan` is a `training.Plan` of len(losses) steps on the text `codes` (N,). `params`, `memory` and the carried states
     `h` (B, m) change in place. Stops at the first loss that is not finite. Raises ValueError if shapes, types or codes
-    do not fit, or if the plan leads out of the text.
+    do not fit, or if a sequence of the plan ends outside the text.
     """
     if optimizer not in RULES:
         raise ValueError(f"the kernel has no optimiser {optimizer!r}: it has {', '.join(RULES)}")
@@ -495,7 +495,7 @@ def _in_rows(codes, starts, lengths, T, K):
     """Return the codes (n, (T + 1) B) of sequences that begin at `starts` (n, B), in rows for the compiled code."""
     last = starts + lengths[:, None]  # the places of the last targets
     if starts.min(initial=0) < 0 or lengths.min(initial=1) < 1 or last.max(initial=0) >= len(codes):
-        raise ValueError(f"the plan leads out of the text, which has {len(codes):,} characters")
+        raise ValueError(f"a sequence of the plan ends outside the text, which has {len(codes):,} characters")
     in_rows = codes[np.minimum(starts[:, None] + np.arange(T + 1)[:, None], last[:, None])]
     are_codes = codes.ndim == 1 and codes.dtype.kind in "ui"
     if not (are_codes and in_rows.min(initial=0) >= 0 and in_rows.max(initial=0) < K):

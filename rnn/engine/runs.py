@@ -56,14 +56,14 @@ class LockedError(RunError):
 HUGE = 10**15  # larger than any number of steps or characters
 RULES = {  # {a setting that is a number or a switch: (what it must be, whether a value of its type is that)}
     "m": ("a whole number from 1 to 10,000", lambda m: 0 < m <= 10_000),
-    **dict.fromkeys(("T", "B"), ("a whole number from 1 on", lambda n: 0 < n < HUGE)),
-    "snapshot_every": ("a whole number from 1 on, or None", lambda n: n is None or 0 < n < HUGE),
-    "epochs": ("a whole number from 1 on, or 0.5", lambda n: 0 < n < HUGE),
-    "seed": ("a whole number from 0 on", lambda n: n >= 0),
-    "warmup": ("a whole number from 0 on, and of at most 15 digits", lambda n: 0 <= n < HUGE),
+    **dict.fromkeys(("T", "B"), ("a whole number from 1 to 10^15", lambda n: 0 < n <= HUGE)),
+    "snapshot_every": ("a whole number from 1 to 10^15, or None", lambda n: n is None or 0 < n <= HUGE),
+    "epochs": ("a whole number from 1 to 10^15, or 0.5", lambda n: 0 < n <= HUGE),
+    "seed": ("a whole number of at least 0", lambda n: n >= 0),
+    "warmup": ("a whole number from 0 to 10^15", lambda n: 0 <= n <= HUGE),
     "learning_rate": ("a finite number above 0", lambda rate: 0 < rate < math.inf),
     "clip": ("a number above 0", lambda bound: bound > 0),
-    "sigma": ("a finite number from 0 on, or None", lambda sigma: sigma is None or 0 <= sigma < math.inf),
+    "sigma": ("a finite number of at least 0, or None", lambda sigma: sigma is None or 0 <= sigma < math.inf),
     **dict.fromkeys(("remainder", "decay"), ("True or False", lambda _: True)),
 }
 WORDS = {  # {a setting that is a word: the possible words}
