@@ -23,9 +23,7 @@ def taken(folder=FOLDER):
 def left_out(folder=FOLDER):
     """Return a sentence for each notebook that is no chapter, except for the start page."""
     names = sorted({path.name for path in folder.glob("*.ipynb")} - {path.name for path in taken(folder)})
-    why = (
-        "is not in the report: name a chapter like 10_mine.ipynb, from 01 to 99, without spaces and without -Copy1."
-    )
+    why = "is not in the report: name a chapter like 10_mine.ipynb, from 01 to 99, without spaces and without -Copy1."
     return [f"notebooks/{name} {why}" for name in names if name != "index.ipynb"]
 
 

@@ -9,6 +9,7 @@ from report.measure.choices import (
     SEEDS,
     SHORT,
     WARM,
+    brief,
     budget_on_disk,
     grid,
     needed,
@@ -41,7 +42,8 @@ def test_the_choices_are_asked_twice_with_the_same_changes():
         for setting, configs in once.items():
             assert [config.seed for config in configs] == list(range(budget.seeds))
             assert [config.epochs for config in configs] == [budget.epochs] * budget.seeds
-            assert again[setting] == [config.replace(warmup=WARM.warmup) for config in configs]
+            characters = WARM.warmup * WARM.T
+            assert again[setting] == [config.replace(warmup=characters // (config.T * config.B)) for config in configs]
         for base in (BASELINE, WARM):
             assert unchanged(budget, base) == [base.replace(epochs=budget.epochs, seed=seed) for seed in range(BASE)]
 
@@ -56,11 +58,13 @@ def test_a_chapter_needs_what_it_shows_each_once_and_the_grid_is_all_of_it():
     assert seeds()[0] == BASELINE == Config()
     for budget in (SHORT, FULL):
         long = {*seeds(), *seeds(WARM, budget.long), *seeds(NEWEST, budget.long), *searched(N, budget)}
-        asked = {*unchanged(budget), *unchanged(budget, WARM)}
+        short = {*unchanged(SHORT), *unchanged(SHORT, WARM)}
+        asked = {*unchanged(budget), *unchanged(budget, WARM), *short, *brief()[20], *brief()[100]}
         for base in (BASELINE, WARM):
             for configs in (*table(N, budget, base).values(), *units(base).values()):
                 asked |= set(configs)
-        assert set(needed("06", N, budget)) == set(needed("08", N, budget)) == long
+        assert set(needed("06", N, budget)) == long
+        assert set(needed("08", N, budget)) == long | short
         assert set(needed("07", N, budget)) == set(grid(N, budget)) == long | asked
         assert needed("09", N, budget) == []
         assert len(grid(N, budget)) == len(set(grid(N, budget)))

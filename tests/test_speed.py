@@ -37,7 +37,7 @@ def test_every_version_of_the_notebook_gives_the_losses_of_the_model(tmp_path, l
 
 def test_the_compiled_versions_give_the_losses_of_the_model(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "MICROSECONDS", 1)
-    some_versions = with_pieces(versions(tmp_path), "the product that waits by rows")
+    some_versions = with_pieces(versions(tmp_path), "the recurrent product by rows")
     some_versions.time("compiled", dtype="float32", compiled=True)
     some_versions.time_kernel("the kernel")
     assert list(some_versions.microseconds) == ["compiled", "the kernel"]
@@ -46,7 +46,7 @@ def test_the_compiled_versions_give_the_losses_of_the_model(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(("right", "wrong"), [("(1 - h", "(2 - h"), ("dc += do", "dc -= do"), ("-= 1", "-= 2")])
 def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_path, right, wrong):
-    some_versions = with_pieces(versions(tmp_path), "as min-char-rnn has it")
+    some_versions = with_pieces(versions(tmp_path), "in the style of min-char-rnn")
     assert right in some_versions.pieces["backward"]
     with pytest.raises(AssertionError, match="'a slip' computes something else"):
         some_versions.piece("backward a slip", some_versions.pieces["backward"].replace(right, wrong))
@@ -55,10 +55,10 @@ def test_a_version_that_computes_something_else_is_refused_and_not_timed(tmp_pat
 
 
 def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, monkeypatch):
-    with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it").time("first")
+    with_pieces(versions(tmp_path, quick=True), "in the style of min-char-rnn").time("first")
     (path,) = tmp_path.iterdir()
     path.write_text(json.dumps([123.0]))
-    again = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
+    again = with_pieces(versions(tmp_path, quick=True), "in the style of min-char-rnn")
     again.time("again")
     assert again.microseconds == {"again": 123.0}
     assert again.message.endswith("again: 123 µs a step")
@@ -70,7 +70,7 @@ def test_what_was_timed_is_read_and_what_has_changed_is_timed_anew(tmp_path, mon
 
 
 def test_an_error_in_a_piece_shows_its_line(tmp_path):
-    some_versions = with_pieces(versions(tmp_path, quick=True), "as min-char-rnn has it")
+    some_versions = with_pieces(versions(tmp_path, quick=True), "in the style of min-char-rnn")
     with pytest.raises(NameError) as raised:
         some_versions.piece("forward broken", "L = no_such_name")
     assert "L = no_such_name" in str(raised.traceback[-1])

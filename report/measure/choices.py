@@ -83,15 +83,22 @@ def unchanged(budget, base=BASELINE):
     return seeds(base.replace(epochs=budget.epochs), BASE)
 
 
+def brief():
+    """Return {steps: list of `Config`, one a seed} of half an epoch with warm-up over so many steps."""
+    return {steps: seeds(BASELINE.replace(epochs=SHORT.epochs, warmup=steps)) for steps in (20, 100)}
+
+
 def table(N, budget, base=BASELINE):
     """Return {(choice's name, label): list of `Config`, one a seed}, without those that need more than N characters.
 
-    Each has the settings of `base` with the changes of the choice.
+    Each has the settings of `base` with the changes of the choice. Warm-up takes as many characters as in `base`.
     """
     changed = {}
     for choice in CHOICES:
         for label, changes in choice.settings.items():
             config = base.replace(epochs=budget.epochs, **changes)
+            characters = base.warmup * base.T * base.B
+            config = config.replace(warmup=characters // (config.T * config.B))
             if config.steps(N):
                 changed[choice.name, label] = seeds(config, budget.seeds)
     return changed
@@ -121,10 +128,13 @@ def needed(chapter, N, budget):
     if chapter in ("06", "07", "08"):
         for kind_configs in kinds(N, budget).values():
             configs += kind_configs
+    if chapter in ("07", "08"):
+        for base in (BASELINE, WARM):
+            configs += unchanged(SHORT, base)
     if chapter == "07":
         for base in (BASELINE, WARM):
             configs += unchanged(budget, base)
-            for group in (table(N, budget, base), units(base)):
+            for group in (table(N, budget, base), units(base), brief()):
                 for setting_configs in group.values():
                     configs += setting_configs
     return list(dict.fromkeys(configs))

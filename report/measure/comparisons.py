@@ -11,7 +11,7 @@ from report.measure.statistics import holm, shift_interval, smallest_difference,
 from rnn.engine.steps import numpy_steps
 from rnn.engine.training import first_state
 
-LOST = 0.05  # a network "can be lost" if it is lost at this share of the places or more
+LOST = 0.05  # a network gets lost if it is lost at this share of the places or more
 NEAR = 20_000  # characters at the beginning of the held-out part, where these places are
 
 
@@ -63,7 +63,7 @@ def cure(health, groups):
                 "validation, bits": bits.mean(),
                 "s.d. of the runs": spread(bits),
                 "beyond ±0.99": saturated.mean(),
-                "can be lost": f"{(lost >= LOST).sum()} of {len(configs)}",
+                "get lost": f"{(lost >= LOST).sum()} of {len(configs)}",
             }
         )
     return pd.DataFrame(rows, pd.MultiIndex.from_tuples(groups, names=["settings", "first steps"]))

@@ -154,6 +154,15 @@ def clock(h, longest):
     return shares
 
 
+def is_clock(run, text):
+    """Return whether the states of a `Run` are a `clock` while it reads the codes `text`."""
+    return not np.isnan(period(_shares(run.state(), text)))
+
+
+def _shares(state, text):
+    return clock(states(state.params, text[:CLOCK], state.h[-1])[100:], LONGEST_CIRCLE)
+
+
 def period(shares):
     """Return the period of a `clock` in characters; NaN if no period explains a tenth of the variance."""
     return np.flatnonzero(shares > 0.95 * shares.max())[0] + 1.0 if shares.max() > 0.1 else np.nan
@@ -180,7 +189,7 @@ def clocks(runs, text, codes, test):
     rows = []
     for run in runs.values():
         state = run.state()
-        shares = clock(states(state.params, text[:CLOCK], state.h[-1])[100:], LONGEST_CIRCLE)
+        shares = _shares(state, text)
         eigenvalue = largest_eigenvalue(state.params.W)
         rows.append(
             {
