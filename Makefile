@@ -119,7 +119,7 @@ sweep: $(BUILD)/text build/compiled-float32 ## train everything that notebooks 6
 	@$(PY) -m tools.train $(SETTINGS) ALL=1
 
 test: setup data $(COMPILED) ## run the tests
-	@$(PY) -m pytest -n $$(($(CORES) + 1)) --dist loadgroup
+	@$(PY) -m pytest -n $(CORES) --dist loadgroup
 
 lab: setup data ## open JupyterLab, on the notebooks' start page
 	@$(PY) -m jupyterlab --config=tools/lab.py --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/index.ipynb $$([ "$$(id -u)" != 0 ] || echo --allow-root)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from report import show
+from report.measure import choices
 from rnn.corpus import ROOT
 from rnn.engine import sweep, training
 from tests.notebook import run
@@ -103,3 +104,13 @@ def test_every_notebook_runs_on_any_text(kind, tiny, tmp_path):
     path = tmp_path / "text.txt"
     path.write_text(text_of(*KINDS[kind]), "utf-8", newline="")
     run(NOTEBOOKS[kind % len(NOTEBOOKS)], CORPUS=str(path))
+
+
+def test_chapter_7_runs_with_what_a_sweep_has_trained(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        choices, "budget_on_disk", lambda corpus: choices.FULL._replace(seeds=2, long=2, searched=(2, 1))
+    )
+    path = tmp_path / "text.txt"
+    path.write_text(text_of("English", "words"), "utf-8")
+    cure = run("07_choices", CORPUS=str(path))["cure"]
+    assert list(cure.index.unique("settings")) == ["half an epoch", "1 epoch", "7 epochs", "1 epoch, 200 units"]

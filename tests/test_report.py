@@ -287,7 +287,7 @@ def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(proje
 
 def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again(project, hostile_report, tmp_path):
     (tmp_path / "short.txt").write_text(("To be, or not to be, that " * 39)[:1_000], "utf-8")
-    asked = "CHAPTERS=02,04", f"CORPUS={tmp_path / 'short.txt'}"
+    asked = "CHAPTERS=4", f"CORPUS={tmp_path / 'short.txt'}"
     built = project.report(*asked)
     assert "1,000 characters" in built.html
     assert built.folder != hostile_report.folder
@@ -295,13 +295,13 @@ def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again
         assert other not in report.html, "two texts do not mix"
         assert "moby-dick" not in report.html
     made = [built.folder / "report.html", built.folder / "report.pdf"]
-    assert "Can it learn 100 characters by heart?" in built.html
+    assert "How do you draw a text from it?" in built.html
     assert "Are the gradients right?" not in built.html
     page = html5lib.parse(built.html, namespaceHTMLElements=False)
     test_no_identifier_stands_twice_and_every_reference_leads_somewhere(page)
     words = {" ".join("".join(link.itertext()).split()) for link in page.iter("a")}
-    assert not {name for name in words if re.fullmatch(r"[Cc]hapter [135-9]", name)}, "they are not in this report"
-    assert re.search(r"[Cc]hapter\s[135-9]", re.sub("<[^>]+>", "", built.html)), "and are named in words"
+    assert not {name for name in words if re.fullmatch(r"[Cc]hapter [1-35-9]", name)}, "they are not in this report"
+    assert re.search(r"[Cc]hapter\s[1-35-9]", re.sub("<[^>]+>", "", built.html)), "and are named in words"
     before = [path.read_bytes() for path in made]
     shutil.rmtree(built.folder)
     project.report(*asked)

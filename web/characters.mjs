@@ -6,9 +6,10 @@ const hex = (character) => `U+${character.codePointAt(0).toString(16).toUpperCas
 export const named = (character) => NAMES[character] ?? (/[\p{C}\p{Z}\p{M}]/u.test(character) ? hex(character) : character);
 
 // whether a character belongs to the one before: an accent, the second half of an Indic syllable or of an emoji
-const segmenter = globalThis.Intl?.Segmenter ? new Intl.Segmenter(undefined, { granularity: "grapheme" }) : null;
+let segmenter; // made when it is needed: that takes a moment
 export function joins(before, character) {
-  if (character.codePointAt(0) < 0x300 || !segmenter) return false;
+  if (character.codePointAt(0) < 0x300 || !globalThis.Intl?.Segmenter) return false;
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
   const segments = segmenter.segment(before + character)[Symbol.iterator]();
   segments.next();
   return segments.next().done;

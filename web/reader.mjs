@@ -60,24 +60,38 @@ class Reader {
   open(characters, keeps = 0) {
     this.text_ = characters.map((character) => this.codes.get(character));
     this.elements = [];
-    const all = document.createDocumentFragment();
-    for (const character of characters) {
-      const last = this.elements.at(-1);
-      const isJoined = last && joins(last.textContent, character);
-      const element = isJoined ? last : span(character);
-      if (isJoined) last.textContent += character;
-      else all.append(element);
-      this.elements.push(element);
-    }
-    this.text.replaceChildren(all);
+    this.rest = document.createTextNode(characters.join(""));
+    this.text.replaceChildren(this.rest);
     this.done.length = Math.min(keeps, this.done.length);
-    if (!keeps) [this.h, this.text.scrollTop] = [this.first, 0];
+    if (!keeps) this.h = this.first;
+    if (!keeps && this.marked !== undefined) this.text.scrollTop = 0; // at first it is, and to set it takes a moment
     this.done.forEach((one, n) => this.colour(n));
     this.pointed = null;
   }
 
+  // the element of a character, which leaves the rest of the text when it is needed
+  elementOf(n) {
+    while (this.elements.length <= n && this.rest.data) {
+      const character = String.fromCodePoint(this.rest.data.codePointAt(0));
+      this.rest.deleteData(0, character.length);
+      this.put(character);
+    }
+    return this.elements[n];
+  }
+
+  // one more element before the rest of the text, or one more character in the last one
+  put(character) {
+    const last = this.elements.at(-1);
+    const isJoined = last && joins(last.textContent, character);
+    const element = isJoined ? last : span(character);
+    if (isJoined) last.textContent += character;
+    else this.rest.before(element);
+    this.elements.push(element);
+    return element;
+  }
+
   colour(n) {
-    const element = this.elements[n];
+    const element = this.elementOf(n);
     const bits = this.done[n].bits + (n > 0 && this.elements[n - 1] === element ? +element.dataset.bits : 0);
     tint(element, bits);
     element.classList.add("seen");
@@ -108,13 +122,7 @@ class Reader {
   // draw one more character, and read it
   writeOne() {
     const code = draw(distribution(scores(this.params, this.h), TEMPERATURE), this.uniform());
-    const last = this.elements.at(-1);
-    const isJoined = last && joins(last.textContent, this.vocabulary[code]);
-    const element = isJoined ? last : span(this.vocabulary[code]);
-    if (isJoined) last.textContent += this.vocabulary[code];
-    else this.text.append(element);
-    element.classList.add("written");
-    this.elements.push(element);
+    this.put(this.vocabulary[code]).classList.add("written");
     this.text_.push(code);
     this.readOne();
   }
@@ -141,9 +149,9 @@ class Reader {
     this.showRow(this.comes, code, p);
     this.surprise.textContent = code === undefined ? "\u00a0" : `↑ what comes: ${(-Math.log2(p[code])).toFixed(1)} bits of surprise`;
     this.elements[this.marked ?? -1]?.classList.remove("cursor");
-    this.elements[n]?.classList.add("cursor");
+    this.elementOf(n)?.classList.add("cursor");
     this.marked = n;
-    if (this.pointed === null) this.follow(n);
+    if (this.pointed === null && n > 1) this.follow(n);
     this.showScore();
     this.say();
     Object.assign(this.section.dataset, { read: this.done.length, step: this.step });
