@@ -67,9 +67,10 @@ class Reader {
     if (!keeps && this.marked !== undefined) this.text.scrollTop = 0; // at first it is, and to set it takes a moment
     this.done.forEach((one, n) => this.colour(n));
     this.pointed = null;
+    requestAnimationFrame(() => setTimeout(() => this.elementOf(this.text_.length - 1))); // after the first picture
   }
 
-  // the element of a character, which leaves the rest of the text when it is needed
+  // the element of a character; it is made of the rest of the text when it is needed
   elementOf(n) {
     while (this.elements.length <= n && this.rest.data) {
       const character = String.fromCodePoint(this.rest.data.codePointAt(0));
