@@ -69,10 +69,12 @@ await slider.press("End");
 await tab.waitForFunction((last) => document.querySelector(".reader").dataset.step === last, Object.keys(seen.bits).at(-1));
 
 // by keyboard: look back, type, let it go on, back to the book
+const cursor = () => reader.locator(".text").evaluate((text) => [...text.children].findIndex(({ classList }) => classList.contains("cursor")));
+const cursorBefore = await cursor();
 await reader.locator(".text").focus();
 await tab.keyboard.press("ArrowLeft");
 await tab.keyboard.press("ArrowLeft");
-seen.back = await reader.locator(".text .cursor").count();
+seen.back = cursorBefore - (await cursor());
 const letters = [...new Set((await reader.locator(".text").textContent()).slice(0, 20))].join("");
 await reader.locator("[name=typed]").fill(letters);
 await tab.waitForFunction((n) => +document.querySelector(".reader").dataset.read === n, letters.length);

@@ -48,6 +48,7 @@ def test_the_page_in_a_browser(report):
     assert seen["first"] == seen["back"] == seen["again"] != seen["another"]
     assert "surprised the network by" in seen["reading"]
     assert "surprised the network by" in seen["readingByKey"]
+    assert seen["movedByKey"] == 2
     assert "surprised the network by" in seen["readingByTouch"]
     assert "leaned on" in seen["leaned"]
     assert max(seen["tints"][:80]) == 12, "the strongest colour is on an earlier character"
@@ -120,7 +121,7 @@ def test_the_first_screen_in_a_browser(report):
     assert "-gram" in seen["gram"]
     assert seen["isPaused"]
     assert len(set(seen["bits"].values())) > 1, "the slider reads all of it anew"
-    assert seen["back"] == 1
+    assert seen["back"] == 2, "an arrow key looks back by one character"
     shown, typed = seen["typed"]
     assert shown.split() == typed.split(), "what is typed is read, a line's end as a space"
     assert "has never seen" in seen["unknown"]
