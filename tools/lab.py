@@ -1,4 +1,4 @@
-"""JupyterLab's settings for `make lab`: if only outputs have changed, `git status` stays clean after Run All and save.
+"""JupyterLab's settings for `make lab`: no news, no search for updates, and a clean `git status` after a save.
 
 Git's filter (tools/strip.py) ignores outputs, but git first compares the file's size with the size that it remembers.
 After each save the file is added to git if its text is the same. That only updates the remembered size.
@@ -23,4 +23,7 @@ def forget_outputs(os_path, **_):
         return
 
 
-get_config().FileContentsManager.post_save_hook = forget_outputs  # noqa: F821, Jupyter gives it
+settings = get_config()  # noqa: F821, Jupyter gives it
+settings.FileContentsManager.post_save_hook = forget_outputs
+settings.LabApp.news_url = None
+settings.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
