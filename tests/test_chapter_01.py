@@ -37,7 +37,8 @@ def test_the_claims_fail_for_a_flipped_sign():
 @pytest.mark.parametrize(
     "changes",
     [
-        [("SEED, m, T, delta = 0, 5, 25", "SEED, m, T, delta = 3, 10, 25")],
+        [("m, T, delta = 0,", "m, T, delta = 3,")],
+        [("delta = 0, 5, 25", "delta = 0, 20, 25")],
         [
             (
                 "BUGS = [  # the bug, the right line, what the bug makes of it\n",
