@@ -123,6 +123,7 @@ class Reader {
   // draw one more character, and read it
   writeOne() {
     const code = draw(distribution(scores(this.params, this.h), TEMPERATURE), this.uniform());
+    this.elementOf(this.text_.length - 1); // what was typed comes first
     this.put(this.vocabulary[code]).classList.add("written");
     this.text_.push(code);
     this.readOne();

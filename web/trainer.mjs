@@ -216,7 +216,7 @@ export function mountTrainer(section, packed, kernels, begin) {
   trainer.listen();
   if (kernel) trainer.say(packed.repeats
     ? "Press “Train”: your browser repeats the report’s run, with the same first weights and the same sequences in the same order."
-    : "Press “Train”: your browser trains a network on the report’s text, one sequence per step in the order of the text. The report’s run had settings that this trainer does not have, so the curves differ.");
+    : "Press “Train”: your browser trains a network on the report’s text, one sequence per step in the order of the text. It cannot repeat the report’s run here, so the curves differ.");
   else {
     for (const button of section.querySelectorAll("button")) button.disabled = true;
     trainer.say(kernels.length ? WITHOUT : "The trainer has not been compiled: end JupyterLab and start it with “make lab”.");

@@ -132,11 +132,13 @@ def needed(chapter, N, budget):
         for base in (BASELINE, WARM):
             configs += unchanged(SHORT, base)
     if chapter == "07":
+        groups = [brief()]
         for base in (BASELINE, WARM):
             configs += unchanged(budget, base)
-            for group in (table(N, budget, base), units(base), brief()):
-                for setting_configs in group.values():
-                    configs += setting_configs
+            groups += [table(N, budget, base), units(base)]
+        for group in groups:
+            for setting_configs in group.values():
+                configs += setting_configs
     return list(dict.fromkeys(configs))
 
 
