@@ -1,4 +1,4 @@
-"""JupyterLab's settings for `make lab`: no news, no search for updates, and a clean `git status` after a save.
+"""JupyterLab's settings for `make lab`: it fetches neither news nor updates, and `git status` is clean after a save.
 
 Git's filter (tools/strip.py) ignores outputs, but git first compares the file's size with the size that it remembers.
 After each save the file is added to git if its text is the same. That only updates the remembered size.
