@@ -32,7 +32,10 @@ def labels(codes, vocabulary, marks):
 
 
 def matters(codes, vocabulary, marks):
-    """Return {label's name: mask (N - 1,)} of the places where a label should help to predict the next character."""
+    """Return {label's name: mask (N - 1,)} of the places where a label should help to predict the next character.
+
+    A label that is not in it matters where it is not zero.
+    """
     kind = places.kinds(codes, vocabulary)
     word = places.in_word(codes, vocabulary)
     return {
@@ -142,6 +145,7 @@ def table(run, codes, to_choose, to_score, vocabulary):
         test_scores = tell(h_scored, [scored, *shifted(scored, SHIFTS, rng)])
         unit = scores_to_choose[0].argmax()
         fixed = with_fixed_unit(state.params, unit, h[:, unit].mean())
+        here = where.get(name, scored[:-1] != 0)
         cost = (kernel.evaluate(fixed, state.h[-1], x_scored) - plain) / np.log(2)
         rows[name] = {
             "unit": unit,
@@ -150,8 +154,8 @@ def table(run, codes, to_choose, to_score, vocabulary):
             "shifted labels": np.quantile(chosen(scores_to_choose[1:], test_scores[1:]), 0.95),
             "last character": tell(last_character(x, label, x_scored, len(vocabulary)), scored)[0],
             "all units": tell(least_squares(h, label, h_scored), scored)[0],
-            "fixed: here": mean_where(cost, where[name]),
-            "elsewhere": mean_where(cost, ~where[name]),
+            "fixed: here": mean_where(cost, here),
+            "elsewhere": mean_where(cost, ~here),
         }
     return pd.DataFrame.from_dict(rows, "index").rename_axis("label")
 

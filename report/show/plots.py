@@ -345,7 +345,7 @@ def memory(norms, T, context, ngrams, floor=1e-15):
     `ngrams` are the bits of n-grams {k: bits}.
     """
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 2.5))
-    colors = dict(zip(context, (BLUE, ORANGE), strict=True))
+    colors = dict(zip(context, itertools.cycle((BLUE, ORANGE, GREEN)), strict=False))
     for (network, when), place_norms in norms.items():
         low, median, high = np.maximum(np.quantile(place_norms, (0.25, 0.5, 0.75), axis=1), floor / 10)
         left.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
@@ -385,7 +385,8 @@ def where(bits, differences):
     for (top, below), (name, frame) in zip(axes.T, bits.items(), strict=True):
         words = isinstance(frame.index[0], str)
         x = np.arange(len(frame)) if words else list(frame.index)
-        styles = dict(zip(frame, ((BLUE, "o"), (ORANGE, "s"), (GREY, "^")), strict=True))
+        networks = itertools.cycle(((BLUE, "o"), (ORANGE, "s"), (GREEN, "D")))
+        styles = dict(zip(frame, networks, strict=False)) | {frame.columns[-1]: (GREY, "^")}
         for ax, panel in ((top, frame), (below, differences[name])):
             for label, estimates_of_label in panel.items():
                 color, marker = styles[label]
