@@ -126,7 +126,8 @@ def variables(chosen, results, quick, to):
     for key in PARAGRAPHS:
         if key in chosen:
             markdown = with_results(chosen[key], results, linked=(to, key) == ("html5", "abstract"))
-            given[key] = pypandoc.convert_text(markdown, to, MARKDOWN, verify_format=False)
+            writer = "typst-smart" if to == "typst" else to  # or a curly apostrophe becomes a straight one
+            given[key] = pypandoc.convert_text(markdown, writer, MARKDOWN, verify_format=False)
     return [f"--variable={key}={value}" for key, value in given.items()] + ["--variable=quick=true"] * quick
 
 

@@ -40,6 +40,12 @@ def test_what_stands_above_the_report_is_text_and_no_markup(given):
     assert pdf.startswith(b"%PDF")
 
 
+@pytest.mark.parametrize(("to", "template"), [("html5", "template.html"), ("typst", "template.typ")])
+def test_the_abstracts_quotes_and_apostrophes_stay_as_they_are(given, to, template):
+    chosen = given("title: T\nabstract: AdaGrad’s “first” steps")
+    assert "AdaGrad’s “first” steps" in rendered(chosen, to, template)
+
+
 def test_the_abstract_has_paragraphs_and_results_with_their_formats(given):
     chosen = given("title: T\nabstract: |\n  From {bits:.2f} and {n:,} {.\n\n  A second, *{word}*.")
     page = html5lib.HTMLParser(strict=False, namespaceHTMLElements=False)
