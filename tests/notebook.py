@@ -1,15 +1,36 @@
 """Run the code of a notebook in this process, without Jupyter, some of its lines replaced: what a student does."""
 
+import contextlib
 import itertools
 import linecache
 
 import matplotlib.pyplot as plt
 import nbformat
+import pytest
 
 from report.show import prose
+from rnn.engine import runs, training
 from tests.conftest import ROOT
 
 CELLS = itertools.count(1)  # a name for each cell that is run, under which its source is found
+
+
+@contextlib.contextmanager
+def runs_in(folder):
+    """Keep runs, and what the page is given, in this folder: tests on other processes train the same runs."""
+    of_training, of_runs = training.train, runs.run_directory
+
+    def train(*arguments, **settings):
+        return of_training(*arguments, runs=folder, show=False, **settings)
+
+    def run_directory(corpus, config, start=None, runs=folder):
+        return of_runs(corpus, config, start, runs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "train", train)
+        patch.setattr(runs, "run_directory", run_directory)
+        patch.setattr("report.show.widget.ROOT", folder)
+        yield
 
 
 def run(name, *changes, **parameters):

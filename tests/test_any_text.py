@@ -1,6 +1,5 @@
 """README's promise: any UTF-8 text of 1,000 characters makes a report. The code of every notebook, on odd texts."""
 
-import functools
 import itertools
 import os
 import warnings
@@ -13,7 +12,7 @@ from report import show
 from report.measure import choices
 from rnn.corpus import ROOT
 from rnn.engine import sweep, training
-from tests.notebook import run
+from tests.notebook import run, runs_in
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
 ALPHABETS = {
@@ -77,21 +76,19 @@ def text_of(alphabet, structure):
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """Training in this process, in a folder of the test; figures are laid out but not written; warnings are errors."""
-    train = functools.partial(training.train, runs=tmp_path / "runs", show=False)
 
     def one_by_one(text, configs, after=None):
-        start = train(text, after) if after else None
-        return {config: train(text, config, start) for config in configs}
+        start = training.train(text, after) if after else None
+        return {config: training.train(text, config, start) for config in configs}
 
     def laid_out(fig, name, alt):
         fig.draw_without_rendering()
         plt.close(fig)
 
-    monkeypatch.setattr(training, "train", train)
     monkeypatch.setattr(sweep, "sweep", one_by_one)
     monkeypatch.setattr(show, "figure", laid_out)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # the disk takes longer than the training
-    with warnings.catch_warnings(), plt.rc_context():
+    with runs_in(tmp_path), warnings.catch_warnings(), plt.rc_context():
         for kind in (RuntimeWarning, UserWarning):  # a mean of nothing, a logarithmic axis of nothing
             warnings.simplefilter("error", kind)
         warnings.filterwarnings("ignore", "Glyph .* missing")

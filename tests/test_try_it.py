@@ -4,9 +4,8 @@ import pytest
 
 from report.measure.changes import unchanged
 from rnn import model
-from rnn.engine import runs, training
 from rnn.model import OPTIMIZERS
-from tests.notebook import run
+from tests.notebook import run, runs_in
 
 
 @pytest.mark.parametrize(
@@ -34,19 +33,9 @@ def test_by_heart_a_changed_loop_changes_the_figure_and_the_table():
 
 
 @pytest.fixture
-def runs_of_its_own(tmp_path, monkeypatch):
-    """Runs, and what the page is given, are in a folder of their own."""
-
-    def train(*arguments, **settings):
-        return of_training(*arguments, runs=tmp_path, show=False, **settings)
-
-    def run_directory(corpus, config, start=None, runs=tmp_path):
-        return of_runs(corpus, config, start, runs)
-
-    of_training, of_runs = training.train, runs.run_directory
-    monkeypatch.setattr(training, "train", train)
-    monkeypatch.setattr(runs, "run_directory", run_directory)
-    monkeypatch.setattr("report.show.widget.ROOT", tmp_path)
+def runs_of_its_own(tmp_path):
+    with runs_in(tmp_path):
+        yield
 
 
 FEW = ("500, 20, step", "50, 5, step")  # and short texts, which take less time

@@ -6,15 +6,21 @@ import pytest
 from report.measure import samples
 from rnn import model, sampling
 from rnn.corpus import decode
-from tests.notebook import run
+from tests.notebook import run, runs_in
 
 RULE = "    return nucleus(p, top_p) if top_p < 1 else p"
 TOP_K = "    p = np.where(p >= np.sort(p)[-5], p, 0)\n    p = p / p.sum()\n"
 RUNS = "train(parts.train, BASELINE)}"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def runs_of_their_own(tmp_path_factory):
+    with runs_in(tmp_path_factory.mktemp("runs")):
+        yield
+
+
 @pytest.fixture(scope="module")
-def usual():
+def usual(runs_of_their_own):
     return run("04_sampling")
 
 
