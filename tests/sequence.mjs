@@ -1,7 +1,6 @@
 // What web/model.mjs computes of one sequence, for tests/test_page_sequence.py: questions on standard input, the answers on standard output.
 import { readFileSync } from "node:fs";
-import { MISTAKES, adagrad, backward, centredDifference, complexStep, crossEntropy, forward, unpack } from "../web/model.mjs";
-import { wrongColumns } from "../web/sequence.mjs";
+import { MISTAKES, adagrad, backward, centredDifference, complexStep, crossEntropy, forward, unpack, wrongColumns } from "../web/model.mjs";
 
 const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
 const answers = JSON.parse(readFileSync(0, "utf8")).map(({ weights, m, K, x, y, h0, mistake, places, steps }) => {

@@ -1,53 +1,17 @@
-// The pictures of web/sequence.mjs: the strip of columns, the inside of one of them, and the map of a parameter.
+// The pictures of web/sequence.mjs: the strip of columns, the inside of one of them, and the map of a parameter. Their parts,
+// and the words beside them, are in web/sequence.html.
 import { paintCells, wideOf } from "./cells.mjs";
 import { named, percent } from "./characters.mjs";
-import { activation, centredDifference, complexStep, order, product, scores, term } from "./model.mjs";
+import { activation, centredDifference, complexStep, norm, order, product, scores, term } from "./model.mjs";
 
 export const THETAS = ["W", "U", "V", "b", "c", "h0"];
 const nameOf = (theta) => (theta === "h0" ? "h₀" : theta);
 const [LETTERS, LETTER] = [90, 7]; // that are shown, the most probable ones where there are more; pixels that each needs
-const LIKELIEST = 5; // below each column
 const [SMALLEST, LARGEST] = [-8, 1]; // powers of ten on the axis of dL/dh
 const SATURATED = 0.02; // a unit whose 1 - h^2 is below that hardly moves
 
-// the rows of the strip: what each is, and its symbol
-const ROWS = {
-  x: ["reads", "x"],
-  h: ["its numbers", "h"],
-  p: ["probability", "of the next"],
-  y: ["next", "y"],
-  bits: ["bits", ""],
-  likely: ["expects", "likeliest first"],
-  slack: ["slope", "1 − h²"],
-  dh: ["gradient", "∂L/∂h"],
-  size: ["size (log)", "orange: last loss"],
-  term: ["term", "of this number"],
-};
-const PAINTED = ["h", "slack", "dh"];
-
-// the blocks inside a column: the sign before each, its title, and what it is
-const BLOCKS = {
-  forward: [
-    ["", "h<sub>t−1</sub>", "the state before"],
-    ["→", "W h", "what it remembers"],
-    ["+", "U x", "what it reads"],
-    ["+", "b", "the same each time"],
-    ["=", "a", "the sum"],
-    ["→", "h<sub>t</sub> = tanh a", "the state after"],
-  ],
-  backward: [
-    ["", "Vᵀ(p − y)", "from its own loss"],
-    ["+", "Wᵀ ∂L/∂a", "from later characters"],
-    ["=", "∂L/∂h", "the sum of both"],
-    ["×", "1 − h²", "slope of tanh"],
-    ["=", "∂L/∂a", "their product"],
-    ["⊗", "h<sub>t−1</sub>", "the state before"],
-  ],
-};
-
-export const norm = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
 const largestOf = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
-const slackOf = (h) => h.map((v) => 1 - v * v);
+const slopeOf = (h) => h.map((v) => 1 - v * v);
 
 function quantile(values, share) {
   const sorted = Float64Array.from(values, Math.abs).sort();
@@ -62,9 +26,7 @@ function inDigits(value) {
   return digits.replace("-", "−") + (exponent ? `\u00a0×\u00a0${powerOfTen(+exponent)}` : "");
 }
 
-function make(tag, className = "", text = "") {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
-}
+const copyOf = (section, template) => section.querySelector(`.${template}`).content.firstElementChild.cloneNode(true);
 
 function bar(element, share) {
   element.style.setProperty("--share", Math.min(1, Math.abs(share)).toFixed(4));
@@ -73,33 +35,20 @@ function bar(element, share) {
 
 const onLog = (size) => Math.max(0, (Math.log10(size || 1e-300) - SMALLEST) / (LARGEST - SMALLEST));
 
-// ---- the strip: labels, h_0, and a column for each character
+// ---- the strip: h_0, and a column for each character
 
-export function makeStrip(view) {
-  const { columns, strip, T, x, y, characters } = view;
-  const labels = make("div", "labels");
-  for (const [kind, [words, symbol]] of Object.entries(ROWS)) {
-    const label = make("span", kind, `${words} `);
-    label.append(make("i", "", symbol));
-    labels.append(label);
-  }
-  view.cells = [columnOf(0, "h₀", "")];
-  for (let t = 1; t <= T; t++) view.cells.push(columnOf(t, named(characters[x[t - 1]]), named(characters[y[t - 1]])));
-  columns.replaceChildren(labels, ...view.cells.map(({ column }) => column));
+export function makeStrip({ section, columns, strip, T, x, y, characters }) {
+  const cells = Array.from({ length: T + 1 }, (_, t) => {
+    const column = copyOf(section, "one-column");
+    column.dataset.t = t;
+    const parts = Object.fromEntries(Array.from(column.children, (part) => [part.className, part]));
+    [parts.x.textContent, parts.y.textContent] = t ? [x, y].map((codes) => named(characters[codes[t - 1]])) : ["h₀", ""];
+    return { column, ...parts };
+  });
+  columns.replaceChildren(columns.firstElementChild, ...cells.map(({ column }) => column));
   columns.style.setProperty("--columns", T + 1);
   strip.setAttribute("aria-valuemax", T);
-}
-
-function columnOf(t, letter, next) {
-  const column = make("div", "column");
-  column.dataset.t = t;
-  const cells = Object.fromEntries(Object.keys(ROWS).map((kind) => [kind, make(PAINTED.includes(kind) ? "canvas" : "span", kind)]));
-  [cells.x.textContent, cells.y.textContent] = [letter, next];
-  for (const kind of ["p", "size", "term"]) cells[kind].append(make("i"));
-  cells.size.append(make("u"));
-  for (let n = 0; t && n < LIKELIEST; n++) cells.likely.append(make("b"));
-  column.append(...Object.values(cells));
-  return { column, ...cells };
+  return cells;
 }
 
 // what does not change from column to column
@@ -113,7 +62,7 @@ export function drawStrip({ cells, h, p, y, found, reach, wrong, colours, charac
     bar(all, onLog(norm(dh)));
     bar(ofLast, onLog(reach[t]));
     if (t === 0) return;
-    paintCells(cell.slack, slackOf(h[t]), { ...colours, above: colours.ink });
+    paintCells(cell.slope, slopeOf(h[t]), { ...colours, above: colours.ink });
     cell.column.classList.toggle("wrong", Boolean(wrong[t - 1]));
     drawPrediction(cell, p[t - 1], y[t - 1], characters);
   });
@@ -123,8 +72,10 @@ function drawPrediction({ p: share, bits, likely }, p, code, characters) {
   bar(share.firstChild, p[code]);
   bits.textContent = (-Math.log2(p[code])).toFixed(1);
   bits.classList.toggle("many", p[code] < 2 ** -5.5);
-  order(p).slice(0, LIKELIEST).forEach((k, n) => {
-    const letter = likely.children[n];
+  const likeliest = order(p);
+  Array.from(likely.children, (letter, n) => {
+    const k = likeliest[n];
+    if (k === undefined) return;
     letter.textContent = named(characters[k]);
     letter.classList.toggle("right", k === code);
     letter.style.opacity = (0.35 + 0.65 * Math.sqrt(p[k])).toFixed(2);
@@ -172,7 +123,7 @@ export function totalOf({ updates, loss, T, h, m, characters, section }) {
   const bits = (nats) => nats / T / Math.LN2;
   if (!section.classList.contains("updating")) return `Loss: ${loss.toFixed(1)} nats, ${bits(loss).toFixed(2)} bits per character. A uniform guess: ${(T * Math.log(characters.length)).toFixed(1)} nats.`;
   const losses = [...updates.losses, loss].slice(-6).map((nats) => bits(nats).toFixed(1));
-  const saturated = h.slice(1).reduce((sum, h_t) => sum + slackOf(h_t).filter((slack) => slack < SATURATED).length, 0) / (T * m);
+  const saturated = h.slice(1).reduce((sum, h_t) => sum + slopeOf(h_t).filter((slope) => slope < SATURATED).length, 0) / (T * m);
   return `Update ${updates.n}. Bits per character, sequence after sequence: ${losses.join(", ")}. Near ±1: ${percent(saturated)} of the state.`;
 }
 
@@ -189,17 +140,7 @@ export function drawTerms({ cells, T, x, found, truth, state: { theta, index } }
 
 // ---- the inside of a column
 
-export function makeBlocks(view) {
-  view.figures = BLOCKS.forward.map(() => {
-    const figure = make("div", "block");
-    const parts = Object.fromEntries(["p", "canvas", "b", "small"].map((tag) => [tag, make(tag)]));
-    figure.append(...Object.values(parts));
-    view.blocks.append(make("span", "sign"), figure);
-    return { figure, sign: figure.previousSibling, ...parts };
-  });
-}
-
-// the values of the blocks, and the number that has the strongest colour
+// the values of the blocks, the number that has the strongest colour, and whether they are in ink
 function valuesOf({ params, x, h, found, state: { column, direction } }) {
   const t = column - 1;
   const [before, after] = [h[t], h[column]];
@@ -211,43 +152,38 @@ function valuesOf({ params, x, h, found, state: { column, direction } }) {
     return [[before, 1], [product(W, before), most], [Ux, most], [b, most], [a, most], [after, 1]];
   }
   const most = largestOf(found.dh[t]);
-  return [[found.own[t], most], [found.later[t], most], [found.dh[t], most], [slackOf(after), 1], [found.da[t], most], [found.states[t], 1]];
+  return [[found.own[t], most], [found.later[t], most], [found.dh[t], most], [slopeOf(after), 1, true], [found.da[t], most], [found.states[t], 1]];
 }
 
 export function drawBlocks(view) {
-  const { blocks, colours, figures, m, state: { unit, direction } } = view;
-  const [wide, values] = [wideOf(m), valuesOf(view)];
-  const numbers = values.map(([list]) => inDigits(list[unit]));
-  BLOCKS[direction].forEach(([sign, title, words], n) => {
-    const part = figures[n];
-    const [list, most] = values[n];
-    paintCells(part.canvas, list, title === "1 − h²" ? { ...colours, above: colours.ink } : colours, most);
-    [part.sign.textContent, part.p.innerHTML, part.b.textContent, part.small.textContent] = [sign, title, numbers[n], words];
+  const { blocks, colours, m, section, state: { unit, direction } } = view;
+  const values = valuesOf(view);
+  const numbers = Array.from(blocks.querySelectorAll(`.${direction} > .block`), (block, n) => {
+    const [canvas, number, words] = ["canvas", "b", "small"].map((name) => block.querySelector(name));
+    const [list, most, isInk] = values[n];
+    paintCells(canvas, list, isInk ? { ...colours, above: colours.ink } : colours, most);
+    number.textContent = inDigits(list[unit]);
+    return `${words.textContent} ${number.textContent}`;
   });
+  const wide = wideOf(m);
   const place = { x: (unit % wide) / wide, y: Math.floor(unit / wide) / Math.ceil(m / wide), cells: wide };
   for (const [name, value] of Object.entries(place)) blocks.style.setProperty(`--${name}`, value);
   blocks.setAttribute("aria-valuemax", m - 1);
   blocks.setAttribute("aria-valuenow", unit);
-  blocks.setAttribute("aria-valuetext", `unit ${unit}: ${BLOCKS[direction].map(([, , words], n) => `${words} ${numbers[n]}`).join(", ")}`);
-  view.section.querySelector(".unit").textContent = `The numbers are those of unit ${unit}. Point at another one.`;
-}
-
-function letterOf() {
-  const li = make("li");
-  li.append(make("i"), make("u"), make("b"));
-  return li;
+  blocks.setAttribute("aria-valuetext", `unit ${unit}: ${numbers.join(", ")}`);
+  section.querySelector(".unit").textContent = `The numbers are those of unit ${unit}. Point at another one.`;
 }
 
 // over all letters: o and p, or dL/do
 export function drawLetters(view) {
-  const { letters, characters, params, h, p, y, found, state: { column, direction } } = view;
+  const { section, letters, characters, params, h, p, y, found, state: { column, direction } } = view;
   const t = column - 1;
   const isForward = direction === "forward";
   const [above, below] = isForward ? [scores(params, h[column]), p[t]] : [found.dO[t], new Float64Array(characters.length)];
   const room = Math.min(LETTERS, Math.floor(letters.clientWidth / LETTER));
   const shown = order(p[t]).slice(0, room).sort((a, b) => a - b);
   const [mostAbove, mostBelow] = [largestOf(above), largestOf(below)];
-  if (letters.children.length !== shown.length) letters.replaceChildren(...shown.map(letterOf));
+  if (letters.children.length !== shown.length) letters.replaceChildren(...shown.map(() => copyOf(section, "one-letter")));
   shown.forEach((k, n) => {
     const li = letters.children[n];
     const [first, second, letter] = li.children;
@@ -256,7 +192,7 @@ export function drawLetters(view) {
     letter.textContent = named(characters[k]).slice(0, 1);
     li.classList.toggle("right", k === y[t]);
   });
-  view.section.querySelector(".letters-say").textContent = isForward ? "The scores o, and below them p = softmax o. Orange: what comes next." : "∂L/∂o = p − y. Orange: what comes next.";
+  section.querySelector(".letters-say").textContent = isForward ? "The scores o, and below them p = softmax o. Orange: what comes next." : "∂L/∂o = p − y. Orange: what comes next.";
 }
 
 // ---- one number of a parameter
@@ -273,7 +209,8 @@ function drawDigits(cell, value, right) {
   const [digits, rightDigits] = [value, right].map((v) => v.toPrecision(12).replaceAll("-", "−"));
   let same = 0;
   while (same < digits.length && digits[same] === rightDigits[same]) same++;
-  cell.replaceChildren(digits.slice(0, same), make("mark", "", digits.slice(same)));
+  const mark = Object.assign(document.createElement("mark"), { textContent: digits.slice(same) });
+  cell.replaceChildren(digits.slice(0, same), mark);
 }
 
 export function drawWeight(view) {

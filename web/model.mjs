@@ -175,6 +175,33 @@ function transposed(matrix, m) {
   return matrix.map((_, at) => matrix[(at % m) * m + Math.floor(at / m)]);
 }
 
+export const norm = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
+
+// how far two gradients are apart, as a share of the larger one: 0 where they differ by rounding alone
+export function apart(found, truth) {
+  const size = Math.max(norm(found), norm(truth));
+  const share = size ? norm(found.map((g, i) => g - truth[i])) / size : 0;
+  return share < 1e-10 ? 0 : share;
+}
+
+// the columns in which what a backward has found differs from the truth
+export function wrongColumns(found, truth) {
+  const differs = (a, b) => a.some((v, i) => Math.abs(v - b[i]) > 1e-10 * (Math.abs(v) + Math.abs(b[i])) + 1e-300);
+  const parts = ["da", "dO", "states"];
+  return truth.da.map((_, t) => parts.some((part) => differs(found[part][t], truth[part][t])));
+}
+
+// dL/dh of the last prediction's loss alone, for each of the states h: how far back it reaches
+export function ofLastLoss({ W, V, b }, h, dO) {
+  const dh = [];
+  let dh_t = transposedProduct(V, dO, b.length);
+  for (let t = h.length - 1; t >= 0; t--) {
+    dh[t] = dh_t;
+    dh_t = transposedProduct(W, dh_t.map((d, i) => d * derivative(h[t][i])), b.length);
+  }
+  return dh;
+}
+
 // the known mistakes of rnn/mistakes.py, by their names there
 export const MISTAKES = {
   H0_DROPPED: (params, x, y, h, p, from) => backward(params, x, y, [new Float64Array(h[0].length), ...h.slice(1)], p, from),
@@ -261,14 +288,7 @@ export function complexStep(params, x, y, h0, name, index, delta = 1e-30) {
 
 // How much each of the inputs read before mattered for the code y: the norm of d log p_y / d x_t, x_t one-hot (Madsen, 2019,
 // calls it connectivity). `states` are those after each input, the last is the one that p = softmax(V h + c) was made from.
-export function leaned({ W, U, V, b }, states, p, y) {
-  const m = b.length;
-  let dh = transposedProduct(V, p.map((p_k, k) => (k === y) - p_k), m);
-  const norms = [];
-  for (let t = states.length - 1; t >= 0; t--) {
-    const da = dh.map((d, i) => d * derivative(states[t][i]));
-    dh = transposedProduct(W, da, m);
-    norms[t] = Math.sqrt(product(U, da, p.length).reduce((sum, d) => sum + d * d, 0));
-  }
-  return norms;
+export function leaned(params, states, p, y) {
+  const dh = ofLastLoss(params, states, p.map((p_k, k) => p_k - (k === y)));
+  return dh.map((dh_t, t) => norm(product(params.U, dh_t.map((d, i) => d * derivative(states[t][i])), p.length)));
 }

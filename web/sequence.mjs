@@ -1,41 +1,17 @@
 // One sequence, forward and back: what a step of training computes, with every number in it. web/lens.mjs draws it.
 import { cellAt, coloursOf, wideOf } from "./cells.mjs";
-import { THETAS, drawBlocks, drawLetters, drawMap, drawPlace, drawStrip, drawTerms, drawWeight, makeBlocks, makeStrip, norm, totalOf } from "./lens.mjs";
-import { MISTAKES, adagrad, backward, crossEntropy, forward, numbers, read, transposedProduct, unpack } from "./model.mjs";
+import { THETAS, drawBlocks, drawLetters, drawMap, drawPlace, drawStrip, drawTerms, drawWeight, makeStrip, totalOf } from "./lens.mjs";
+import { MISTAKES, adagrad, apart, backward, crossEntropy, forward, numbers, norm, ofLastLoss, read, unpack, wrongColumns } from "./model.mjs";
 
 const PLAY = 180; // milliseconds a column
 const LONGEST = 100; // columns
 const CLIP = 5;
+const SMALLEST_DELTA = -12; // a power of ten
 const UPDATED = "updated step by step";
 
 const gradientsOf = ({ gradient, dh0 }) => ({ ...gradient, h0: dh0 });
 const placeOfLargest = (values) => values.reduce((best, v, i) => (Math.abs(v) > Math.abs(values[best]) ? i : best), 0);
 const within = (value, least, most) => Math.max(least, Math.min(value, most));
-
-// how far two gradients are apart, as a share of the larger one: 0 where they differ by rounding alone
-export function apart(found, truth) {
-  const size = Math.max(norm(found), norm(truth));
-  const share = size ? norm(found.map((g, i) => g - truth[i])) / size : 0;
-  return share < 1e-10 ? 0 : share;
-}
-
-// the columns in which what a backward has found differs from the truth
-export function wrongColumns(found, truth) {
-  const differs = (a, b) => a.some((v, i) => Math.abs(v - b[i]) > 1e-10 * (Math.abs(v) + Math.abs(b[i])) + 1e-300);
-  const parts = ["da", "dO", "states"];
-  return truth.da.map((_, t) => parts.some((part) => differs(found[part][t], truth[part][t])));
-}
-
-// the size of the gradient of the last character's loss alone with respect to each state: how far back it reaches
-function reachOf({ W, V, b }, h, dO) {
-  const sizes = [];
-  let dh = transposedProduct(V, dO.at(-1), b.length);
-  for (let t = dO.length; t >= 0; t--) {
-    sizes[t] = norm(dh);
-    dh = transposedProduct(W, dh.map((d, i) => d * (1 - h[t][i] ** 2)), b.length);
-  }
-  return sizes;
-}
 
 const paramsOf = (weights, m, vocabulary) => unpack(weights, m, Array.from(vocabulary).length);
 
@@ -84,7 +60,6 @@ export class Sequence {
     this.state.weights = first ?? (networks[1] ?? networks[0]).name;
     this.find("mistake").append(...mistakes.filter(({ name }) => MISTAKES[name]).map(({ name, label }) => new Option(label, name)));
     this.fillSources();
-    makeBlocks(this);
     this.take();
     this.draw();
   }
@@ -118,12 +93,11 @@ export class Sequence {
     const found = mistake ? MISTAKES[mistake](params, x, y, h, p) : truth;
     const theirs = start === "zero" || mistake ? null : problem.theirs;
     Object.assign(this, { params, x, y, h0, truth, found, theirs, T: x.length, m: h0.length, characters: Array.from(vocabulary) });
-    Object.assign(this, { h: theirs?.h ?? h, p: theirs?.p ?? p, loss: crossEntropy(p, y), reach: reachOf(params, h, truth.dO) });
+    Object.assign(this, { h: theirs?.h ?? h, p: theirs?.p ?? p, loss: crossEntropy(p, y), reach: ofLastLoss(params, h, truth.dO.at(-1)).map(norm) });
     [this.gradients, this.trueGradients] = [theirs ?? found, truth].map(gradientsOf);
     this.differences = Object.fromEntries(THETAS.map((theta) => [theta, apart(this.gradients[theta], this.trueGradients[theta])]));
     this.wrong = theirs?.columns ?? wrongColumns(found, truth);
-    this.isWrong = [...this.wrong, ...Object.values(this.differences)].some(Boolean);
-    makeStrip(this);
+    this.cells = makeStrip(this);
     drawStrip(this);
   }
 
@@ -158,6 +132,7 @@ export class Sequence {
     const { section, state } = this;
     state.column = within(state.column, 1, this.T);
     state.unit = within(state.unit, 0, this.m - 1);
+    state.delta = within(state.delta, SMALLEST_DELTA, -1);
     if (!(state.index < this.gradients[state.theta].length)) state.index = null;
     state.index ??= placeOfLargest(this.trueGradients[state.theta]);
     for (const name of ["weights", "start", "mistake", "pace", "delta"]) this.find(name).value = state[name];
@@ -257,28 +232,15 @@ function listen(view) {
   });
 }
 
-// the values that a link in the prose may give: #lens=backward&column=1&mistake=H0_DROPPED
-function choicesOf(view) {
-  const whole = (least, most) => Array.from({ length: most - least + 1 }, (_, n) => least + n);
-  return {
-    weights: [...view.sources.keys()],
-    start: ["carried", "zero"],
-    mistake: ["", ...Object.keys(MISTAKES)],
-    pace: ["full", "warm"],
-    direction: ["forward", "backward"],
-    column: whole(1, view.T),
-    unit: whole(0, view.m - 1),
-    theta: THETAS,
-    delta: whole(-12, -1),
-  };
-}
-
-export function stateOf(hash, view) {
-  const words = new URLSearchParams(hash.slice(1));
-  if (!words.has("lens")) return null;
-  words.set("direction", words.get("lens"));
-  const given = Object.entries(choicesOf(view)).map(([name, values]) => [name, values.find((value) => String(value) === words.get(name))]);
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+// what a link in the prose chooses: #lens=backward&column=1&mistake=H0_DROPPED
+export function stateOf(hash, section) {
+  const words = Object.fromEntries(new URLSearchParams(hash.slice(1)));
+  if (!("lens" in words)) return null;
+  const valuesOf = (name) => Array.from(section.querySelectorAll(`select[name=${name}] option, button[name=${name}]`), ({ value }) => value);
+  words.direction = words.lens;
+  const chosen = ["weights", "start", "mistake", "pace", "direction", "theta"].filter((name) => valuesOf(name).includes(words[name]));
+  const numbers = ["column", "unit", "delta"].filter((name) => /^-?\d+$/.test(words[name]));
+  return Object.fromEntries([...chosen.map((name) => [name, words[name]]), ...numbers.map((name) => [name, Number(words[name])])]);
 }
 
 // Make the view of a section with the markup of web/sequence.html, for what report/show/sequence.py has packed.
@@ -286,7 +248,7 @@ export function mountSequence(section, packed) {
   const view = new Sequence(section, packed);
   listen(view);
   const restore = () => {
-    const changes = stateOf(location.hash, view);
+    const changes = stateOf(location.hash, section);
     if (!changes) return;
     view.set(changes);
     section.scrollIntoView({ block: "start" });
