@@ -17,7 +17,7 @@ LARGE = 20_000_000  # characters: seventeen times Moby-Dick
 TAKE_A_PART = "Take a part of it: `head -n 50000 long.txt > part.txt` takes the first 50,000 lines."
 SHORTEST = 26  # characters: one sequence of 25 and its last target
 SHORTEST_TO_HOLD_OUT = 1_000  # characters: a twentieth of a shorter text is too short for a test
-REHEARSAL = 20_000  # characters: a rehearsal uses only the beginning of the text
+REHEARSAL = 12_000  # characters: a rehearsal uses only the beginning of the text
 
 
 class UserError(Exception):

@@ -30,7 +30,7 @@ async function open(width, colorScheme, hash = "", more = {}) {
 }
 
 await Promise.all([[1400, "light"], [390, "dark"]].map(async ([width, scheme]) => {
-  const tab = await open(width, scheme, "#lens=backward&column=1&mistake=H0_DROPPED&theta=W");
+  const tab = await open(width, scheme, "#lens=backward&column=1&mistake=H0_DROPPED&theta=W", { reducedMotion: "reduce" });
   await tab.waitForFunction(() => document.querySelector(".sequence .total").textContent);
   await tab.evaluate(axe);
   const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ["violations"] }));

@@ -28,7 +28,7 @@ async function open({ slower = 1, width = 1300, hash = "", ...options } = {}) {
 }
 
 for (const [times, slower] of [[seen.alive, 1], [seen.throttled, 4]]) {
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < 2; n++) {
     const tab = await open({ slower });
     await tab.waitForFunction(() => globalThis.alive !== null);
     times.push(await tab.evaluate(() => globalThis.alive));

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import subprocess
@@ -27,6 +28,18 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group("report" if "report" in item.fixturenames else "others"))
     builds.sort(key=lambda item: item.get_closest_marker("changes_the_report") is not None)
     items[:] = builds + [item for item in items if item not in builds]
+
+
+@contextlib.contextmanager
+def restored(*paths):
+    """Undo at the end what the block does to these files. They get their times back, so that make sees no change."""
+    before = [(path, path.read_bytes(), path.stat()) for path in paths]
+    try:
+        yield
+    finally:
+        for path, content, status in before:
+            path.write_bytes(content)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 class Project(NamedTuple):
@@ -102,4 +115,4 @@ def hostile_report(project, tmp_path_factory):
     chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 350)))
     path = tmp_path_factory.mktemp("texts") / f"{HOSTILE_NAME}.txt"
     path.write_text((HOSTILE * 4 + chinese + "\n" + "x" * 300 + "\n") * 4, "utf-8")
-    return project.report(f"CORPUS={path}", "CHAPTERS=01-05,08")
+    return project.report(f"CORPUS={path}", "CHAPTERS=01,03,04")

@@ -1,6 +1,7 @@
 """Run the code of a notebook in this process, without Jupyter, some of its lines replaced: what a student does."""
 
 import contextlib
+import functools
 import itertools
 import linecache
 
@@ -8,8 +9,10 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
+from report.measure import choices, samples
 from report.show import prose
 from rnn.engine import runs, training
+from rnn.engine.runs import BASELINE
 from tests.conftest import ROOT
 
 CELLS = itertools.count(1)  # a name for each cell that is run, under which its source is found
@@ -17,8 +20,11 @@ CELLS = itertools.count(1)  # a name for each cell that is run, under which its 
 
 @contextlib.contextmanager
 def runs_in(folder):
-    """Keep runs, and what the page is given, in this folder: tests on other processes train the same runs."""
-    of_training, of_runs = training.train, runs.run_directory
+    """Keep runs, and what the page is given, in this folder: tests on other processes train the same runs.
+
+    The study has as few runs and samples as it can have.
+    """
+    of_training, of_runs, of_samples = training.train, runs.run_directory, samples.draw
 
     def train(*arguments, **settings):
         return of_training(*arguments, runs=folder, show=False, **settings)
@@ -26,10 +32,18 @@ def runs_in(folder):
     def run_directory(corpus, config, start=None, runs=folder):
         return of_runs(corpus, config, start, runs)
 
+    def draw(run, text, length, n, *arguments, **settings):
+        return of_samples(run, text, min(length, 200), min(n, 3), *arguments, **settings)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "train", train)
         patch.setattr(runs, "run_directory", run_directory)
         patch.setattr("report.show.widget.ROOT", folder)
+        patch.setattr(choices, "BASE", 3)
+        patch.setattr(choices.seeds, "__defaults__", (BASELINE, 2))
+        patch.setattr(choices, "SHORT", choices.SHORT._replace(seeds=2))
+        patch.setattr(samples, "draw", draw)
+        patch.setattr(samples, "starts", functools.partial(samples.starts, n=4))
         yield
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import psutil
@@ -20,7 +19,7 @@ from matplotlib.figure import Figure
 from pypdf import PdfReader
 from traitlets.config.loader import PyFileConfigLoader
 
-from tests.conftest import ROOT, make
+from tests.conftest import ROOT, make, restored
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
@@ -173,7 +172,7 @@ def test_a_kernel_ends_with_what_executes_the_notebook(tmp_path, end):
 def clone(tmp_path):
     """A repository with what `make filter` needs, and a notebook."""
     folder = tmp_path / "a clone"
-    for name in ("rnn", "tools"):
+    for name in ("rnn", "report", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".gitattributes", ".gitignore", "Makefile", "requirements.lock", "package-lock.json"):
         shutil.copy(ROOT / name, folder)
@@ -272,15 +271,12 @@ def test_changed_words_of_prose_are_filled_with_the_values_of_before(tmp_path):
 @contextlib.contextmanager
 def changed(path, old, new, kind="code"):
     """A notebook of the copy with other words in a cell, for as long as the block runs."""
-    before = path.read_bytes()
-    notebook = nbformat.read(path, 4)
-    cells = [cell for cell in notebook.cells if old in cell.source and cell.cell_type == kind]
-    cells[0].source = cells[0].source.replace(old, new)
-    nbformat.write(notebook, path)
-    try:
+    with restored(path):
+        notebook = nbformat.read(path, 4)
+        cells = [cell for cell in notebook.cells if old in cell.source and cell.cell_type == kind]
+        cells[0].source = cells[0].source.replace(old, new)
+        nbformat.write(notebook, path)
         yield
-    finally:
-        path.write_bytes(before)
 
 
 @pytest.mark.changes_the_report
@@ -339,11 +335,9 @@ def test_what_make_runs_knows_makes_number():
 def test_a_scheduler_comes_from_the_command_line_or_the_environment(project, tmp_path):
     (tmp_path / "untrained.txt").write_text("no run of this text is on disk\n" * 99, "utf-8")
     sweep = ("sweep", "QUICK=1", f"CORPUS={tmp_path / 'untrained.txt'}")
-    with ThreadPoolExecutor() as pool:  # each waits ten seconds for an answer
-        on_the_line = pool.submit(project.make, *sweep, "SCHEDULER=tcp://127.0.0.1:9")
-        in_the_environment = pool.submit(project.make, *sweep, SCHEDULER="tcp://127.0.0.1:7")
-    for made, address in ((on_the_line, "tcp://127.0.0.1:9"), (in_the_environment, "tcp://127.0.0.1:7")):
-        result = made.result()
+    on_the_line = project.make(*sweep, "SCHEDULER=none://here:9")  # Dask need not wait to know that nothing answers
+    in_the_environment = project.make(*sweep, SCHEDULER="none://here:7")
+    for result, address in ((on_the_line, "none://here:9"), (in_the_environment, "none://here:7")):
         assert result.returncode != 0
         assert f"No Dask scheduler answers at {address}" in result.stderr
         assert "Traceback" not in result.stderr

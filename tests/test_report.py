@@ -12,7 +12,7 @@ import pytest
 from pypdf import PdfReader
 
 from report import render
-from tests.conftest import HOSTILE, ROOT
+from tests.conftest import HOSTILE, ROOT, restored
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -258,31 +258,25 @@ def test_a_paper_that_fails_leaves_the_page_and_the_paper_of_before(project, rep
     made = [report.folder / "report.html", report.folder / "report.pdf"]
     template = project.folder / "report" / "template.typ"
     before = [path.read_bytes() for path in made]
-    good = template.read_text("utf-8")
-    template.write_text(good + '\n#panic("broken on purpose")\n', "utf-8")
-    result = project.make("report", "QUICK=1")
+    with restored(template):
+        template.write_text(template.read_text("utf-8") + '\n#panic("broken on purpose")\n', "utf-8")
+        result = project.make("report", "QUICK=1")
     assert result.returncode != 0
     assert "broken on purpose" in result.stderr
     assert [path.read_bytes() for path in made] == before
-    template.write_text(good, "utf-8")
-    project.report()
 
 
 def test_what_is_wrong_above_the_report_is_said_before_anything_is_trained(project, report):
     heading = project.folder / "report.yaml"
     first = report.folder / "01_gradient_check.ipynb"
-    good = heading.read_text("utf-8")
-    before = first.read_bytes()
-    heading.write_text("title: {\n", "utf-8")
-    first.unlink()
-    result = project.make("report", "QUICK=1")
+    with restored(heading, first):
+        heading.write_text("title: {\n", "utf-8")
+        first.unlink()
+        result = project.make("report", "QUICK=1")
     assert result.returncode != 0
     assert "report.yaml" in result.stderr
     assert "Traceback" not in result.stderr
     assert "ipynb ..." not in result.stdout
-    heading.write_text(good, "utf-8")
-    first.write_bytes(before)
-    project.report()
 
 
 def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again(project, hostile_report, tmp_path):

@@ -10,11 +10,11 @@ from tools import hosted, plan, setup
 
 
 @pytest.fixture
-def project(tmp_path):
+def copy(tmp_path):
     """A folder with what setting up needs."""
     folder = tmp_path / """a folder's "name" $HOME"""
-    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "rnn", folder / "rnn", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("rnn", "report", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "package.json", "package-lock.json", "requirements.lock"):
         shutil.copy(ROOT / name, folder)
     (folder / "notebooks").mkdir()
@@ -22,20 +22,20 @@ def project(tmp_path):
     return folder
 
 
-def test_without_a_network_npm_gets_a_sentence_with_its_own_last_error(project):
+def test_without_a_network_npm_gets_a_sentence_with_its_own_last_error(copy):
     settings = {"npm_config_registry": "http://127.0.0.1:9", "npm_config_fetch_retries": "0", "NODE_ENV": "production"}
-    result = make("npm", f"ENV={sys.prefix}", cwd=project, **settings, npm_config_cache=str(project / "cache"))
+    result = make("npm", f"ENV={sys.prefix}", cwd=copy, **settings, npm_config_cache=str(copy / "cache"))
     assert result.returncode != 0
     assert "could not be installed: there is no network (" in result.stderr
     assert "ECONNREFUSED" in result.stderr
-    assert not (project / "node_modules" / "ready").exists()
+    assert not (copy / "node_modules" / "ready").exists()
 
 
-def test_npm_does_not_empty_what_node_modules_leads_to(project, tmp_path):
+def test_npm_does_not_empty_what_node_modules_leads_to(copy, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "precious").touch()
-    (project / "node_modules").symlink_to(tmp_path / "elsewhere")
-    result = make("npm", f"ENV={sys.prefix}", cwd=project)
+    (copy / "node_modules").symlink_to(tmp_path / "elsewhere")
+    result = make("npm", f"ENV={sys.prefix}", cwd=copy)
     assert result.returncode != 0
     assert "node_modules is a link" in result.stderr
     assert (tmp_path / "elsewhere" / "precious").exists()
