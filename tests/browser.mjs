@@ -1,5 +1,5 @@
 // The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE. What is seen goes to standard output as
-// JSON. Here axe looks at the whole page, light and wide, dark and narrow, with a mistake in the view.
+// JSON. Here axe looks at the whole page, light and wide, then dark and narrow, with a mistake in the view.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -29,15 +29,20 @@ async function open(width, colorScheme, hash = "", more = {}) {
   return tab;
 }
 
-await Promise.all([[1400, "light"], [390, "dark"]].map(async ([width, scheme]) => {
-  const tab = await open(width, scheme, "#lens=backward&column=1&mistake=H0_DROPPED&theta=W", { reducedMotion: "reduce" });
-  await tab.waitForFunction(() => document.querySelector(".sequence .total").textContent);
-  await tab.evaluate(axe);
-  const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ["violations"] }));
-  seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${scheme} ${id}: ${nodes[0].html.slice(0, 200)}`));
-  if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
-  await tab.close();
-}));
+// everything once, and again in the other colours, on a phone, what depends on either
+const looked = await open(1400, "light", "#lens=backward&column=1&mistake=H0_DROPPED&theta=W", { reducedMotion: "reduce" });
+await looked.waitForFunction(() => document.querySelector(".sequence .total").textContent);
+await looked.evaluate(axe);
+const look = async (width, options) => {
+  const { violations } = await looked.evaluate((options) => axe.run({ resultTypes: ["violations"], ...options }), options);
+  seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${id}: ${nodes[0].html.slice(0, 200)}`));
+  if (await looked.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
+};
+await look(1400, {});
+await looked.emulateMedia({ colorScheme: "dark" });
+await looked.setViewportSize({ width: 390, height: 900 });
+await look(390, { runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"] } });
+await looked.close();
 
 const tab = await open(1400, "light");
 seen.shift.push(await tab.evaluate(() => globalThis.shifted));
@@ -97,6 +102,7 @@ await sent.goto(tab.url());
 await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 1); // the first is that of no address
 seen.address.push(await sent.locator(".sampler .drawn").textContent());
 seen.sentColour = [await sent.locator(".sampler [name=colour]").inputValue(), await sent.locator(".sampler [name=unit]").inputValue()];
+await sent.close();
 await sampler.locator("[name=colour]").selectOption("surprise");
 await sampler.locator("[name=temperature]").press("ArrowRight");
 await done();
