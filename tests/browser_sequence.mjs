@@ -64,5 +64,10 @@ seen.updated = await total();
 await view.locator("[name=pace]").selectOption("warm");
 for (let n = 0; n < 4; n++) await view.locator("[name=update]").press("Enter");
 seen.warm = await total();
+
+// a link may ask for too much
+await tab.evaluate(() => (location.hash = "#lens=backward&column=999&unit=-5&delta=-99&theta=Q&a]b=1"));
+await tab.waitForFunction(() => document.querySelector(".sequence").dataset.direction === "backward");
+seen.asked = [await strip.getAttribute("aria-valuenow"), await view.locator(".blocks").getAttribute("aria-valuenow"), await view.locator(".delta").textContent(), await view.locator("[name=theta][aria-pressed=true]").getAttribute("value")];
 process.stdout.write(JSON.stringify(seen));
 await browser.close();
