@@ -108,6 +108,6 @@ def test_chapter_7_runs_with_what_a_sweep_has_trained(tiny, tmp_path, monkeypatc
         choices, "budget_on_disk", lambda corpus: choices.FULL._replace(seeds=2, long=2, searched=(2, 1))
     )
     path = tmp_path / "text.txt"
-    path.write_text(text_of("English", "words"), "utf-8")
+    path.write_text(text_of("English", "words")[:1_000], "utf-8")
     cure = run("07_choices", CORPUS=str(path))["cure"]
     assert list(cure.index.unique("settings")) == ["half an epoch", "1 epoch", "7 epochs", "1 epoch, 200 units"]
