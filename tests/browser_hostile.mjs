@@ -32,7 +32,7 @@ await trainer.locator("[name=one]").click();
 await reached(1);
 seen.losses = [await loss()];
 await trainer.locator("[name=train]").click();
-await reached(500);
+await reached(1000);
 seen.losses.push(await loss());
 seen.curve = await trainer.locator("script.packed").evaluate((script) => JSON.parse(script.textContent).curve);
 process.stdout.write(JSON.stringify(seen));

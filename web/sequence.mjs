@@ -6,7 +6,6 @@ import { MISTAKES, adagrad, apart, backward, crossEntropy, forward, numbers, nor
 const PLAY = 180; // milliseconds a column
 const LONGEST = 100; // columns
 const CLIP = 5;
-const SMALLEST_DELTA = -12; // a power of ten
 const UPDATED = "updated step by step";
 
 const gradientsOf = ({ gradient, dh0 }) => ({ ...gradient, h0: dh0 });
@@ -45,7 +44,7 @@ function ofTrainer({ params, m, vocabulary, x, y, h0 }) {
   return { params: paramsOf(params, m, vocabulary), vocabulary, h0: Float64Array.from(h0), x: x.slice(0, LONGEST), y: y.slice(0, LONGEST) };
 }
 
-export class Sequence {
+class Sequence {
   state = { weights: "", start: "carried", mistake: "", pace: "full", direction: "forward", column: LONGEST, unit: 22, theta: "W", index: null, delta: -5 };
   updates = null; // what training has come to, from the first weights on
 
@@ -132,10 +131,10 @@ export class Sequence {
     const { section, state } = this;
     state.column = within(state.column, 1, this.T);
     state.unit = within(state.unit, 0, this.m - 1);
-    state.delta = within(state.delta, SMALLEST_DELTA, -1);
     if (!(state.index < this.gradients[state.theta].length)) state.index = null;
     state.index ??= placeOfLargest(this.trueGradients[state.theta]);
     for (const name of ["weights", "start", "mistake", "pace", "delta"]) this.find(name).value = state[name];
+    state.delta = Number(this.find("delta").value); // the slider keeps to its ends
     for (const button of section.querySelectorAll("button[value]")) button.setAttribute("aria-pressed", state[button.name] === button.value);
     section.dataset.direction = state.direction;
     section.classList.toggle("updating", state.weights === UPDATED);
@@ -233,7 +232,7 @@ function listen(view) {
 }
 
 // what a link in the prose chooses: #lens=backward&column=1&mistake=H0_DROPPED
-export function stateOf(hash, section) {
+function stateOf(hash, section) {
   const words = Object.fromEntries(new URLSearchParams(hash.slice(1)));
   if (!("lens" in words)) return null;
   const valuesOf = (name) => Array.from(section.querySelectorAll(`select[name=${name}] option, button[name=${name}]`), ({ value }) => value);
