@@ -15,8 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-sys.modules["rfc3987_syntax"] = None  # jsonschema does without it: importing it takes two seconds
-
 import nbformat
 from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient

@@ -29,6 +29,7 @@ def test_a_shortened_figure_shows_the_same_to_a_hundredth_of_a_point():
     ax.plot(np.random.default_rng(0).normal(size=(500, 2)).cumsum(0))
     ax.fill_between(range(50), -1, 3)
     ax.bar([1, 2], [3, 4])
+    ax.plot([], [])  # an empty group
     ax.set(title="0.001 stays", yscale="symlog")
     svg = svg_of(fig, "none")
     plt.close(fig)
@@ -36,6 +37,11 @@ def test_a_shortened_figure_shows_the_same_to_a_hundredth_of_a_point():
     xml.dom.minidom.parseString(short)
     assert len(short) < 0.7 * len(svg)
     assert ">0.001 stays<" in short
+    assert "<style" not in svg, "a rule for all elements of the page"
+    drawn = [re.findall(r"<(?!g\b|defs|style|metadata|svg)(\w+)", text) for text in (svg, short)]
+    assert [name for name in drawn[0] if name in set(drawn[1])] == drawn[1]
+    assert 0 < short.count("<g ") < 0.2 * svg.count("<g "), "groups that clip or move what is in them"
+    assert short.count("clip-path=") == svg.count("clip-path=")
     paths = [re.findall(r' d="([^"]+)"', text) for text in (svg, short)]
     assert len(paths[0]) == len(paths[1]) > 10
     for before, after in zip(*paths, strict=True):

@@ -9,9 +9,7 @@ that lead nowhere.
 import sys
 from pathlib import Path
 
-import nbformat
-
-from report.notebooks import read
+from report.notebooks import nbformat, read
 from report.numbering import numbered
 
 

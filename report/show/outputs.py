@@ -45,7 +45,10 @@ def svg_of(fig, fonttype):
     with plt.rc_context({"svg.fonttype": fonttype, "svg.hashsalt": "rnn"}):
         fig.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
-    return svg[svg.index("<svg") :]
+    svg = svg[svg.index("<svg") :]
+    # Matplotlib's rule for `*` is one for the whole page, whose styles a browser would compute anew at each figure
+    rule = '<style type="text/css">*{stroke-linejoin: round; stroke-linecap: butt}</style>'
+    return svg.replace(rule, "").replace("<svg ", '<svg stroke-linejoin="round" ', 1)
 
 
 def themed(svg):

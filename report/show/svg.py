@@ -6,12 +6,25 @@ _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
 def shortened(svg):
-    """Return an SVG without spaces between elements, with two decimals and with relative lines."""
+    """Return an SVG with few elements, without spaces between them, with two decimals and with relative lines."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r">\s+<", "><", svg)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # nothing refers to the names of groups
+    svg = _without_plain_groups(svg)
     svg = re.sub(r' d="([^"]+)"', lambda match: f' d="{_relative(match[1])}"', svg)
     return re.sub(r"<[^>]+>", lambda tag: _NUMBER.sub(_rounded, tag[0]), svg)  # text in the figure does not change
+
+
+def _without_plain_groups(svg):
+    """Return an SVG without the groups that have at most a name, to which nothing refers. Their content stays."""
+    kept = []  # for each open group, whether it stays
+
+    def opened_or_closed(tag):
+        if tag[0] == "</g>":
+            return tag[0] if kept.pop() else ""
+        kept.append(not re.fullmatch(r'<g( id="[^"]*")?>', tag[0]))
+        return tag[0] if kept[-1] else ""
+
+    return re.sub(r"</g>|<g( [^>]*[^/>])?>", opened_or_closed, svg)
 
 
 def _rounded(number):
