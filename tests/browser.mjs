@@ -1,5 +1,5 @@
 // The page in a real browser, for tests/test_browser.py: node browser.mjs CHROMIUM PAGE. What is seen goes to standard output as
-// JSON. Here axe looks at the whole page, light and wide, then dark and narrow, with a mistake in the view.
+// JSON. axe looks at the whole page, light and wide, and at another one, dark and narrow, with a mistake in the view.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -11,7 +11,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
 
-async function open(width, colorScheme, hash = "", more = {}) {
+async function open(width, colorScheme, more = {}) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true, ...more });
   const tab = await context.newPage();
   tab.setDefaultTimeout(0); // a slow machine may take its time
@@ -23,29 +23,22 @@ async function open(width, colorScheme, hash = "", more = {}) {
     new PerformanceObserver((list) => list.getEntries().forEach((entry) => (globalThis.shifted += entry.value)))
       .observe({ type: "layout-shift", buffered: true });
   });
-  await tab.goto(pathToFileURL(page).href + hash);
+  await tab.goto(pathToFileURL(page).href);
   await tab.waitForSelector(".sampler[data-draws]");
   await tab.evaluate(() => document.fonts.ready);
   return tab;
 }
 
-// everything once, and again in the other colours, on a phone, what depends on either
-const looked = await open(1400, "light", "#lens=backward&column=1&mistake=H0_DROPPED&theta=W", { reducedMotion: "reduce" });
-await looked.waitForFunction(() => document.querySelector(".sequence .total").textContent);
-await looked.evaluate(axe);
-const look = async (width, options) => {
-  const { violations } = await looked.evaluate((options) => axe.run({ resultTypes: ["violations"], ...options }), options);
+const look = async (tab, width, options) => {
+  await tab.evaluate(axe);
+  const { violations } = await tab.evaluate((options) => axe.run({ resultTypes: ["violations"], ...options }), options);
   seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${id}: ${nodes[0].html.slice(0, 200)}`));
-  if (await looked.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
+  if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
 };
-await look(1400, {});
-await looked.emulateMedia({ colorScheme: "dark" });
-await looked.setViewportSize({ width: 390, height: 900 });
-await look(390, { runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"] } });
-await looked.close();
 
-const tab = await open(1400, "light");
+const tab = await open(1400, "light", { reducedMotion: "reduce" });
 seen.shift.push(await tab.evaluate(() => globalThis.shifted));
+await look(tab, 1400, {});
 const sampler = tab.locator(".sampler");
 const text = () => sampler.locator(".drawn").textContent();
 const bars = () => sampler.locator(".bars").evaluate((element) => Array.from(element.children, (bar) => +bar.style.getPropertyValue("--p")));
@@ -98,10 +91,18 @@ await sampler.locator("[name=temperature]").press("ArrowLeft");
 await done();
 seen.address = [await text(), new URL(tab.url()).hash];
 const sent = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+sent.setDefaultTimeout(0);
 await sent.goto(tab.url());
 await sent.waitForFunction(() => +document.querySelector(".sampler").dataset.draws > 1); // the first is that of no address
 seen.address.push(await sent.locator(".sampler .drawn").textContent());
 seen.sentColour = [await sent.locator(".sampler [name=colour]").inputValue(), await sent.locator(".sampler [name=unit]").inputValue()];
+// what later chapters have lent: the best network, and names of its units
+seen.lent = [await sent.locator(".sampler [name=network] option").allTextContents()];
+await sent.locator(".sampler [name=network]").selectOption("the best network");
+await sent.waitForFunction((before) => document.querySelector(".sampler .drawn").textContent !== before, seen.address.at(-1));
+seen.lent.push(await sent.locator(".sampler [name=colour] option").allTextContents(), await sent.locator(".sampler label:has([name=step]) output").textContent());
+await sent.locator(".sampler [name=colour]").selectOption({ label: seen.lent.at(-2).at(-1) });
+seen.lent.push(await sent.locator(".sampler .reading").textContent(), new URL(sent.url()).hash);
 await sent.close();
 await sampler.locator("[name=colour]").selectOption("surprise");
 await sampler.locator("[name=temperature]").press("ArrowRight");
@@ -110,7 +111,7 @@ seen.unitKept = await sampler.locator("[name=unit]").inputValue();
 await sampler.locator("[name=prime]").fill("\u{10FFFF}");
 seen.unknown = await sampler.locator("[role=alert]").textContent();
 seen.kept = await text();
-// a 5-gram beside it; a second network, and names of units, that a later chapter has lent
+// a 5-gram beside it
 await sampler.locator("[name=prime]").fill("\n");
 await done();
 const beside = async () => {
@@ -128,20 +129,6 @@ seen.counted.push(await beside(), await text());
 await sampler.locator("[name=counted]").uncheck();
 seen.uncounted = await sampler.locator(".counted").isHidden();
 seen.networks = await sampler.locator("[name=network] option").allTextContents();
-
-// what later chapters have lent: the best network, and names of its units
-const second = await browser.newPage();
-second.setDefaultTimeout(0);
-await second.goto(pathToFileURL(page).href);
-await second.waitForSelector(".sampler[data-draws]");
-seen.lent = [await second.locator(".sampler [name=network] option").allTextContents()];
-const before_ = await second.locator(".sampler .drawn").textContent();
-await second.locator(".sampler [name=network]").selectOption("the best network");
-await second.waitForFunction((before) => document.querySelector(".sampler .drawn").textContent !== before, before_);
-seen.lent.push(await second.locator(".sampler [name=colour] option").allTextContents(), await second.locator(".sampler label:has([name=step]) output").textContent());
-await second.locator(".sampler [name=colour]").selectOption({ label: seen.lent.at(-2).at(-1) });
-seen.lent.push(await second.locator(".sampler .reading").textContent(), new URL(second.url()).hash);
-await second.close();
 
 // the values of curves
 const curves = tab.locator("#fig-loss svg");
@@ -226,8 +213,12 @@ seen.took = await tab.evaluate(async () => {
   }
   return taken;
 });
-const touched = await open(390, "light", "", { hasTouch: true, isMobile: true });
+// on a phone, and what depends on the colours or on the size
+const touched = await open(390, "dark", { hasTouch: true, isMobile: true, reducedMotion: "reduce" });
 seen.shift.push(await touched.evaluate(() => globalThis.shifted));
+await touched.evaluate(() => (location.hash = "#lens=backward&column=1&mistake=H0_DROPPED&theta=W"));
+await touched.waitForFunction(() => document.querySelector(".sequence").dataset.direction === "backward");
+await look(touched, 390, { runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"] } });
 await touched.locator(".sampler .drawn span").nth(60).tap();
 seen.unreachable = await touched.evaluate(() => {
   const wide = [...document.querySelectorAll(".katex-display")].filter((formula) => formula.scrollWidth > formula.clientWidth + 1);

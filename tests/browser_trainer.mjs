@@ -174,7 +174,7 @@ seen.sampled.push(await drawnAnew(() => sampler.locator("[name=network]").select
 
 const invited = (tab) => tab.waitForFunction(() => document.querySelector(".trainer .reading").textContent);
 seen.without = [];
-for (const script of [() => (WebAssembly.validate = () => false), () => delete globalThis.WebAssembly, () => delete globalThis.Worker]) {
+for (const script of [() => delete globalThis.WebAssembly, () => delete globalThis.Worker]) {
   const [tab, without] = await open(script);
   await invited(tab);
   await tab.waitForSelector(".sampler[data-draws]");

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
+from report import show
 from report.measure import choices, samples
 from report.show import prose
 from rnn.engine import runs, training
@@ -40,6 +41,7 @@ def runs_in(folder):
         patch.setattr(runs, "run_directory", run_directory)
         patch.setattr("report.show.widget.ROOT", folder)
         patch.setattr(choices, "BASE", 3)
+        patch.setattr(choices, "SEEDS", 2)
         patch.setattr(choices.seeds, "__defaults__", (BASELINE, 2))
         patch.setattr(choices, "SHORT", choices.SHORT._replace(seeds=2))
         patch.setattr(samples, "draw", draw)
@@ -52,13 +54,16 @@ def run(name, *changes, **parameters):
 
     Each of `changes` is (old, new): what a reader replaces, which must be in the code exactly once. `parameters` are
     those of the notebook; QUICK is True if they do not say otherwise. Functions can be inspected, as in Jupyter.
+    Figures are laid out but not written.
     """
     cells = [cell for cell in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells if cell.cell_type == "code"]
     for old, _ in changes:
         found = sum(cell.source.count(old) for cell in cells)
         assert found == 1, f"{found} times in {name}: {old}"
     namespace = {"__name__": "__main__"}
-    try:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as at_end:
+        patch.setattr(show, "figure", laid_out)
+        at_end.callback(plt.close, "all")
         for cell in cells:
             source = cell.source
             for old, new in changes:
@@ -66,9 +71,12 @@ def run(name, *changes, **parameters):
             run_cell(source, namespace, f"<{name}, cell {next(CELLS)}>")
             if "parameters" in cell.metadata.get("tags", []):
                 namespace |= {"QUICK": True} | parameters
-    finally:
-        plt.close("all")
     return namespace
+
+
+def laid_out(fig, name, alt):
+    fig.draw_without_rendering()
+    plt.close(fig)
 
 
 def run_cell(source, namespace, place):

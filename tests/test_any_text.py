@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from report import show
 from report.measure import choices
 from rnn.corpus import ROOT
 from rnn.engine import sweep, training
@@ -75,18 +74,13 @@ def text_of(alphabet, structure):
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
-    """Training in this process, in a folder of the test; figures are laid out but not written; warnings are errors."""
+    """Training in this process, in a folder of the test; warnings are errors."""
 
     def one_by_one(text, configs, after=None):
         start = training.train(text, after) if after else None
         return {config: training.train(text, config, start) for config in configs}
 
-    def laid_out(fig, name, alt):
-        fig.draw_without_rendering()
-        plt.close(fig)
-
     monkeypatch.setattr(sweep, "sweep", one_by_one)
-    monkeypatch.setattr(show, "figure", laid_out)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # the disk takes longer than the training
     with runs_in(tmp_path), warnings.catch_warnings(), plt.rc_context():
         for kind in (RuntimeWarning, UserWarning):  # a mean of nothing, a logarithmic axis of nothing

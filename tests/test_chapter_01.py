@@ -20,7 +20,6 @@ SHORTER = (  # what takes the longest: the figure, and the steps that are compar
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        (("+ from_next", "+ from_next"), set()),
         (("+ from_next", "- from_next"), {"W", "U", "b", "h₀"}),
         (("dV = do.T @ h[1:]", "dV = do.T @ h[:-1]"), {"V"}),
         (("h[t + 1] = np.tanh(a)", "h[t + 1] = a"), {"W", "U", "b", "h₀"}),
@@ -29,7 +28,7 @@ SHORTER = (  # what takes the longest: the figure, and the steps that are compar
 def test_a_line_changed_in_forward_or_backward_fails_the_checks_below(change, wrong):
     names = run(CHAPTER, *SHORTER, change)
     assert set(names["caught"].loc["none", "complex, random h₀"]) == wrong
-    assert (max(error.max() for error in names["errors"].values()) > 1e-4) == bool(wrong)
+    assert max(error.max() for error in names["errors"].values()) > 1e-4
 
 
 def test_the_claims_fail_for_a_flipped_sign():
@@ -40,19 +39,24 @@ def test_the_claims_fail_for_a_flipped_sign():
 @pytest.mark.parametrize(
     "changes",
     [
-        [("m, T, delta = 0,", "m, T, delta = 3,")],
-        [("delta = 0, 5, 25", "delta = 0, 20, 25")],
-        [
+        [  # another seed, and a mistake of his own
+            ("m, T, delta = 0,", "m, T, delta = 3,"),
             (
                 "BUGS = [  # the bug, the right line, what the bug makes of it\n",
                 'BUGS = [\n    Mistake("c", "dc = do.sum(axis=0)", "dc = do[:-1].sum(axis=0)"),\n',
-            )
+            ),
         ],
-        [('dtype="float64", seed=SEED', 'dtype="float32", seed=SEED')],
+        [  # more units, and single precision
+            ("delta = 0, 5, 25", "delta = 0, 10, 25"),
+            ('dtype="float64", seed=SEED', 'dtype="float32", seed=SEED'),
+        ],
     ],
 )
 def test_no_claim_fails_because_a_student_tries_something_else(changes):
-    assert run(CHAPTER, *SHORTER, *changes, QUICK=False)["corpus"].is_moby_dick
+    names = run(CHAPTER, *SHORTER, *changes, QUICK=False)
+    assert names["corpus"].is_moby_dick
+    assert not names["caught"].loc["none", "complex, random h₀"], "his forward and backward are right"
+    assert max(error.max() for error in names["errors"].values()) < 1e-4
 
 
 def test_the_imports_of_the_first_cell_need_no_numba():

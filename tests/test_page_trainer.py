@@ -134,6 +134,23 @@ def test_what_diverges_stops_before_the_step_that_is_absurd(compiled):
     assert not float(answer["diverged"]) < ABSURD * 25 * np.log(83)
 
 
+def test_where_webassembly_or_its_vectors_are_missing_there_is_no_kernel(compiled):
+    script = """
+import { readFileSync } from "node:fs";
+import { chosenKernel } from "./web/network.mjs";
+const kernel = readFileSync(process.argv[1]);
+const found = () => chosenKernel([kernel]) === kernel;
+const seen = [found()];
+WebAssembly.validate = () => false;
+seen.push(found());
+delete globalThis.WebAssembly;
+seen.push(found());
+process.stdout.write(JSON.stringify(seen));"""
+    command = [NODE, "--input-type=module", "--eval", script, compiled]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == [True, False, False]
+
+
 def packed_for_the_page(tmp_path, monkeypatch, corpus=None, **settings):
     monkeypatch.setattr(widget, "ROOT", tmp_path)
     corpus = corpus or read_corpus(quick=True)
