@@ -66,8 +66,8 @@ def text_of(alphabet, structure):
     rng = np.random.default_rng([KINDS.index((alphabet, structure))])
     letters = ALPHABETS[alphabet]
     n = int(rng.choice([1_000, 1_001, 1_500, 4_000]))
-    if len(letters) > 1_000 and structure != "in a circle":  # 07 takes as long as the text times its vocabulary
-        n = 1_000
+    if len(letters) > 1_000 and structure != "in a circle":  # a notebook takes as long as text times vocabulary
+        n, letters = 1_000, letters if structure == "at random" else letters[:500]
     text = "".join(STRUCTURES[structure](letters, n, rng))
     return text if len(set(text)) > 1 else text + letters[-1]
 

@@ -3,7 +3,6 @@ import gzip
 import hashlib
 import json
 import re
-import shutil
 import unicodedata
 
 import html5lib
@@ -297,6 +296,7 @@ def test_chapters_can_be_chosen_and_the_shortest_text_gives_the_same_bytes_again
     assert not {name for name in words if re.fullmatch(r"[Cc]hapter [1-35-9]", name)}, "they are not in this report"
     assert re.search(r"[Cc]hapter\s[1-35-9]", re.sub("<[^>]+>", "", built.html)), "and are named in words"
     before = [path.read_bytes() for path in made]
-    shutil.rmtree(built.folder)
+    for path in (*made, built.folder / "04_sampling.ipynb"):
+        path.unlink()
     project.report(*asked)
     assert [path.read_bytes() for path in made] == before

@@ -615,7 +615,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.test_training"])
     ended = []
-    for _ in range(12):
+    for _ in range(8):
         ready = context.Event()
         process = context.Process(target=in_a_process, args=(tmp_path / "killed", ready))
         process.start()
@@ -624,7 +624,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(tmp_path, monkeypatch)
         process.kill()
         process.join()
         ended.append(process.exitcode)
-    assert ended.count(-signal.SIGKILL) > 3, "and not by themselves"
+    assert ended.count(-signal.SIGKILL) > 2, "and not by themselves"
     resumed = train(TEXT, SMALL.replace(epochs=500), runs=tmp_path / "killed")
     assert np.array_equal(resumed.losses, whole.losses)
     assert resumed.snapshots == whole.snapshots

@@ -11,17 +11,15 @@ from tests.notebook import run, runs_in
 
 
 @pytest.mark.parametrize(
-    "change",
+    "changes",
     [
-        ("m = 100", "m = 20"),
-        ("T = 25", "T = 50"),
-        ("LENGTH = 100", "LENGTH = 300"),
-        ("theta -= eta * g / np.sqrt(s + 1e-8)", "theta -= 0.01 * g"),
-        ("clip = 5.0", "clip = 0.01"),
+        [("m = 100", "m = 20"), ("clip = 5.0", "clip = 0.01")],
+        [("T = 25", "T = 50"), ("LENGTH = 100", "LENGTH = 300")],
+        [("theta -= eta * g / np.sqrt(s + 1e-8)", "theta -= 0.01 * g")],
     ],
 )
-def test_by_heart(change):
-    names = run("02_overfit", change)
+def test_by_heart(changes):
+    names = run("02_overfit", *changes)
     assert len(names["losses"]) == 200 * names["per_epoch"]
 
 
@@ -68,7 +66,13 @@ STOP = """
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ([("g = np.clip(g, -clip, clip)", "g = g * min(1, clip / np.linalg.norm(g))")], {"epoch": "7"}),
+        (
+            [
+                ("g = np.clip(g, -clip, clip)", "g = g * min(1, clip / np.linalg.norm(g))"),
+                ("[5 * eta]", "[eta / 10, eta, 5 * eta]"),
+            ],
+            {"runs": 5, "epoch": "7"},
+        ),
         (
             [
                 ('optimizer="adagrad"', 'optimizer="adam"'),
@@ -79,7 +83,6 @@ STOP = """
         ),
         ([("epochs=7", "epochs=1"), ("m=100", "m=200")], {"epoch": "1"}),
         ([("epochs=7", "epochs=0.5")], {"epoch": "0.502"}),
-        ([("[5 * eta]", "[eta / 10, eta, 5 * eta]")], {"runs": 5}),
         (
             [
                 ("config = Config(", RMSPROP),
@@ -91,7 +94,7 @@ STOP = """
         ),
         ([("\n    run = train(parts.train, config, watch=watch)", STOP)], {"stopped": True}),
     ],
-    ids=["norm", "adam", "epochs", "half an epoch", "ends", "rmsprop", "stopped"],
+    ids=["norm and ends", "adam", "epochs", "half an epoch", "rmsprop", "stopped"],
 )
 def test_training(corpus, monkeypatch, changes, expected):
     monkeypatch.delitem(OPTIMIZERS, "rmsprop", raising=False)

@@ -29,15 +29,17 @@ def corpus(tiny, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    "change",
+    "changes",
     [
-        ("LONGEST = 8", "LONGEST = 12"),
-        ("recent = parts.train.codes[-ngrams.RECENT :]", "recent = parts.train.codes[-N // 10 :]"),
-        ("for part in (parts.validation, parts.test)\n)", "for part in (parts.test, parts.validation)\n)"),
+        [
+            ("LONGEST = 8", "LONGEST = 12"),
+            ("recent = parts.train.codes[-ngrams.RECENT :]", "recent = parts.train.codes[-N // 10 :]"),
+        ],
+        [("for part in (parts.validation, parts.test)\n)", "for part in (parts.test, parts.validation)\n)")],
     ],
 )
-def test_held_out(corpus, change):
-    run("06_held_out", change, CORPUS=corpus)
+def test_held_out(corpus, changes):
+    run("06_held_out", *changes, CORPUS=corpus)
 
 
 def test_another_cure_has_its_own_curves(corpus):
