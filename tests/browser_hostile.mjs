@@ -5,7 +5,7 @@ import { chromium } from "playwright-core";
 const [executablePath, page] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [] };
-const context = await browser.newContext({ viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
+const context = await browser.newContext({ viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true, reducedMotion: "reduce" });
 const tab = await context.newPage();
 tab.setDefaultTimeout(0); // a slow machine may take its time
 tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));

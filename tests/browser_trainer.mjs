@@ -10,7 +10,7 @@ const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] }
 const seen = { requests: [], complaints: [] };
 
 async function open(script = () => {}) {
-  const tab = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  const tab = await browser.newPage({ viewport: { width: 1400, height: 900 }, reducedMotion: "reduce" });
   tab.setDefaultTimeout(0); // a slow machine may take its time
   tab.on("request", (request) => /^(data:|blob:|file:.*report\.html)/.test(request.url()) || seen.requests.push(request.url()));
   tab.on("console", (message) => seen.complaints.push(message.text()));
