@@ -12,7 +12,7 @@ from tests.notebook import run
 
 CHAPTER = "01_gradient_check"
 SHORTER = (  # what takes the longest: the figure, and the steps that are compared with the compiled ones
-    ("np.arange(-13, 0, 6 if QUICK else 1)", "np.array([-4])"),
+    ("np.arange(-13, 0, 12 if QUICK else 1)", "np.array([-4])"),
     ("min(200, config", "min(40, config"),
 )
 

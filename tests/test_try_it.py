@@ -20,7 +20,7 @@ from tests.notebook import run, runs_in
 )
 def test_by_heart(changes):
     names = run("02_overfit", *changes)
-    assert len(names["losses"]) == 200 * names["per_epoch"]
+    assert len(names["losses"]) == 100 * names["per_epoch"]
 
 
 def test_by_heart_a_changed_loop_changes_the_figure_and_the_table():
