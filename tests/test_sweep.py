@@ -179,6 +179,7 @@ def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch):
 
 
 SWEEP = """
+import signal
 import sys
 from pathlib import Path
 from rnn.corpus import read_corpus
@@ -189,6 +190,7 @@ print("begin", flush=True)
 try:
     sweep(text, [Config(m=12, T=10, epochs=100_000, seed=seed) for seed in range(3)], workers=2, runs=Path(sys.argv[1]))
 except KeyboardInterrupt as error:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in tools/train.py
     sys.exit(str(error))
 """
 

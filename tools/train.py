@@ -3,6 +3,7 @@
 python -m tools.train [CHAPTERS="01 02 03"] [ALL=1] [CORPUS=path] [QUICK=1]
 """
 
+import signal
 import sys
 
 from report.lifeline import end_with_make
@@ -43,6 +44,7 @@ def main():
         chapters = arguments.get("CHAPTERS", "").split() or jobs
         sweep_all([job for chapter in chapters for job in jobs.get(chapter, ())])
     except (CorpusError, RunError, KeyboardInterrupt) as error:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would be raised anywhere, with a traceback
         sys.exit(str(error))
     print(f"What the notebooks need is trained; it is in {RUNS}.")
 
