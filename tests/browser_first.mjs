@@ -1,10 +1,10 @@
-// The page's first screen in a real browser, for tests/test_browser.py: node browser_first.mjs CHROMIUM PAGE. What is seen goes to standard output as JSON.
+// The page's first screen in a real browser, for tests/test_browser.py: node browser_first.mjs CHROMIUM PAGE ALIVE THROTTLED. What is seen goes to standard output as JSON.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { longestTask } from "./tasks.mjs";
 
-const [executablePath, page] = process.argv.slice(2);
+const [executablePath, page, alive, throttled] = process.argv.slice(2); // milliseconds that are enough
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
 const seen = { requests: [], complaints: [], alive: [], throttled: [], size: readFileSync(page).length };
 
@@ -27,7 +27,7 @@ async function open({ slower = 1, width = 1300, hash = "", ...options } = {}) {
   return tab;
 }
 
-for (const [times, slower, enough] of [[seen.alive, 1, 1500], [seen.throttled, 4, 5000]]) {
+for (const [times, slower, enough] of [[seen.alive, 1, +alive], [seen.throttled, 4, +throttled]]) {
   while (times.length < 3 && !(Math.min(...times) < enough)) { // again if something else runs
     const tab = await open({ slower });
     await tab.waitForFunction(() => globalThis.alive !== null);

@@ -16,7 +16,6 @@ from rnn.engine import runs, training
 from rnn.engine.runs import BASELINE
 from tests.conftest import ROOT
 
-COMPARED = ("hidden units", "sequence length", "state", "batch size")  # what depends on how long a text is
 CELLS = itertools.count(1)  # a name for each cell that is run, under which its source is found
 
 
@@ -42,7 +41,6 @@ def runs_in(folder):
         patch.setattr(runs, "run_directory", run_directory)
         patch.setattr("report.show.widget.ROOT", folder)
         patch.setattr(choices, "BASE", 3)
-        patch.setattr(choices, "CHOICES", [choice for choice in choices.CHOICES if choice.name in COMPARED])
         patch.setattr(choices, "SEEDS", 2)
         patch.setattr(choices.seeds, "__defaults__", (BASELINE, 2))
         patch.setattr(choices, "SHORT", choices.SHORT._replace(seeds=2))
@@ -63,16 +61,18 @@ def run(name, *changes, **parameters):
         found = sum(cell.source.count(old) for cell in cells)
         assert found == 1, f"{found} times in {name}: {old}"
     namespace = {"__name__": "__main__"}
-    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as at_end:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(show, "figure", laid_out)
-        at_end.callback(plt.close, "all")
-        for cell in cells:
-            source = cell.source
-            for old, new in changes:
-                source = source.replace(old, new)
-            run_cell(source, namespace, f"<{name}, cell {next(CELLS)}>")
-            if "parameters" in cell.metadata.get("tags", []):
-                namespace |= {"QUICK": True} | parameters
+        try:
+            for cell in cells:
+                source = cell.source
+                for old, new in changes:
+                    source = source.replace(old, new)
+                run_cell(source, namespace, f"<{name}, cell {next(CELLS)}>")
+                if "parameters" in cell.metadata.get("tags", []):
+                    namespace |= {"QUICK": True} | parameters
+        finally:
+            plt.close("all")
     return namespace
 
 

@@ -103,12 +103,12 @@ def test_the_page_in_a_browser(report):
 
 @without_browser
 def test_the_first_screen_in_a_browser(report):
-    seen = seen_in_browser(report, "browser_first.mjs")
+    alive, throttled = 1500, 5000  # milliseconds; 300 and 1,000 where nothing else runs
+    seen = seen_in_browser(report, "browser_first.mjs", str(alive), str(throttled))
     assert (seen["requests"], seen["complaints"]) == ([], [])
     assert seen["size"] < 3_800_000
-    # 300 and 1,000 where nothing else runs
-    assert min(seen["alive"]) < 1500, "milliseconds from opening to the first character"
-    assert min(seen["throttled"]) < 5000, "and with a processor four times slower"
+    assert min(seen["alive"]) < alive, "from opening to the first character"
+    assert min(seen["throttled"]) < throttled, "and with a processor four times slower"
     assert 4 < seen["pace"] < 9, "characters a second"
     assert seen["task"] < SHORT, "it reads in short tasks"
     assert seen["shifted"] < 0.02
