@@ -9,11 +9,11 @@ const answers = JSON.parse(readFileSync(0, "utf8")).map(({ weights, m, K, x, y, 
   const { h, p } = forward(params, x, start);
   const truth = backward(params, x, y, h, p);
   const found = mistake ? MISTAKES[mistake](params, x, y, h, p) : truth;
-  const answer = { h: h.map(plain), p: p.map(plain), loss: crossEntropy(p, y), dh0: plain(found.dh0), columns: wrongColumns(found, truth) };
+  const answer = { h: h.map(plain), p: p.map(plain), loss: crossEntropy(p, y), columns: wrongColumns(found, truth) };
   answer.gradient = Object.fromEntries(Object.entries(found.gradient).map(([name, d]) => [name, plain(d)]));
   answer.half = Object.fromEntries(Object.entries(backward(params, x, y, h, p, Math.floor(x.length / 2)).gradient).map(([name, d]) => [name, plain(d)]));
   answer.numerical = places.map(([name, index]) => [complexStep(params, x, y, start, name, index), centredDifference(params, x, y, start, name, index, 1e-5)]);
-  const squares = Object.fromEntries(Object.entries(params).map(([name, theta]) => [name, new Float64Array(theta.length)]));
+  const squares = {};
   for (let n = 0; n < steps; n++) {
     const now = forward(params, x, start);
     adagrad(params, squares, backward(params, x, y, now.h, now.p).gradient, 0.1, 5);

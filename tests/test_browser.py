@@ -142,7 +142,7 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
     assert "no number shows the mistake" in seen["atZero"]
     assert seen["none"] == 0
     assert seen["column"][0] == seen["column"][1] - 2, "arrow keys go from column to column"
-    assert "unit 11" in seen["unit"][0], "and from unit to unit"
+    assert seen["unit"][0] == "11", "and from unit to unit"
     assert seen["unit"][1].startswith("unit 11:"), "in words too"
     assert "∂L/∂U" in seen["which"][0]
     assert seen["which"][1] == "∂L/∂U[3, 1]", "and from number to number"

@@ -50,8 +50,10 @@ async function render({ model, el }) {
   const worker = beginner(model.get("_esm").replace(/^export .*$/m, ""));
   const packed = await packedOf(model);
   if (section.classList.contains("sampler")) renderSampler(model, section, packed, worker);
-  else if (section.classList.contains("sequence")) mountSequence(section, packed);
-  else mountTrainer(section, packed.training, packed.kernels.map(bytes), worker);
+  else if (section.classList.contains("sequence")) {
+    const view = mountSequence(section, packed);
+    section.addEventListener("sequence", ({ detail }) => view.hold(detail));
+  } else mountTrainer(section, packed.training, packed.kernels.map(bytes), worker);
 }
 
 export default { render };

@@ -4,248 +4,230 @@ import { paintCells, wideOf } from "./cells.mjs";
 import { named, percent } from "./characters.mjs";
 import { activation, centredDifference, complexStep, norm, order, product, scores, term } from "./model.mjs";
 
-export const THETAS = ["W", "U", "V", "b", "c", "h0"];
-const nameOf = (theta) => (theta === "h0" ? "h₀" : theta);
-const [LETTERS, LETTER] = [90, 7]; // that are shown, the most probable ones where there are more; pixels that each needs
+const LETTERS = 90; // that are shown, the most probable ones where there are more
 const [SMALLEST, LARGEST] = [-8, 1]; // powers of ten on the axis of dL/dh
 const SATURATED = 0.02; // a unit whose 1 - h^2 is below that hardly moves
 
-const largestOf = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
+export const largestOf = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
 const slopeOf = (h) => h.map((v) => 1 - v * v);
+const nameOf = (theta) => (theta === "h0" ? "h₀" : theta);
+const powerOfTen = (n) => `10${String(n).replace(/./g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)])}`;
+const inDigits = (value) => (value && Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(3)).replace(/e\+?(.+)/, (_, n) => `\u00a0×\u00a0${powerOfTen(n)}`).replace("-", "−");
+const inBits = (p) => (-Math.log2(p)).toFixed(1);
 
-function quantile(values, share) {
-  const sorted = Float64Array.from(values, Math.abs).sort();
-  return sorted[Math.floor(share * (sorted.length - 1))] || 1;
-}
+// all numbers but a share of them are larger than this one, whatever their sign
+const quantile = (values, share) => Float64Array.from(values, Math.abs).sort()[Math.floor(share * (values.length - 1))] || 1;
 
-const powerOfTen = (n) => `10${String(n).replace("-", "⁻").replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit])}`;
+// to write the same again would lay out the page anew, and a screen reader would say it again
+export const write = (element, text) => element.textContent === text || (element.textContent = text);
 
-function inDigits(value) {
-  const isPlain = value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4);
-  const [digits, exponent] = isPlain ? [value.toFixed(3)] : value.toExponential(1).split("e");
-  return digits.replace("-", "−") + (exponent ? `\u00a0×\u00a0${powerOfTen(+exponent)}` : "");
-}
-
-const copyOf = (section, template) => section.querySelector(`.${template}`).content.firstElementChild.cloneNode(true);
+const partsOf = (element) => Object.fromEntries(Array.from(element.children, (part) => [part.classList[0], part]));
 
 function bar(element, share) {
-  element.style.setProperty("--share", Math.min(1, Math.abs(share)).toFixed(4));
+  element.style.setProperty("--share", Math.min(1, Math.abs(share)));
   element.classList.toggle("negative", share < 0);
 }
 
-const onLog = (size) => Math.max(0, (Math.log10(size || 1e-300) - SMALLEST) / (LARGEST - SMALLEST));
+// a frame around a cell
+function frame(element, index, wide, high) {
+  const place = { x: (index % wide) / wide, y: Math.floor(index / wide) / high, w: 1 / wide, h: 1 / high };
+  for (const [name, share] of Object.entries(place)) element.style.setProperty(`--${name}`, share);
+}
+
+// what a part that the arrow keys move tells a screen reader
+function tell(slider, most, now, text) {
+  for (const [name, value] of Object.entries({ max: most, now, text })) slider.setAttribute(`aria-value${name}`, value);
+}
+
+// as many elements as there are to show, of a template
+function fill(list, template, n) {
+  while (list.children.length > n) list.lastElementChild.remove();
+  while (list.children.length < n) list.append(template.content.cloneNode(true));
+}
 
 // ---- the strip: h_0, and a column for each character
 
-export function makeStrip({ section, columns, strip, T, x, y, characters }) {
-  const cells = Array.from({ length: T + 1 }, (_, t) => {
-    const column = copyOf(section, "one-column");
-    column.dataset.t = t;
-    const parts = Object.fromEntries(Array.from(column.children, (part) => [part.className, part]));
-    [parts.x.textContent, parts.y.textContent] = t ? [x, y].map((codes) => named(characters[codes[t - 1]])) : ["h₀", ""];
-    return { column, ...parts };
-  });
-  columns.replaceChildren(columns.firstElementChild, ...cells.map(({ column }) => column));
+export function drawStrip(view) {
+  const { section, strip, columns, T, x, y, found, wrong, characters, colours, state: { column, direction } } = view;
+  const isForward = direction === "forward";
+  fill(columns, section.querySelector(".one-column"), T + 2); // with the labels
   columns.style.setProperty("--columns", T + 1);
-  strip.setAttribute("aria-valuemax", T);
-  return cells;
+  const drawPart = isForward ? prediction(view) : gradients(view);
+  Array.from(columns.children).slice(1).forEach((element, t) => {
+    const parts = partsOf(element);
+    write(parts.x, t ? named(characters[x[t - 1]]) : "h₀");
+    write(parts.y, t ? named(characters[y[t - 1]]) : "");
+    paintCells(parts.h, found.h[t], colours);
+    drawPart(parts, t);
+    element.classList.toggle("pale", isForward ? t > column : t < column && (t > 0 || column > 1));
+    element.classList.toggle("chosen", t === column);
+    element.classList.toggle("wrong", Boolean(wrong[t - 1]));
+  });
+  const { offsetLeft, offsetWidth } = columns.children[column + 1];
+  strip.scrollLeft = offsetLeft - (strip.clientWidth - offsetWidth) / 2; // on a narrow screen
 }
 
-// what does not change from column to column
-export function drawStrip({ cells, h, p, y, found, reach, wrong, colours, characters }) {
-  const most = largestOf(found.dh.map(largestOf));
-  cells.forEach((cell, t) => {
-    const dh = t ? found.dh[t - 1] : found.dh0;
-    paintCells(cell.h, h[t], colours);
-    paintCells(cell.dh, dh, colours, most);
-    const [all, ofLast] = cell.size.children;
-    bar(all, onLog(norm(dh)));
-    bar(ofLast, onLog(reach[t]));
+// what comes next, and what was likely
+function prediction({ found, y, characters }) {
+  return ({ p: share, bits, likely }, t) => {
     if (t === 0) return;
-    paintCells(cell.slope, slopeOf(h[t]), { ...colours, above: colours.ink });
-    cell.column.classList.toggle("wrong", Boolean(wrong[t - 1]));
-    drawPrediction(cell, p[t - 1], y[t - 1], characters);
-  });
+    const [p, code] = [found.p[t - 1], y[t - 1]];
+    bar(share.firstChild, p[code]);
+    write(bits, inBits(p[code]));
+    bits.classList.toggle("many", p[code] < 2 ** -5.5);
+    order(p).slice(0, likely.children.length).forEach((k, n) => {
+      const letter = likely.children[n];
+      write(letter, named(characters[k]));
+      letter.style.opacity = 0.35 + 0.65 * Math.sqrt(p[k]);
+      letter.classList.toggle("right", k === code);
+    });
+  };
 }
 
-function drawPrediction({ p: share, bits, likely }, p, code, characters) {
-  bar(share.firstChild, p[code]);
-  bits.textContent = (-Math.log2(p[code])).toFixed(1);
-  bits.classList.toggle("many", p[code] < 2 ** -5.5);
-  const likeliest = order(p);
-  Array.from(likely.children, (letter, n) => {
-    const k = likeliest[n];
-    if (k === undefined) return;
-    letter.textContent = named(characters[k]);
-    letter.classList.toggle("right", k === code);
-    letter.style.opacity = (0.35 + 0.65 * Math.sqrt(p[k])).toFixed(2);
-  });
-}
-
-// the column that is looked at; those that are not computed yet are pale
-export function drawPlace(view) {
-  const { cells, strip, state: { column, direction } } = view;
-  cells.forEach((cell, t) => {
-    const isPale = direction === "forward" ? t > column : t < column && (t > 0 || column > 1);
-    cell.column.classList.toggle("pale", isPale);
-    cell.column.classList.toggle("chosen", t === column);
-  });
-  const { offsetLeft, offsetWidth } = cells[column].column;
-  const labels = strip.querySelector(".labels").offsetWidth;
-  const right = offsetLeft + offsetWidth - strip.clientWidth;
-  if (strip.scrollLeft > offsetLeft - labels) strip.scrollLeft = offsetLeft - labels;
-  else if (strip.scrollLeft < right) strip.scrollLeft = right; // on a narrow screen
-  const sentence = sentenceOf(view);
-  strip.setAttribute("aria-valuenow", column);
-  strip.setAttribute("aria-valuetext", sentence);
-  view.say(sentence + mistakeOf(view));
-}
-
-function sentenceOf({ T, characters, x, y, p, found, reach, state: { column, direction } }) {
-  const t = column - 1;
-  const place = `haracter ${column} of ${T}, “${named(characters[x[t]])}”`;
-  const share = p[t][y[t]];
-  return direction === "forward"
-    ? `C${place}: the network gives ${percent(share)} to “${named(characters[y[t]])}”, which comes next. That costs ${(-Math.log2(share)).toFixed(1)} bits.`
-    : `Back at c${place}: ∂L/∂h has size ${inDigits(norm(found.dh[t]))}. The last character’s loss alone gives ${inDigits(reach[column])} here.`;
-}
-
-function mistakeOf({ theirs, differences, state }) {
-  if (!state.mistake && !theirs) return "";
-  const subject = theirs ? "The notebook’s backward" : "With this mistake, backward";
-  const wrong = THETAS.filter((theta) => differences[theta]).map((theta) => `${nameOf(theta)} by ${percent(differences[theta])}`);
-  if (wrong.length) return ` ${subject} is off in ${wrong.join(", ")}.`;
-  return ` ${subject} gives the true gradient here${state.mistake ? ", so no number shows the mistake" : ""}.`;
-}
-
-// the loss of the sequence, or of the sequences that were trained on
-export function totalOf({ updates, loss, T, h, m, characters, section }) {
-  const bits = (nats) => nats / T / Math.LN2;
-  if (!section.classList.contains("updating")) return `Loss: ${loss.toFixed(1)} nats, ${bits(loss).toFixed(2)} bits per character. A uniform guess: ${(T * Math.log(characters.length)).toFixed(1)} nats.`;
-  const losses = [...updates.losses, loss].slice(-6).map((nats) => bits(nats).toFixed(1));
-  const saturated = h.slice(1).reduce((sum, h_t) => sum + slopeOf(h_t).filter((slope) => slope < SATURATED).length, 0) / (T * m);
-  return `Update ${updates.n}. Bits per character, sequence after sequence: ${losses.join(", ")}. Near ±1: ${percent(saturated)} of the state.`;
-}
-
-// the terms of the chosen number, one below each column
-export function drawTerms({ cells, T, x, found, truth, state: { theta, index } }) {
-  const [terms, right] = [found, truth].map((source) => Array.from({ length: T }, (_, t) => term(source, x, theta, index, t)));
-  const most = largestOf(terms);
-  terms.forEach((value, t) => {
-    const cell = cells[t + 1].term;
-    bar(cell.firstChild, value / most);
-    cell.classList.toggle("wrong", Math.abs(value - right[t]) > 1e-10 * most);
-  });
+// the gradient of the state, and the term of the chosen number
+function gradients({ found, truth, reach, x, colours, state: { theta, index } }) {
+  const dh = [found.gradient.h0, ...found.dh];
+  const [terms, right] = [found, truth].map((source) => Array.from(x, (_, t) => term(source, x, theta, index, t)));
+  const [most, mostTerm] = [largestOf(dh.map(largestOf)), largestOf(terms)];
+  const onLog = (size) => Math.max(0, (Math.log10(size || 1e-300) - SMALLEST) / (LARGEST - SMALLEST));
+  return (parts, t) => {
+    paintCells(parts.dh, dh[t], colours, most);
+    bar(parts.size.firstChild, onLog(norm(dh[t])));
+    bar(parts.size.lastChild, onLog(reach[t]));
+    if (t === 0) return;
+    paintCells(parts.slope, slopeOf(found.h[t]), { ...colours, above: colours.ink });
+    bar(parts.term.firstChild, terms[t - 1] / mostTerm);
+    parts.term.classList.toggle("wrong", Math.abs(terms[t - 1] - right[t - 1]) > 1e-10 * mostTerm);
+  };
 }
 
 // ---- the inside of a column
 
-// the values of the blocks, the number that has the strongest colour, and whether they are in ink
-function valuesOf({ params, x, h, found, state: { column, direction } }) {
+// the values of the blocks, and the number that has the strongest colour
+function blocksOf({ params, x, found, state: { column, direction } }) {
   const t = column - 1;
-  const [before, after] = [h[t], h[column]];
-  const { W, U, b } = params;
-  if (direction === "forward") {
-    const a = activation(params, before, x[t]);
-    const most = largestOf(a);
-    const Ux = U.subarray(x[t] * b.length, (x[t] + 1) * b.length);
-    return [[before, 1], [product(W, before), most], [Ux, most], [b, most], [a, most], [after, 1]];
+  const [before, after] = [found.h[t], found.h[column]];
+  if (direction === "backward") {
+    const most = largestOf(found.dh[t]);
+    return [[found.own[t], most], [found.later[t], most], [found.dh[t], most], [slopeOf(after), 1], [found.da[t], most], [found.states[t], 1]];
   }
-  const most = largestOf(found.dh[t]);
-  return [[found.own[t], most], [found.later[t], most], [found.dh[t], most], [slopeOf(after), 1, true], [found.da[t], most], [found.states[t], 1]];
+  const a = activation(params, before, x[t]);
+  const Ux = params.U.subarray(x[t] * a.length, (x[t] + 1) * a.length);
+  const most = largestOf(a);
+  return [[before, 1], [product(params.W, before), most], [Ux, most], [params.b, most], [a, most], [after, 1]];
 }
 
 export function drawBlocks(view) {
-  const { blocks, colours, m, section, state: { unit, direction } } = view;
-  const values = valuesOf(view);
+  const { section, blocks, colours, m, state: { unit, direction } } = view;
+  const values = blocksOf(view);
   const numbers = Array.from(blocks.querySelectorAll(`.${direction} > .block`), (block, n) => {
-    const [canvas, number, words] = ["canvas", "b", "small"].map((name) => block.querySelector(name));
-    const [list, most, isInk] = values[n];
-    paintCells(canvas, list, isInk ? { ...colours, above: colours.ink } : colours, most);
-    number.textContent = inDigits(list[unit]);
-    return `${words.textContent} ${number.textContent}`;
+    const { cells, number, meaning } = partsOf(block);
+    const [list, most] = values[n];
+    paintCells(cells, list, cells.matches(".slope") ? { ...colours, above: colours.ink } : colours, most);
+    write(number, inDigits(list[unit]));
+    return `${meaning.textContent} ${number.textContent}`;
   });
-  const wide = wideOf(m);
-  const place = { x: (unit % wide) / wide, y: Math.floor(unit / wide) / Math.ceil(m / wide), cells: wide };
-  for (const [name, value] of Object.entries(place)) blocks.style.setProperty(`--${name}`, value);
-  blocks.setAttribute("aria-valuemax", m - 1);
-  blocks.setAttribute("aria-valuenow", unit);
-  blocks.setAttribute("aria-valuetext", `unit ${unit}: ${numbers.join(", ")}`);
-  section.querySelector(".unit").textContent = `The numbers are those of unit ${unit}. Point at another one.`;
+  frame(blocks, unit, wideOf(m), Math.ceil(m / wideOf(m)));
+  tell(blocks, m - 1, unit, `unit ${unit}: ${numbers.join(", ")}`);
+  write(section.querySelector(".unit"), String(unit));
 }
 
 // over all letters: o and p, or dL/do
-export function drawLetters(view) {
-  const { section, letters, characters, params, h, p, y, found, state: { column, direction } } = view;
-  const t = column - 1;
-  const isForward = direction === "forward";
-  const [above, below] = isForward ? [scores(params, h[column]), p[t]] : [found.dO[t], new Float64Array(characters.length)];
-  const room = Math.min(LETTERS, Math.floor(letters.clientWidth / LETTER));
-  const shown = order(p[t]).slice(0, room).sort((a, b) => a - b);
-  const [mostAbove, mostBelow] = [largestOf(above), largestOf(below)];
-  if (letters.children.length !== shown.length) letters.replaceChildren(...shown.map(() => copyOf(section, "one-letter")));
+export function drawLetters({ section, letters, characters, params, y, found, state: { column, direction } }) {
+  const [t, isForward] = [column - 1, direction === "forward"];
+  const [o, p] = [isForward ? scores(params, found.h[column]) : found.dO[t], found.p[t]];
+  const [mostO, mostP] = [o, p].map(largestOf);
+  const shown = order(p).slice(0, LETTERS).sort((a, b) => a - b);
+  fill(letters, section.querySelector(".one-letter"), shown.length);
   shown.forEach((k, n) => {
-    const li = letters.children[n];
-    const [first, second, letter] = li.children;
-    bar(first, above[k] / mostAbove);
-    bar(second, below[k] / mostBelow);
-    letter.textContent = named(characters[k]).slice(0, 1);
-    li.classList.toggle("right", k === y[t]);
+    const { above, below, letter } = partsOf(letters.children[n]);
+    bar(above, o[k] / mostO);
+    bar(below, p[k] / mostP);
+    write(letter, named(characters[k]).slice(0, 1));
+    letters.children[n].classList.toggle("right", k === y[t]);
   });
-  section.querySelector(".letters-say").textContent = isForward ? "The scores o, and below them p = softmax o. Orange: what comes next." : "∂L/∂o = p − y. Orange: what comes next.";
 }
 
 // ---- one number of a parameter
 
-// its row and column; those of U, which lies transposed, and none for a vector
-function placeOf({ m, state: { theta, index } }) {
-  if (["b", "c", "h0"].includes(theta)) return [index];
-  const place = [Math.floor(index / m), index % m];
-  return theta === "U" ? place.reverse() : place;
+// ∂L/∂W[3, 1]: U lies transposed, and a vector has no columns
+function nameOfNumber({ m, state: { theta, index } }) {
+  const [row, column] = [Math.floor(index / m), index % m];
+  const place = { W: [row, column], U: [column, row], V: [row, column] }[theta] ?? [index];
+  return `∂L/∂${nameOf(theta)}[${place.join(", ")}]`;
 }
 
 // the digits in which a number differs from the right one are marked
 function drawDigits(cell, value, right) {
   const [digits, rightDigits] = [value, right].map((v) => v.toPrecision(12).replaceAll("-", "−"));
-  let same = 0;
-  while (same < digits.length && digits[same] === rightDigits[same]) same++;
-  const mark = Object.assign(document.createElement("mark"), { textContent: digits.slice(same) });
-  cell.replaceChildren(digits.slice(0, same), mark);
+  const first = Array.from(`${digits} `).findIndex((digit, n) => digit !== rightDigits[n]); // that differs
+  const mark = Object.assign(document.createElement("mark"), { textContent: digits.slice(first) });
+  cell.replaceChildren(digits.slice(0, first), mark);
 }
 
 export function drawWeight(view) {
-  const { params, x, y, h0, gradients, sum, centred, complex, state: { theta, index, delta } } = view;
-  const found = gradients[theta][index];
+  const { section, params, x, y, h0, found, state: { theta, index, delta } } = view;
   const right = complexStep(params, x, y, h0, theta, index);
-  drawDigits(sum, found, right);
-  drawDigits(centred, centredDifference(params, x, y, h0, theta, index, 10 ** delta), right);
-  drawDigits(complex, right, right);
-  sum.classList.toggle("wrong", Math.abs(found - right) > 1e-9 * Math.max(Math.abs(found), Math.abs(right)));
-  view.which.textContent = `∂L/∂${nameOf(theta)}[${placeOf(view).join(", ")}]`;
-  view.section.querySelector(".delta").textContent = powerOfTen(delta);
+  const ways = { sum: found.gradient[theta][index], centred: centredDifference(params, x, y, h0, theta, index, 10 ** delta), complex: right };
+  for (const [name, value] of Object.entries(ways)) drawDigits(section.querySelector(`.${name}`), value, right);
+  section.querySelector(".sum").classList.toggle("wrong", Math.abs(ways.sum - right) > 1e-9 * Math.max(Math.abs(ways.sum), Math.abs(right)));
+  write(section.querySelector(".which"), nameOfNumber(view));
+  write(section.querySelector(".delta"), powerOfTen(delta));
 }
 
-const SIDES = { W: "Row: the unit that it goes to. Column: the unit that it comes from.", U: "Drawn transposed. Row: a character. Column: a unit.", V: "Row: a character. Column: a unit." };
-
 export function drawMap(view) {
-  const { map, m, params, h0, colours, differences, gradients, trueGradients, theirs, section, state } = view;
-  const { theta, direction, column, index } = state;
-  const isForward = direction === "forward";
-  const isWrong = !isForward && differences[theta] > 0 && (theirs || column === 1);
-  const wide = SIDES[theta] ? m : wideOf(gradients[theta].length);
-  const truth = trueGradients[theta];
-  const values = isForward ? { ...params, h0 }[theta] : view.gradientSoFar(theta);
-  if (isWrong) paintCells(map, values.map((g, i) => Math.abs(g - truth[i]) / (Math.abs(g) + Math.abs(truth[i]) || 1)), { ...colours, above: colours.wrong }, 1, wide);
-  else paintCells(map, values, colours, isForward ? quantile(values, 0.99) : largestOf(truth) / 3, wide);
+  const { section, map, m, T, params, h0, colours, differences, found, truth, theirs, state: { theta, direction, column, index } } = view;
+  const [isForward, isWhole] = [direction === "forward", theirs || column === 1];
+  const isWrong = !isForward && isWhole && differences[theta] > 0;
+  const soFar = () => (isWhole ? found : view.sums(column - 1)).gradient; // of the columns that backward has come to
+  const values = (isForward ? { ...params, h0 } : soFar())[theta];
+  const right = truth.gradient[theta];
+  const wide = ["W", "U", "V"].includes(theta) ? m : wideOf(values.length);
+  if (isWrong) paintCells(map, values.map((g, i) => Math.abs(g - right[i]) / (Math.abs(g) + Math.abs(right[i]) || 1)), { ...colours, above: colours.wrong }, 1, wide);
+  else paintCells(map, values, colours, isForward ? quantile(values, 0.99) : largestOf(right) / 3, wide);
   for (const button of section.querySelectorAll("[name=theta]")) button.classList.toggle("wrong", !isForward && differences[button.value] > 0);
-  const place = { x: (index % wide) / map.width, y: Math.floor(index / wide) / map.height, w: 1 / map.width, h: 1 / map.height };
-  for (const [name, share] of Object.entries(place)) map.parentElement.style.setProperty(`--${name}`, `${100 * share}%`);
-  const sentence = isForward
-    ? `${nameOf(theta)}, ${SIDES[theta] ? `${map.height} × ${map.width}` : values.length} numbers: half of them are within ±${inDigits(quantile(values, 0.5))}.`
+  frame(map.parentElement, index, wide, map.height);
+  tell(map, values.length - 1, index, `${nameOfNumber(view)}: ${inDigits(found.gradient[theta][index])}`);
+  write(section.querySelector(".map-says"),
+    isForward ? `${nameOf(theta)}: half of its ${values.length.toLocaleString("en")} numbers are within ±${inDigits(quantile(values, 0.5))}.`
     : isWrong ? `∂L/∂${nameOf(theta)}: red where it differs from the truth.`
-    : `∂L/∂${nameOf(theta)}, the terms of ${column === 1 ? "all columns" : `columns ${column} to ${view.T}`}.`;
-  section.querySelector(".map-says").textContent = `${sentence} ${SIDES[theta] ?? ""}`;
-  map.setAttribute("aria-valuemax", values.length - 1);
-  map.setAttribute("aria-valuenow", index);
-  map.setAttribute("aria-valuetext", `${view.which.textContent}: ${inDigits(gradients[theta][index])}`);
+    : `∂L/∂${nameOf(theta)}: the terms of columns ${column} to ${T}.`);
+}
+
+// ---- what the pictures show, in words
+
+export function drawWords(view) {
+  const sentence = view.state.direction === "forward" ? ofPrediction(view) : ofGradient(view);
+  tell(view.strip, view.T, view.state.column, sentence);
+  write(view.reading, sentence + ofMistake(view));
+  write(view.section.querySelector(".total"), view.section.matches(".updating") ? ofUpdates(view) : ofLoss(view));
+}
+
+function ofPrediction({ T, characters, x, y, found, state: { column } }) {
+  const [p, read, next] = [found.p[column - 1][y[column - 1]], ...[x, y].map((codes) => named(characters[codes[column - 1]]))];
+  return `Character ${column} of ${T}, “${read}”: the network gives ${percent(p)} to “${next}”, which comes next. That costs ${inBits(p)} bits.`;
+}
+
+function ofGradient({ T, characters, x, found, reach, state: { column } }) {
+  const size = inDigits(norm(found.dh[column - 1]));
+  return `Back at character ${column} of ${T}, “${named(characters[x[column - 1]])}”: ∂L/∂h has size ${size}. The last character’s loss alone gives ${inDigits(reach[column])} here.`;
+}
+
+function ofMistake({ theirs, differences, state: { mistake } }) {
+  if (!mistake && !theirs) return "";
+  const subject = mistake ? "With this mistake, backward" : "The notebook’s backward";
+  const wrong = Object.entries(differences).filter(([, share]) => share).map(([theta, share]) => `${nameOf(theta)} by ${percent(share)}`);
+  if (wrong.length) return ` ${subject} is off in ${wrong.join(", ")}.`;
+  return ` ${subject} gives the true gradient here${mistake ? ", so no number shows the mistake" : ""}.`;
+}
+
+function ofLoss({ loss, T, characters }) {
+  return `Loss: ${loss.toFixed(1)} nats, ${(loss / T / Math.LN2).toFixed(2)} bits per character. A uniform guess: ${(T * Math.log(characters.length)).toFixed(1)} nats.`;
+}
+
+// of the sequences that were trained on
+function ofUpdates({ updates, loss, T, found, m }) {
+  const bits = [...updates.losses, loss].slice(-6).map((nats) => (nats / T / Math.LN2).toFixed(1));
+  const saturated = found.h.slice(1).reduce((sum, h_t) => sum + slopeOf(h_t).filter((slope) => slope < SATURATED).length, 0);
+  return `Update ${updates.n}. Bits per character, sequence after sequence: ${bits.join(", ")}. Near ±1: ${percent(saturated / (T * m))} of the state.`;
 }

@@ -133,7 +133,7 @@ export const crossEntropy = (p, y) => y.reduce((L, code, t) => L - Math.log(p[t]
 const derivative = (h) => 1 - h * h;
 
 // dL/dparams and dL/dh_0 from the h and p of `forward`, and what they are made of. Only the terms of the columns `from` on are
-// summed. `factor` is h_t's derivative with respect to a_t, which one known mistake forgets.
+// summed; that of h_0 belongs to column 0. `factor` is h_t's derivative with respect to a_t, which one known mistake forgets.
 export function backward({ W, V, U, b, c }, x, y, h, p, from = 0, factor = derivative) {
   const [T, m] = [x.length, b.length];
   const [dO, own, later, dh, da] = [[], [], [], [], []];
@@ -156,19 +156,20 @@ export function backward({ W, V, U, b, c }, x, y, h, p, from = 0, factor = deriv
     }
     for (let k = 0; k < c.length; k++) dc[k] += dO[t][k];
   }
-  return { gradient: { W: dW, U: dU, V: dV, b: db, c: dc }, dh0: fromNext, dO, own, later, dh, da, states: h };
+  const dh0 = from === 0 ? fromNext : new Float64Array(m);
+  return { gradient: { W: dW, U: dU, V: dV, b: db, c: dc, h0: dh0 }, dO, own, later, dh, da, states: h };
 }
 
 // the term of column t (0 is the first character) in the gradient of one number of a parameter
 export function term(found, x, theta, index, t) {
-  const m = found.dh0.length;
+  const m = found.gradient.h0.length;
   const [row, column] = [Math.floor(index / m), index % m];
   if (theta === "W") return found.da[t][row] * found.states[t][column];
   if (theta === "U") return x[t] === row ? found.da[t][column] : 0;
   if (theta === "V") return found.dO[t][row] * found.states[t + 1][column];
   if (theta === "b") return found.da[t][index];
   if (theta === "c") return found.dO[t][index];
-  return t === 0 ? found.dh0[index] : 0;
+  return t === 0 ? found.gradient.h0[index] : 0;
 }
 
 function transposed(matrix, m) {
@@ -207,7 +208,8 @@ export const MISTAKES = {
   H0_DROPPED: (params, x, y, h, p, from) => backward(params, x, y, [new Float64Array(h[0].length), ...h.slice(1)], p, from),
   CLIPPED(params, ...rest) {
     const found = backward(params, ...rest);
-    for (const d_theta of Object.values(found.gradient)) d_theta.forEach((d, i) => (d_theta[i] = Math.min(Math.max(d, -5), 5)));
+    const { h0: dh0, ...gradient } = found.gradient;
+    for (const d_theta of Object.values(gradient)) d_theta.forEach((d, i) => (d_theta[i] = Math.min(Math.max(d, -5), 5)));
     return found;
   },
   W_NOT_TRANSPOSED: (params, ...rest) => backward({ ...params, W: transposed(params.W, params.b.length) }, ...rest),
@@ -220,9 +222,10 @@ export const MISTAKES = {
   TARGETS_ARE_INPUTS: (params, x, y, h, p, from) => backward(params, x, x, h, p, from),
 };
 
-// one step of AdaGrad, in place; the gradient is clipped first
+// one step of AdaGrad, in place; the gradient is clipped first. `squares` is empty at the beginning
 export function adagrad(params, squares, gradient, rate, clip) {
   for (const [name, theta] of Object.entries(params)) {
+    squares[name] ??= new Float64Array(theta.length);
     for (let i = 0; i < theta.length; i++) {
       const g = Math.min(Math.max(gradient[name][i], -clip), clip);
       squares[name][i] += g * g;

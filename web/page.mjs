@@ -65,25 +65,27 @@ function beginSampler(section, networks, training, worker) {
   keepAddress(section, sampler, names);
 }
 
+// what a link in the prose chooses in the view of one sequence: #lens=backward&column=1&mistake=H0_DROPPED
+function chosenBy({ lens, ...words }, { section, state }) {
+  const offers = Array.from(section.querySelectorAll("option, button"), (one) => `${(one.closest("select") ?? one).name}=${one.value}`);
+  const isOffered = ([name, word]) => typeof state[name] === "number" || offers.includes(`${name}=${word}`);
+  return Object.fromEntries(Object.entries({ ...words, direction: lens }).filter(isOffered));
+}
+
 // the view of one sequence begins when it is near, when a link sets it, or when the trainer shows a step in it
 function beginSequence(section, packed) {
-  let isBegun = false;
-  const begin = () => {
-    if (isBegun) return;
-    isBegun = true;
-    mountSequence(section, packed);
+  let view = null;
+  const begun = () => (view ??= mountSequence(section, packed));
+  const restore = () => {
+    if (!location.hash.startsWith("#lens=")) return;
+    begun().set(chosenBy(Object.fromEntries(new URLSearchParams(location.hash.slice(1))), view));
+    section.scrollIntoView({ block: "start" });
   };
-  const observer = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && (observer.disconnect(), begin()), { rootMargin: "800px" });
+  const observer = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && (observer.disconnect(), begun()), { rootMargin: "800px" });
   observer.observe(section);
-  const isSet = () => location.hash.startsWith("#lens=");
-  addEventListener("hashchange", () => isSet() && begin());
-  section.addEventListener("sequence", (event) => {
-    if (isBegun) return; // the view has heard it itself
-    event.stopImmediatePropagation();
-    begin();
-    section.dispatchEvent(new CustomEvent("sequence", { detail: event.detail }));
-  });
-  if (isSet()) begin();
+  section.addEventListener("sequence", ({ detail }) => begun().hold(detail));
+  addEventListener("hashchange", restore);
+  restore();
 }
 
 // what is to be done when there is time, one after the other; where there is never time, a fifth of a second apart
@@ -110,7 +112,7 @@ function beginRest(reader, source) {
     ...scripts,
     () => networks.push(...networksOf(packed)),
     () => reader?.hold(networks.find(({ snapshots, vocabulary }) => snapshots.length > 1 && vocabulary === reader.vocabulary)?.snapshots ?? []),
-    ...all(".sequence", (section) => beginSequence(section, packed.find(({ passage }) => passage))),
+    ...all(".sequence", (section) => beginSequence(section, packed.find(({ problems }) => problems))),
     ...all(".trainer", (section) => mountTrainer(section, training[0], kernels(), worker)),
     ...all(".sampler", (section) => beginSampler(section, networks, training[0], worker)),
     ...[...document.querySelectorAll("figure svg .curves")].map((curves) => () => mountCurves(curves.closest("svg"))),

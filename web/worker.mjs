@@ -146,9 +146,8 @@ class Server {
 
   oneStep() {
     this.running = false;
-    const { step, state: { params, squares } } = this.net;
-    const { m, rate, clip, optimizer } = this.settings;
-    const sequence = { ...this.net.sequence, params, squares, m, rate, clip, optimizer, step: step + 1, vocabulary: this.text.vocabulary.join("") };
+    const { step, state: { params: weights } } = this.net;
+    const sequence = { ...this.net.sequence, weights, m: this.settings.m, step: step + 1, vocabulary: this.text.vocabulary.join("") };
     if (!this.take(1)) return;
     this.rest();
     this.tellPage("sequence", sequence);

@@ -10,6 +10,7 @@ from rnn import mistakes, model
 from rnn.corpus import split
 from rnn.engine.runs import BASELINE, finished
 from rnn.engine.training import first_state
+from rnn.gradcheck import Problem
 from rnn.mistakes import Mistake
 from rnn.model import Params
 from rnn.sampling import state_after
@@ -18,6 +19,7 @@ PASSAGE = "Moby Dick moved on, still "  # the characters that are read, if the t
 CONTEXT = 400  # characters before them, which make the state that is carried in
 UPDATES = 40  # sequences at the beginning of training
 WARMUP = 2_000  # steps in which the learning rate rises, in the run with warm-up
+UNTRAINED = "before training"
 SAME = 1e-10  # how far apart numbers are that differ by rounding alone, of the larger one
 
 
@@ -26,27 +28,22 @@ def packed(corpus, problem, forward=model.forward, backward=model.backward, conf
 
     `problem` is a `gradcheck.Problem`.
     """
-    T = config.T
-    context, codes = passage(corpus, T)
-    view = {
-        "vocabulary": corpus.vocabulary,
-        "networks": [_packed_network(name, params) for name, params in networks(corpus, config).items()],
-        "passage": codes.tolist(),
-        "context": context.tolist(),
-        "beginning": corpus.codes[: UPDATES * T + 1].tolist(),
-        "T": T,
-        "rate": config.learning_rate,
-        "warmup": WARMUP,
+    known = problems(corpus, config)
+    # the first weights in full, as the trainer has them: the page has them once
+    kinds = {name: "<f4" if name == UNTRAINED else "<f2" for name in known}
+    networks = [_packed(name, known[name], corpus.vocabulary, kind) for name, kind in kinds.items()]
+    notebooks = _packed("this notebook’s", problem, corpus.vocabulary, "<f8")
+    return {
+        "problems": [*networks, notebooks | {"theirs": packed_returned(problem, forward, backward)}],
+        "first": _shown(known),
+        "training": {
+            "codes": corpus.codes[: UPDATES * config.T + 1].tolist(),
+            "T": config.T,
+            "rate": config.learning_rate,
+            "warmup": WARMUP,
+        },
         "mistakes": [{"name": name, "label": bug.what} for name, bug in bugs().items()],
     }
-    return view | {"problem": packed_problem(problem, corpus.vocabulary, forward, backward)}
-
-
-def passage(corpus, T):
-    """Return the codes that the view reads (T + 1,), and those before them, which make the state that is carried in."""
-    found = corpus.text.find(PASSAGE)
-    at = found if found >= 0 else max(0, min(CONTEXT, len(corpus.codes) - T - 1))
-    return corpus.codes[max(0, at - CONTEXT) : at], corpus.codes[at : at + T + 1]
 
 
 def bugs():
@@ -54,35 +51,59 @@ def bugs():
     return {name: bug for name, bug in vars(mistakes).items() if isinstance(bug, Mistake) and bug in mistakes.BUGS}
 
 
-def networks(corpus, config=BASELINE):
-    """Return {name: Params} of the weights before training, trained, and with a warm-up, as far as there are runs."""
+def problems(corpus, config=BASELINE):
+    """Return {name: Problem} of the weights before training, trained, and with a warm-up, as far as there are runs.
+
+    All of them read the same T + 1 characters, in double precision, from the state after the text before.
+    """
     train = split(corpus).train
     runs = {"trained": config, "trained, with warm-up": config.replace(warmup=WARMUP)}
-    weights = {"before training": first_state(corpus.K, config).params}
-    for label, setting in runs.items():
-        run = finished(train, setting)
-        if run is not None:
-            weights[label] = run.params()
-    return weights
+    runs = {name: finished(train, setting) for name, setting in runs.items()}
+    weights = {UNTRAINED: first_state(corpus.K, config).params}
+    weights |= {name: run.params() for name, run in runs.items() if run is not None}
+    found = corpus.text.find(PASSAGE)
+    at = found if found >= 0 else max(0, min(CONTEXT, len(corpus.codes) - config.T - 1))
+    context, codes = corpus.codes[max(0, at - CONTEXT) : at], corpus.codes[at : at + config.T + 1]
+    doubles = {name: Params(*(theta.astype(float) for theta in params)) for name, params in weights.items()}
+    return {
+        name: Problem(params, codes[:-1], codes[1:], state_after(params, context)) for name, params in doubles.items()
+    }
 
 
-def _packed_network(name, params):
-    # the first weights in full, as the trainer has them: the page has them once
-    kind = "<f4" if name == "before training" else "<f2"
-    return {"name": name, "m": len(params.b), "weights": web.pack(params, kind)}
+def _shown(problems):
+    """Return which of the `problems` is shown first: the trained network, or the untrained one if there is no other."""
+    return list(problems)[:2][-1]
 
 
-def packed_problem(problem, vocabulary, forward, backward):
-    """Return a `Problem` and what a notebook's `forward` and `backward` make of it."""
+def _packed(name, problem, vocabulary, dtype):
+    params, x, y, h0 = problem
+    return {
+        "name": name,
+        "m": len(h0),
+        "vocabulary": vocabulary[: len(params.c)],
+        "weights": web.pack(params, dtype),
+        "x": x.tolist(),
+        "y": y.tolist(),
+        "h0": _in_bytes(h0),
+    }
+
+
+def _in_bytes(values):
+    return np.asarray(values, "<f8").tobytes()
+
+
+def packed_returned(problem, forward, backward):
+    """Return what a notebook's `forward` and `backward` make of a `Problem`, and in which columns that is wrong."""
     params, x, y, h0 = problem
     h, p = forward(params, x, h0)
     gradient, dh0 = backward(params, x, y, h, p)
-    letters = vocabulary if len(params.c) == len(vocabulary) else vocabulary[: len(params.c)]
-    doubles = [np.asarray(values, "<f8").tobytes() for values in (h, p, dh0)]
-    theirs = dict(zip(("h", "p", "dh0"), doubles, strict=True)) | {"gradient": web.pack(gradient, "<f8")}
-    theirs["columns"] = wrong_columns(problem, forward, backward).tolist()
-    about = {"name": "this notebook’s", "m": len(h0), "vocabulary": letters, "weights": web.pack(params, "<f8")}
-    return about | {"x": x.tolist(), "y": y.tolist(), "h0": h0.tolist(), "theirs": theirs}
+    return {
+        "h": [_in_bytes(h_t) for h_t in h],
+        "p": [_in_bytes(p_t) for p_t in p],
+        "gradient": web.pack(gradient, "<f8"),
+        "dh0": _in_bytes(dh0),
+        "columns": wrong_columns(problem, forward, backward).tolist(),
+    }
 
 
 def wrong_columns(problem, forward, backward):
@@ -141,9 +162,8 @@ SHOWN = str.maketrans(" \n\t", "␣↵⇥")  # as in web/characters.mjs
 
 def still(corpus, config=BASELINE):
     """Return the view as a figure for paper: characters, states, probabilities, and the gradient that comes back."""
-    context, codes = passage(corpus, config.T)
-    params = Params(*(theta.astype(float) for theta in list(networks(corpus, config).values())[:2][-1]))
-    x, y, h0 = codes[:-1], codes[1:], state_after(params, context)
+    known = problems(corpus, config)
+    params, x, y, h0 = known[_shown(known)]
     T = len(x)
     h, p = model.forward(params, x, h0)
     do = p - np.eye(corpus.K)[y]

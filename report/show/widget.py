@@ -163,7 +163,7 @@ def sequence(problem, forward, backward, corpus):
     fig = sequences.still(corpus)
     still = _kept(corpus, "sequence", "svg", shortened(svg_of(fig, "none")).encode())
     plt.close(fig)
-    first = packed["problem"]["name"]
+    first = packed["problems"][-1]["name"]  # in the notebook; in the page a network of the report
     return Sequence("sequence", packed | {"first": first}, [_file(corpus, "sequence", packed)], still=still)
 
 
