@@ -21,6 +21,10 @@ await view.locator("[name=start]").selectOption("zero");
 seen.atZero = await reading();
 await view.locator("[name=mistake]").selectOption("");
 seen.none = await view.locator(".column.wrong").count();
+const weights = await view.locator("[name=weights]").inputValue();
+await view.locator("[name=weights]").selectOption("before training");
+seen.costs = [await view.locator(".bits").allTextContents(), await view.locator(".total").textContent()];
+await view.locator("[name=weights]").selectOption(weights);
 
 // by keyboard: columns, units, a number of U, delta
 const strip = view.locator(".strip");

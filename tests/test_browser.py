@@ -140,6 +140,9 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
     assert "off in W" in sentence
     assert (columns, tabs) == (1, 1), "the dropped term is marked in its column, and W alone is red"
     assert "no number shows the mistake" in seen["atZero"]
+    costs, total = seen["costs"]
+    mean = np.mean([float(bits) for bits in costs if re.fullmatch(r"[\d.]+", bits)])
+    assert mean == pytest.approx(float(re.search(r"([\d.]+) bits", total)[1]), abs=0.06), "the columns are new too"
     assert seen["none"] == 0
     assert seen["column"][0] == seen["column"][1] - 2, "arrow keys go from column to column"
     assert seen["unit"][0] == "11", "and from unit to unit"

@@ -12,7 +12,7 @@ export const largestOf = (values) => values.reduce((most, v) => Math.max(most, M
 const slopeOf = (h) => h.map((v) => 1 - v * v);
 const nameOf = (theta) => (theta === "h0" ? "h₀" : theta);
 const powerOfTen = (n) => `10${String(n).replace(/./g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)])}`;
-const inDigits = (value) => (value && Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(3)).replace(/e\+?(.+)/, (_, n) => `\u00a0×\u00a0${powerOfTen(n)}`).replace("-", "−");
+const inDigits = (value) => (value && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3)).replace(/e\+?(.+)/, (_, n) => `\u00a0×\u00a0${powerOfTen(n)}`).replace("-", "−");
 const inBits = (p) => (-Math.log2(p)).toFixed(1);
 
 // all numbers but a share of them are larger than this one, whatever their sign
@@ -52,13 +52,14 @@ export function drawStrip(view) {
   const isForward = direction === "forward";
   fill(columns, section.querySelector(".one-column"), T + 2); // with the labels
   columns.style.setProperty("--columns", T + 1);
-  const drawPart = isForward ? prediction(view) : gradients(view);
+  const drawGradient = gradients(view);
   Array.from(columns.children).slice(1).forEach((element, t) => {
     const parts = partsOf(element);
     write(parts.x, t ? named(characters[x[t - 1]]) : "h₀");
     write(parts.y, t ? named(characters[y[t - 1]]) : "");
     paintCells(parts.h, found.h[t], colours);
-    drawPart(parts, t);
+    if (t > 0) drawPrediction(parts, found.p[t - 1], y[t - 1], characters);
+    if (!isForward) drawGradient(parts, t);
     element.classList.toggle("pale", isForward ? t > column : t < column && (t > 0 || column > 1));
     element.classList.toggle("chosen", t === column);
     element.classList.toggle("wrong", Boolean(wrong[t - 1]));
@@ -67,28 +68,25 @@ export function drawStrip(view) {
   strip.scrollLeft = offsetLeft - (strip.clientWidth - offsetWidth) / 2; // on a narrow screen
 }
 
-// what comes next, and what was likely
-function prediction({ found, y, characters }) {
-  return ({ p: share, bits, likely }, t) => {
-    if (t === 0) return;
-    const [p, code] = [found.p[t - 1], y[t - 1]];
-    bar(share.firstChild, p[code]);
-    write(bits, inBits(p[code]));
-    bits.classList.toggle("many", p[code] < 2 ** -5.5);
-    order(p).slice(0, likely.children.length).forEach((k, n) => {
-      const letter = likely.children[n];
-      write(letter, named(characters[k]));
-      letter.style.opacity = 0.35 + 0.65 * Math.sqrt(p[k]);
-      letter.classList.toggle("right", k === code);
-    });
-  };
+// the probability of what comes next, and what was likely
+function drawPrediction({ p: share, bits, likely }, p, code, characters) {
+  bar(share.firstChild, p[code]);
+  write(bits, inBits(p[code]));
+  bits.classList.toggle("many", p[code] < 2 ** -5.5);
+  const likeliest = order(p);
+  Array.from(likely.children).forEach((letter, n) => {
+    const k = likeliest[n];
+    write(letter, named(characters[k] ?? ""));
+    letter.style.opacity = 0.35 + 0.65 * Math.sqrt(p[k]);
+    letter.classList.toggle("right", k === code);
+  });
 }
 
-// the gradient of the state, and the term of the chosen number
+// what draws the gradient of a column's state, and its term of the chosen number
 function gradients({ found, truth, reach, x, colours, state: { theta, index } }) {
   const dh = [found.gradient.h0, ...found.dh];
   const [terms, right] = [found, truth].map((source) => Array.from(x, (_, t) => term(source, x, theta, index, t)));
-  const [most, mostTerm] = [largestOf(dh.map(largestOf)), largestOf(terms)];
+  const [most, mostTerm] = [largestOf(found.dh.map(largestOf)), largestOf(terms)];
   const onLog = (size) => Math.max(0, (Math.log10(size || 1e-300) - SMALLEST) / (LARGEST - SMALLEST));
   return (parts, t) => {
     paintCells(parts.dh, dh[t], colours, most);

@@ -77,6 +77,7 @@ class Sequence {
     const sums = (from) => (MISTAKES[mistake] ?? backward)(params, x, y, h, p, from);
     const found = { h, p, ...sums(0), ...theirs };
     Object.assign(this, { params, characters, x, y, h0, theirs, truth, sums, found, T: x.length, m: h0.length });
+    if (this.state.index >= truth.gradient[this.state.theta].length) this.state.index = null;
     this.loss = crossEntropy(found.p, y);
     this.reach = ofLastLoss(params, h, truth.dO.at(-1)).map(norm);
     this.wrong = found.columns ?? wrongColumns(found, truth);
