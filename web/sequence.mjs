@@ -21,20 +21,9 @@ function unpacked({ m, weights, vocabulary, x, y, h0, theirs }) {
   return { ...problem, theirs: { h, p, gradient: { ...unpack(theirs.gradient, m, K), h0: numbers(theirs.dh0, m) }, columns: theirs.columns } };
 }
 
-const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-Infinity, 0], End: [Infinity, 0] };
-
-// the arrow keys move what is chosen in a part of the view, and the pointer chooses a cell in it
-function onKeys(element, move) {
-  element.addEventListener("keydown", (event) => {
-    if (!(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    event.stopPropagation();
-    move(...KEYS[event.key]);
-  });
-}
-function onPointer(element, choose) {
-  for (const kind of ["pointermove", "click"]) element.addEventListener(kind, (event) => event.target.matches("canvas") && choose(cellAt(event.target, event)));
-}
+// what the arrow keys choose in a part of the view, and how far they go to the right and down
+const MOVED = { strip: "column", blocks: "unit", map: "index" };
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-Infinity, 0], End: [Infinity, 0] };
 
 class Sequence {
   state = { weights: "", start: "carried", mistake: "", pace: "full", direction: "forward", column: LONGEST, unit: 22, theta: "W", index: null, delta: -5 };
@@ -158,7 +147,7 @@ class Sequence {
   }
 
   listen() {
-    const { section, strip, blocks, map, find } = this;
+    const { section, map, find } = this;
     section.addEventListener("input", ({ target }) => this.set({ [target.name]: target.value }));
     section.addEventListener("click", ({ target }) => {
       const [button, column] = ["button[value]", ".column"].map((kind) => target.closest(kind));
@@ -166,11 +155,17 @@ class Sequence {
       if (column) this.set({ column: Array.from(column.parentElement.children).indexOf(column) - 1 });
     });
     for (const name of ["next", "play", "update"]) find(name).addEventListener("click", () => this[name]());
-    onKeys(strip, (right, down) => this.set({ column: this.state.column + right + down }));
-    onKeys(blocks, (right, down) => this.set({ unit: this.state.unit + right + down * wideOf(this.m) }));
-    onKeys(map, (right, down) => this.set({ index: this.state.index + right + down * map.width }));
-    onPointer(blocks, (unit) => unit !== this.state.unit && this.set({ unit }));
-    onPointer(map, (index) => index !== this.state.index && this.set({ index }));
+    section.addEventListener("keydown", (event) => {
+      const [name, move] = [MOVED[event.target.classList[0]], MOVES[event.key]];
+      if (!name || !move || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      const wide = { column: 1, unit: wideOf(this.m), index: map.width }[name];
+      this.set({ [name]: this.state[name] + move[0] + move[1] * wide });
+    });
+    for (const kind of ["pointermove", "click"]) section.addEventListener(kind, (event) => {
+      const name = { cells: "unit", map: "index" }[event.target.classList[0]];
+      if (name && cellAt(event.target, event) !== this.state[name]) this.set({ [name]: cellAt(event.target, event) });
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.colours = coloursOf(section);
       this.draw();
