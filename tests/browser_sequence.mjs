@@ -48,11 +48,12 @@ seen.centred.push(await centred(), await view.locator(".sum").textContent(), awa
 await view.locator("[value=forward]").press("Enter");
 seen.forward = await reading();
 
-// it plays in short tasks
+// it plays in short tasks, and moves to other parameters
 seen.task = await longestTask(browser, tab, async () => {
   await press(strip, "End", ...Array(8).fill("ArrowLeft"));
   await view.locator("[name=play]").press("Enter");
   await tab.waitForFunction(() => document.querySelector(".sequence [name=play]").textContent === "Play");
+  for (const theta of ["U", "W"]) await view.locator(`[name=theta][value=${theta}]`).press("Enter");
 }, 3);
 seen.played = await strip.getAttribute("aria-valuenow");
 

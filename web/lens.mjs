@@ -16,7 +16,7 @@ const inDigits = (value) => (value && Math.abs(value) < 1e-3 ? value.toExponenti
 const inBits = (p) => (-Math.log2(p)).toFixed(1);
 
 // all numbers but a share of them are larger than this one, whatever their sign
-const quantile = (values, share) => Float64Array.from(values, Math.abs).sort()[Math.floor(share * (values.length - 1))] || 1;
+const quantile = (values, share) => Float64Array.from(values, Math.abs).sort()[Math.floor(share * (values.length - 1))];
 
 // to write the same again would lay out the page anew, and a screen reader would say it again
 export const write = (element, text) => element.textContent === text || (element.textContent = text);
@@ -34,12 +34,12 @@ function frame(element, index, wide, high) {
   for (const [name, share] of Object.entries(place)) element.style.setProperty(`--${name}`, share);
 }
 
-// what a part that the arrow keys move tells a screen reader
+// what a screen reader says of a slider
 function tell(slider, most, now, text) {
   for (const [name, value] of Object.entries({ max: most, now, text })) slider.setAttribute(`aria-value${name}`, value);
 }
 
-// as many elements as there are to show, of a template
+// make a list n elements long, from a template
 function fill(list, template, n) {
   while (list.children.length > n) list.lastElementChild.remove();
   while (list.children.length < n) list.append(template.content.cloneNode(true));
@@ -52,20 +52,21 @@ export function drawStrip(view) {
   const isForward = direction === "forward";
   fill(columns, section.querySelector(".one-column"), T + 2); // with the labels
   columns.style.setProperty("--columns", T + 1);
-  const drawGradient = gradients(view);
+  const drawGradient = isForward ? null : gradients(view);
   Array.from(columns.children).slice(1).forEach((element, t) => {
     const parts = partsOf(element);
     write(parts.x, t ? named(characters[x[t - 1]]) : "h₀");
     write(parts.y, t ? named(characters[y[t - 1]]) : "");
     paintCells(parts.h, found.h[t], colours);
     if (t > 0) drawPrediction(parts, found.p[t - 1], y[t - 1], characters);
-    if (!isForward) drawGradient(parts, t);
+    drawGradient?.(parts, t);
     element.classList.toggle("pale", isForward ? t > column : t < column && (t > 0 || column > 1));
     element.classList.toggle("chosen", t === column);
     element.classList.toggle("wrong", Boolean(wrong[t - 1]));
   });
-  const { offsetLeft, offsetWidth } = columns.children[column + 1];
-  strip.scrollLeft = offsetLeft - (strip.clientWidth - offsetWidth) / 2; // on a narrow screen
+  const [labels, { offsetLeft, offsetWidth }] = [columns.children[0], columns.children[column + 1]];
+  const [left, right] = [strip.scrollLeft + labels.offsetWidth, strip.scrollLeft + strip.clientWidth]; // in sight
+  if (offsetLeft < left || offsetLeft + offsetWidth > right) strip.scrollLeft = offsetLeft - (strip.clientWidth - offsetWidth) / 2;
 }
 
 // the probability of what comes next, and what was likely
@@ -82,7 +83,7 @@ function drawPrediction({ p: share, bits, likely }, p, code, characters) {
   });
 }
 
-// what draws the gradient of a column's state, and its term of the chosen number
+// returns a function that draws the gradient of a column's state, and the column's term of the chosen number
 function gradients({ found, truth, reach, x, colours, state: { theta, index } }) {
   const dh = [found.gradient.h0, ...found.dh];
   const [terms, right] = [found, truth].map((source) => Array.from(x, (_, t) => term(source, x, theta, index, t)));
@@ -141,18 +142,18 @@ export function drawLetters({ section, letters, characters, params, y, found, st
     const { above, below, letter } = partsOf(letters.children[n]);
     bar(above, o[k] / mostO);
     bar(below, p[k] / mostP);
-    write(letter, named(characters[k]).slice(0, 1));
+    write(letter, Array.from(named(characters[k]))[0]);
     letters.children[n].classList.toggle("right", k === y[t]);
   });
 }
 
 // ---- one number of a parameter
 
-// ∂L/∂W[3, 1]: U lies transposed, and a vector has no columns
+// W[3, 1]: U lies transposed, and a vector has no columns
 function nameOfNumber({ m, state: { theta, index } }) {
   const [row, column] = [Math.floor(index / m), index % m];
   const place = { W: [row, column], U: [column, row], V: [row, column] }[theta] ?? [index];
-  return `∂L/∂${nameOf(theta)}[${place.join(", ")}]`;
+  return `${nameOf(theta)}[${place.join(", ")}]`;
 }
 
 // the digits in which a number differs from the right one are marked
@@ -169,7 +170,7 @@ export function drawWeight(view) {
   const ways = { sum: found.gradient[theta][index], centred: centredDifference(params, x, y, h0, theta, index, 10 ** delta), complex: right };
   for (const [name, value] of Object.entries(ways)) drawDigits(section.querySelector(`.${name}`), value, right);
   section.querySelector(".sum").classList.toggle("wrong", Math.abs(ways.sum - right) > 1e-9 * Math.max(Math.abs(ways.sum), Math.abs(right)));
-  write(section.querySelector(".which"), nameOfNumber(view));
+  write(section.querySelector(".which"), `∂L/∂${nameOfNumber(view)}`);
   write(section.querySelector(".delta"), powerOfTen(delta));
 }
 
@@ -177,19 +178,19 @@ export function drawMap(view) {
   const { section, map, m, T, params, h0, colours, differences, found, truth, theirs, state: { theta, direction, column, index } } = view;
   const [isForward, isWhole] = [direction === "forward", theirs || column === 1];
   const isWrong = !isForward && isWhole && differences[theta] > 0;
-  const soFar = () => (isWhole ? found : view.sums(column - 1)).gradient; // of the columns that backward has come to
+  const soFar = () => (isWhole ? found : view.backwardTo(column - 1)).gradient; // of the columns that backward has come to
   const values = (isForward ? { ...params, h0 } : soFar())[theta];
   const right = truth.gradient[theta];
   const wide = ["W", "U", "V"].includes(theta) ? m : wideOf(values.length);
   if (isWrong) paintCells(map, values.map((g, i) => Math.abs(g - right[i]) / (Math.abs(g) + Math.abs(right[i]) || 1)), { ...colours, above: colours.wrong }, 1, wide);
-  else paintCells(map, values, colours, isForward ? quantile(values, 0.99) : largestOf(right) / 3, wide);
+  else paintCells(map, values, colours, isForward ? quantile(values, 0.99) || 1 : largestOf(right) / 3, wide);
   for (const button of section.querySelectorAll("[name=theta]")) button.classList.toggle("wrong", !isForward && differences[button.value] > 0);
   frame(map.parentElement, index, wide, map.height);
-  tell(map, values.length - 1, index, `${nameOfNumber(view)}: ${inDigits(found.gradient[theta][index])}`);
+  tell(map, values.length - 1, index, `${isForward ? "" : "∂L/∂"}${nameOfNumber(view)}: ${inDigits(values[index])}`);
   write(section.querySelector(".map-says"),
     isForward ? `${nameOf(theta)}: half of its ${values.length.toLocaleString("en")} numbers are within ±${inDigits(quantile(values, 0.5))}.`
     : isWrong ? `∂L/∂${nameOf(theta)}: red where it differs from the truth.`
-    : `∂L/∂${nameOf(theta)}: the terms of columns ${column} to ${T}.`);
+    : `∂L/∂${nameOf(theta)}: the terms of columns ${isWhole ? 1 : column} to ${T}.`);
 }
 
 // ---- what the pictures show, in words

@@ -208,8 +208,7 @@ export const MISTAKES = {
   H0_DROPPED: (params, x, y, h, p, from) => backward(params, x, y, [new Float64Array(h[0].length), ...h.slice(1)], p, from),
   CLIPPED(params, ...rest) {
     const found = backward(params, ...rest);
-    const { h0: dh0, ...gradient } = found.gradient;
-    for (const d_theta of Object.values(gradient)) d_theta.forEach((d, i) => (d_theta[i] = Math.min(Math.max(d, -5), 5)));
+    for (const name of Object.keys(params)) found.gradient[name] = found.gradient[name].map((d) => Math.min(Math.max(d, -5), 5));
     return found;
   },
   W_NOT_TRANSPOSED: (params, ...rest) => backward({ ...params, W: transposed(params.W, params.b.length) }, ...rest),

@@ -65,27 +65,16 @@ function beginSampler(section, networks, training, worker) {
   keepAddress(section, sampler, names);
 }
 
-// what a link in the prose chooses in the view of one sequence: #lens=backward&column=1&mistake=H0_DROPPED
-function chosenBy({ lens, ...words }, { section, state }) {
-  const offers = Array.from(section.querySelectorAll("option, button"), (one) => `${(one.closest("select") ?? one).name}=${one.value}`);
-  const isOffered = ([name, word]) => typeof state[name] === "number" || offers.includes(`${name}=${word}`);
-  return Object.fromEntries(Object.entries({ ...words, direction: lens }).filter(isOffered));
-}
-
 // the view of one sequence begins when it is near, when a link sets it, or when the trainer shows a step in it
 function beginSequence(section, packed) {
   let view = null;
   const begun = () => (view ??= mountSequence(section, packed));
-  const restore = () => {
-    if (!location.hash.startsWith("#lens=")) return;
-    begun().set(chosenBy(Object.fromEntries(new URLSearchParams(location.hash.slice(1))), view));
-    section.scrollIntoView({ block: "start" });
-  };
+  const beginIfSet = () => /[#&]lens=/.test(location.hash) && begun();
   const observer = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && (observer.disconnect(), begun()), { rootMargin: "800px" });
   observer.observe(section);
   section.addEventListener("sequence", ({ detail }) => begun().hold(detail));
-  addEventListener("hashchange", restore);
-  restore();
+  addEventListener("hashchange", beginIfSet);
+  beginIfSet();
 }
 
 // what is to be done when there is time, one after the other; where there is never time, a fifth of a second apart

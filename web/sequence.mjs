@@ -4,7 +4,7 @@ import { drawBlocks, drawLetters, drawMap, drawStrip, drawWeight, drawWords, lar
 import { MISTAKES, adagrad, apart, backward, crossEntropy, forward, norm, numbers, ofLastLoss, unpack, wrongColumns } from "./model.mjs";
 
 const PLAY = 180; // milliseconds a column
-const LONGEST = 100; // columns of a step of the trainer
+const LONGEST = 100; // columns that are shown of a step of the trainer
 const CLIP = 5;
 const UPDATED = "updated step by step";
 
@@ -18,11 +18,10 @@ function unpacked({ m, weights, vocabulary, x, y, h0, theirs }) {
   const problem = { characters, x, y, h0: numbers(h0, m), params: unpack(weights, m, K) };
   if (!theirs) return problem;
   const [h, p] = [theirs.h.map((h_t) => numbers(h_t, m)), theirs.p.map((p_t) => numbers(p_t, K))];
-  return { ...problem, theirs: { h, p, gradient: { ...unpack(theirs.gradient, m, K), h0: numbers(theirs.dh0, m) }, columns: theirs.columns } };
+  return { ...problem, theirs: { h, p, gradient: { ...unpack(theirs.gradient, m, K), h0: numbers(theirs.dh0, m) }, wrong: theirs.wrong } };
 }
 
-// what the arrow keys choose in a part of the view, and how far they go to the right and down
-const MOVED = { strip: "column", blocks: "unit", map: "index" };
+// how far the arrow keys go to the right and down
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-Infinity, 0], End: [Infinity, 0] };
 
 class Sequence {
@@ -39,6 +38,7 @@ class Sequence {
     this.take();
     this.draw();
     this.listen();
+    this.follow();
   }
 
   find = (name) => this.section.querySelector(`[name=${name}]`);
@@ -49,8 +49,8 @@ class Sequence {
 
   // the next sequence of training, and the weights that the steps before have made
   ofUpdates() {
-    const { problems: [first], training: { codes, T } } = this.packed;
-    this.updates ??= { ...unpacked(first), h0: new Float64Array(first.m), n: 0, losses: [], squares: {} };
+    const { problems: [untrained], training: { codes, T } } = this.packed;
+    this.updates ??= { ...unpacked(untrained), h0: new Float64Array(untrained.m), n: 0, losses: [], squares: {} };
     const at = this.updates.n * T;
     return { ...this.updates, x: codes.slice(at, at + T), y: codes.slice(at + 1, at + T + 1) };
   }
@@ -63,13 +63,13 @@ class Sequence {
     const theirs = start === "zero" || mistake ? null : problem.theirs;
     const { h, p } = forward(params, x, h0);
     const truth = backward(params, x, y, h, p);
-    const sums = (from) => (MISTAKES[mistake] ?? backward)(params, x, y, h, p, from);
-    const found = { h, p, ...sums(0), ...theirs };
-    Object.assign(this, { params, characters, x, y, h0, theirs, truth, sums, found, T: x.length, m: h0.length });
+    const backwardTo = (t) => (MISTAKES[mistake] ?? backward)(params, x, y, h, p, t);
+    const found = { h, p, ...backwardTo(0), ...theirs };
+    Object.assign(this, { params, characters, x, y, h0, theirs, truth, backwardTo, found, T: x.length, m: h0.length });
     if (this.state.index >= truth.gradient[this.state.theta].length) this.state.index = null;
     this.loss = crossEntropy(found.p, y);
     this.reach = ofLastLoss(params, h, truth.dO.at(-1)).map(norm);
-    this.wrong = found.columns ?? wrongColumns(found, truth);
+    this.wrong = found.wrong ?? wrongColumns(found, truth);
     this.differences = Object.fromEntries(Object.entries(truth.gradient).map(([theta, d]) => [theta, apart(found.gradient[theta], d)]));
   }
 
@@ -90,11 +90,11 @@ class Sequence {
 
   draw() {
     const { section, state, T, m, truth } = this;
-    const d = truth.gradient[state.theta];
-    state.index ??= d.findIndex((d_i) => Math.abs(d_i) === largestOf(d));
+    const sizes = truth.gradient[state.theta].map(Math.abs);
+    state.index ??= sizes.indexOf(largestOf(sizes));
     state.column = within(state.column, 1, T);
     state.unit = within(state.unit, 0, m - 1);
-    state.index = within(state.index, 0, d.length - 1);
+    state.index = within(state.index, 0, sizes.length - 1);
     for (const field of section.querySelectorAll("select, input")) field.value = state[field.name];
     state.delta = Number(this.find("delta").value); // the slider keeps to its ends
     for (const button of section.querySelectorAll("button[value]")) button.setAttribute("aria-pressed", state[button.name] === button.value);
@@ -138,11 +138,22 @@ class Sequence {
   // a step of the trainer comes in
   hold({ step, next, x, y, ...given }) {
     this.problems.delete(this.trainer?.name);
-    this.trainer = { name: `your network, step ${step.toLocaleString("en")}`, next };
+    const part = x.length > LONGEST ? `, the first ${LONGEST} characters` : "";
+    this.trainer = { name: `your network, step ${step.toLocaleString("en")}${part}`, next };
     this.problems.set(this.trainer.name, { ...given, x: x.slice(0, LONGEST), y: y.slice(0, LONGEST) });
     this.listWeights();
     this.state.weights = ""; // so that the step is new even if it has the name of the one before
     this.set({ weights: this.trainer.name, start: "carried", mistake: "", direction: "backward", column: 1, index: null });
+    this.section.scrollIntoView({ block: "start" });
+  }
+
+  // what a link in the prose chooses: #lens=backward&column=1&mistake=H0_DROPPED
+  follow() {
+    const { lens, ...words } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+    if (lens === undefined) return;
+    const offers = Array.from(this.section.querySelectorAll("option, button"), (one) => `${(one.closest("select") ?? one).name}=${one.value}`);
+    const isOffered = ([name, word]) => (typeof this.state[name] === "number" ? /^-?\d+$/.test(word) : offers.includes(`${name}=${word}`));
+    this.set(Object.fromEntries(Object.entries({ ...words, direction: lens }).filter(isOffered)));
     this.section.scrollIntoView({ block: "start" });
   }
 
@@ -156,10 +167,10 @@ class Sequence {
     });
     for (const name of ["next", "play", "update"]) find(name).addEventListener("click", () => this[name]());
     section.addEventListener("keydown", (event) => {
-      const [name, move] = [MOVED[event.target.classList[0]], MOVES[event.key]];
+      const parts = { strip: ["column", 1], blocks: ["unit", wideOf(this.m)], map: ["index", map.width] };
+      const [[name, wide], move] = [parts[event.target.classList[0]] ?? [], MOVES[event.key]];
       if (!name || !move || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
-      const wide = { column: 1, unit: wideOf(this.m), index: map.width }[name];
       this.set({ [name]: this.state[name] + move[0] + move[1] * wide });
     });
     for (const kind of ["pointermove", "click"]) section.addEventListener(kind, (event) => {
@@ -170,9 +181,10 @@ class Sequence {
       this.colours = coloursOf(section);
       this.draw();
     });
+    addEventListener("hashchange", () => this.follow());
   }
 }
 
-// Make the view of a section with the markup of web/sequence.html, for what report/show/sequence.py has packed. Returns what
-// changes it: `set` takes what is chosen, `hold` a step of the trainer.
+// Make the view of a section with the markup of web/sequence.html, for what report/show/sequence.py has packed. Its `hold` takes
+// a step of the trainer.
 export const mountSequence = (section, packed) => new Sequence(section, packed);

@@ -206,7 +206,7 @@ class Trainer {
   }
 }
 
-const WITHOUT = "This browser has no WebAssembly with 128-bit vectors in a worker, which the training needs. Firefox 113, Chrome 91, Safari 16.4 and newer have it.";
+const WITHOUT = "This browser has no WebAssembly with 128-bit vectors in a worker, which the training needs. Firefox 113, Chrome 111, Safari 16.4 and newer have it.";
 
 // Make a trainer of a section with the markup of web/trainer.html, for what report/show/widget.py has `packed`. It takes the
 // first of the compiled `kernels` that runs here; `begin` makes a worker of a name.

@@ -70,9 +70,9 @@ def problems(corpus, config=BASELINE):
     }
 
 
-def _shown(problems):
+def _shown(names):
     """Return which of the `problems` is shown first: the trained network, or the untrained one if there is no other."""
-    return list(problems)[:2][-1]
+    return list(names)[:2][-1]
 
 
 def _packed(name, problem, vocabulary, dtype):
@@ -102,7 +102,7 @@ def packed_returned(problem, forward, backward):
         "p": [_in_bytes(p_t) for p_t in p],
         "gradient": web.pack(gradient, "<f8"),
         "dh0": _in_bytes(dh0),
-        "columns": wrong_columns(problem, forward, backward).tolist(),
+        "wrong": wrong_columns(problem, forward, backward).tolist(),
     }
 
 
