@@ -9,7 +9,7 @@ import { unitOf } from "./tasks.mjs";
 const [executablePath, page] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: 0 });
-const seen = { requests: [], complaints: [], violations: [], wider: [], shift: [] };
+const seen = { requests: [], complaints: [], violations: [], wider: [], narrow: [], shift: [] };
 
 async function open(width, colorScheme, more = {}) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true, ...more });
@@ -36,6 +36,8 @@ const look = async (tab, width) => {
   const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ["violations"] }));
   seen.violations.push(...violations.map(({ id, nodes }) => `${width} ${id}: ${nodes[0].html.slice(0, 200)}`));
   if (await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.wider.push(width);
+  const sliders = tab.locator("input[type=range]:visible");
+  seen.narrow.push(...await sliders.evaluateAll((all) => all.filter(({ clientWidth }) => clientWidth < 60).map(({ name }) => name)));
 };
 
 const tab = await open(1400, "light", { reducedMotion: "reduce" });

@@ -39,6 +39,7 @@ def test_the_page_in_a_browser(report):
     assert seen["complaints"] == []
     assert seen["violations"] == []
     assert seen["wider"] == [], "a page wider than the screen"
+    assert seen["narrow"] == [], "sliders have room to move"
     assert seen["unreachable"][0] > 3
     assert seen["unreachable"][1] == 0, "a formula that is too wide in its own letters can be reached with the keyboard"
     assert max(seen["shift"]) < 0.1
