@@ -74,5 +74,24 @@ seen.warm = await total();
 await tab.evaluate(() => (location.hash = "#lens=backward&column=999&unit=-5&delta=-99&theta=Q&a]b=1"));
 await tab.waitForFunction(() => document.querySelector(".sequence").dataset.direction === "backward");
 seen.asked = [await strip.getAttribute("aria-valuenow"), await view.locator(".blocks").getAttribute("aria-valuenow"), await view.locator(".delta").textContent(), await view.locator("[name=theta][aria-pressed=true]").getAttribute("value")];
+
+// the same link once more sets the same again
+const link = tab.locator("a[href*='lens='][href*='start=zero']").first();
+await link.click();
+await view.locator("[name=mistake]").selectOption("");
+await view.locator("[name=theta][value=c]").press("Enter");
+await link.click();
+seen.again = [await view.locator("[name=mistake]").inputValue(), await view.locator("[name=theta][aria-pressed=true]").getAttribute("value")];
+
+// the pointer chooses a number, and a click keeps it
+const which = () => view.locator(".which").textContent();
+const at = (x, y) => view.locator(".map").hover({ position: { x, y } });
+await at(40, 40);
+seen.pointed = [await which()];
+await at(90, 90);
+seen.pointed.push(await which());
+await view.locator(".map").click({ position: { x: 90, y: 90 } });
+await at(40, 40);
+seen.pointed.push(await which());
 process.stdout.write(JSON.stringify(seen));
 await browser.close();

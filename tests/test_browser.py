@@ -160,6 +160,9 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
     assert seen["asked"] == [str(seen["column"][1]), "0", "10⁻¹²", "W"], (
         "a link that asks for too much gets the nearest"
     )
+    assert seen["again"] == ["H0_DROPPED", "W"], "a link works twice"
+    first, pointed, kept = seen["pointed"]
+    assert first != pointed == kept, "the pointer chooses a number, and a click keeps it"
     bits = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["updated"])]
     assert max(bits) > bits[0] + 2, "AdaGrad's first steps make the loss worse"
     warm = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["warm"])]

@@ -165,11 +165,11 @@ function drawDigits(cell, value, right) {
 }
 
 export function drawWeight(view) {
-  const { section, params, x, y, h0, found, state: { theta, index, delta } } = view;
+  const { section, params, x, y, h0, found, truth, state: { theta, index, delta } } = view;
   const right = complexStep(params, x, y, h0, theta, index);
   const ways = { sum: found.gradient[theta][index], centred: centredDifference(params, x, y, h0, theta, index, 10 ** delta), complex: right };
   for (const [name, value] of Object.entries(ways)) drawDigits(section.querySelector(`.${name}`), value, right);
-  section.querySelector(".sum").classList.toggle("wrong", Math.abs(ways.sum - right) > 1e-9 * Math.max(Math.abs(ways.sum), Math.abs(right)));
+  section.querySelector(".sum").classList.toggle("wrong", Math.abs(ways.sum - truth.gradient[theta][index]) > 1e-10 * largestOf(truth.gradient[theta]));
   write(section.querySelector(".which"), `∂L/∂${nameOfNumber(view)}`);
   write(section.querySelector(".delta"), powerOfTen(delta));
 }
@@ -186,11 +186,12 @@ export function drawMap(view) {
   else paintCells(map, values, colours, isForward ? quantile(values, 0.99) || 1 : largestOf(right) / 3, wide);
   for (const button of section.querySelectorAll("[name=theta]")) button.classList.toggle("wrong", !isForward && differences[button.value] > 0);
   frame(map.parentElement, index, wide, map.height);
-  tell(map, values.length - 1, index, `${isForward ? "" : "∂L/∂"}${nameOfNumber(view)}: ${inDigits(values[index])}`);
+  const number = `${isForward ? "" : "∂L/∂"}${nameOfNumber(view)} = ${inDigits(values[index])}`;
+  tell(map, values.length - 1, index, number);
   write(section.querySelector(".map-says"),
-    isForward ? `${nameOf(theta)}: half of its ${values.length.toLocaleString("en")} numbers are within ±${inDigits(quantile(values, 0.5))}.`
-    : isWrong ? `∂L/∂${nameOf(theta)}: red where it differs from the truth.`
-    : `∂L/∂${nameOf(theta)}: the terms of columns ${isWhole ? 1 : column} to ${T}.`);
+    isForward ? `${number}. Half of the ${values.length.toLocaleString("en")} numbers are within ±${inDigits(quantile(values, 0.5))}.`
+    : isWrong ? `${number}. Red: where ∂L/∂${nameOf(theta)} differs from the truth.`
+    : `${number}, summed over ${isWhole ? "all columns" : `columns ${column} to ${T}`}.`);
 }
 
 // ---- what the pictures show, in words
@@ -228,5 +229,5 @@ function ofLoss({ loss, T, characters }) {
 function ofUpdates({ updates, loss, T, found, m }) {
   const bits = [...updates.losses, loss].slice(-6).map((nats) => (nats / T / Math.LN2).toFixed(1));
   const saturated = found.h.slice(1).reduce((sum, h_t) => sum + slopeOf(h_t).filter((slope) => slope < SATURATED).length, 0);
-  return `Update ${updates.n}. Bits per character, sequence after sequence: ${bits.join(", ")}. Near ±1: ${percent(saturated / (T * m))} of the state.`;
+  return `Update ${updates.n}. Bits per character of the last sequences: ${bits.join(", ")}. Near ±1: ${percent(saturated / (T * m))} of the state.`;
 }

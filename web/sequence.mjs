@@ -4,7 +4,6 @@ import { drawBlocks, drawLetters, drawMap, drawStrip, drawWeight, drawWords, lar
 import { MISTAKES, adagrad, apart, backward, crossEntropy, forward, norm, numbers, ofLastLoss, unpack, wrongColumns } from "./model.mjs";
 
 const PLAY = 180; // milliseconds a column
-const LONGEST = 100; // columns that are shown of a step of the trainer
 const CLIP = 5;
 const UPDATED = "updated step by step";
 
@@ -25,14 +24,15 @@ function unpacked({ m, weights, vocabulary, x, y, h0, theirs }) {
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-Infinity, 0], End: [Infinity, 0] };
 
 class Sequence {
-  state = { weights: "", start: "carried", mistake: "", pace: "full", direction: "forward", column: LONGEST, unit: 22, theta: "W", index: null, delta: -5 };
+  kept = {}; // the unit and the number that the pointer does not change
   updates = null; // what training has come to, from the first weights on
 
   constructor(section, packed) {
     Object.assign(this, { section, packed, colours: coloursOf(section) });
     for (const name of ["strip", "columns", "blocks", "letters", "map", "reading"]) this[name] = section.querySelector(`.${name}`);
     this.problems = new Map(packed.problems.map((problem) => [problem.name, problem]));
-    this.state.weights = packed.first;
+    this.beginning = { weights: packed.first, start: "carried", mistake: "", pace: "full", direction: "forward", unit: 22, theta: "W", index: null, delta: -5 };
+    this.state = { ...this.beginning, column: Infinity };
     this.find("mistake").append(...packed.mistakes.map(({ name, label }) => new Option(label, name)));
     this.listWeights();
     this.take();
@@ -65,8 +65,8 @@ class Sequence {
     const truth = backward(params, x, y, h, p);
     const backwardTo = (t) => (MISTAKES[mistake] ?? backward)(params, x, y, h, p, t);
     const found = { h, p, ...backwardTo(0), ...theirs };
+    if (this.m !== h0.length || this.characters.length !== characters.length) this.state.index = null; // other numbers
     Object.assign(this, { params, characters, x, y, h0, theirs, truth, backwardTo, found, T: x.length, m: h0.length });
-    if (this.state.index >= truth.gradient[this.state.theta].length) this.state.index = null;
     this.loss = crossEntropy(found.p, y);
     this.reach = ofLastLoss(params, h, truth.dO.at(-1)).map(norm);
     this.wrong = found.wrong ?? wrongColumns(found, truth);
@@ -100,6 +100,7 @@ class Sequence {
     for (const button of section.querySelectorAll("button[value]")) button.setAttribute("aria-pressed", state[button.name] === button.value);
     Object.assign(section.dataset, { direction: state.direction, theta: state.theta });
     section.classList.toggle("updating", state.weights === UPDATED);
+    write(this.find("update"), `Update the ${[UPDATED, this.trainer?.name].includes(state.weights) ? "" : "first "}weights`);
     for (const drawPart of [drawStrip, drawBlocks, drawLetters, drawWeight, drawMap, drawWords]) drawPart(this);
   }
 
@@ -136,14 +137,13 @@ class Sequence {
   }
 
   // a step of the trainer comes in
-  hold({ step, next, x, y, ...given }) {
+  hold({ name, next, ...problem }) {
     this.problems.delete(this.trainer?.name);
-    const part = x.length > LONGEST ? `, the first ${LONGEST} characters` : "";
-    this.trainer = { name: `your network, step ${step.toLocaleString("en")}${part}`, next };
-    this.problems.set(this.trainer.name, { ...given, x: x.slice(0, LONGEST), y: y.slice(0, LONGEST) });
+    this.trainer = { name, next };
+    this.problems.set(name, problem);
     this.listWeights();
     this.state.weights = ""; // so that the step is new even if it has the name of the one before
-    this.set({ weights: this.trainer.name, start: "carried", mistake: "", direction: "backward", column: 1, index: null });
+    this.set({ weights: name, start: "carried", mistake: "", direction: "backward", column: 1, index: null });
     this.section.scrollIntoView({ block: "start" });
   }
 
@@ -153,7 +153,7 @@ class Sequence {
     if (lens === undefined) return;
     const offers = Array.from(this.section.querySelectorAll("option, button"), (one) => `${(one.closest("select") ?? one).name}=${one.value}`);
     const isOffered = ([name, word]) => (typeof this.state[name] === "number" ? /^-?\d+$/.test(word) : offers.includes(`${name}=${word}`));
-    this.set(Object.fromEntries(Object.entries({ ...words, direction: lens }).filter(isOffered)));
+    this.set({ ...this.beginning, ...Object.fromEntries(Object.entries({ ...words, direction: lens }).filter(isOffered)) });
     this.section.scrollIntoView({ block: "start" });
   }
 
@@ -175,13 +175,17 @@ class Sequence {
     });
     for (const kind of ["pointermove", "click"]) section.addEventListener(kind, (event) => {
       const name = { cells: "unit", map: "index" }[event.target.classList[0]];
-      if (name && cellAt(event.target, event) !== this.state[name]) this.set({ [name]: cellAt(event.target, event) });
+      if (!name || (kind === "pointermove" && (this.kept[name] || event.pointerType === "touch"))) return;
+      const place = cellAt(event.target, event);
+      if (kind === "click") this.kept[name] = !this.kept[name] || place !== this.state[name];
+      if (place !== this.state[name]) this.set({ [name]: place });
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.colours = coloursOf(section);
       this.draw();
     });
     addEventListener("hashchange", () => this.follow());
+    document.addEventListener("click", ({ target }) => target.closest("a")?.hash === location.hash && this.follow()); // again
   }
 }
 

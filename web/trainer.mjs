@@ -7,6 +7,7 @@ import { LONGEST } from "./text.mjs";
 
 const USUAL = { adagrad: "0.1", adam: "0.001" }; // learning rates, as in report/measure/choices.py
 const TOO_LARGE = 1.5; // times the loss of a uniform guess: a smoothed loss above that falls no more
+const SHOWN = 100; // characters of a step, in the view of one sequence
 const guessOf = ({ T }, K) => T * Math.log(K);
 
 class Trainer {
@@ -99,10 +100,14 @@ class Trainer {
     document.querySelector(".sampler")?.dispatchEvent(new CustomEvent("network", { detail: handed }));
   }
 
-  see_sequence(handed) {
-    const detail = { ...handed, next: () => this.order("step") };
+  see_sequence({ step, x, y, ...problem }) {
+    const number = step.toLocaleString("en");
+    const isPart = x.length > SHOWN;
+    const name = `your network, step ${number}${isPart ? `, the first ${SHOWN} characters` : ""}`;
+    const detail = { ...problem, name, x: x.slice(0, SHOWN), y: y.slice(0, SHOWN), next: () => this.order("step") };
     if (!document.querySelector(".sequence")?.dispatchEvent(new CustomEvent("sequence", { detail }))) return;
-    this.say(`The view “One sequence, forward and back” shows step ${handed.step.toLocaleString("en")}: the sequence that was read, and its gradients.`);
+    const part = isPart ? `the first ${SHOWN} characters of the sequence, and the gradients of their loss` : "the sequence that was read, and its gradients";
+    this.say(`The view “One sequence, forward and back” shows step ${number}: ${part}.`);
   }
 
   see_file({ file, name }) {
