@@ -165,7 +165,8 @@ function drawDigits(cell, value, right) {
 }
 
 export function drawWeight(view) {
-  const { section, params, x, y, h0, found, truth, state: { theta, index, delta } } = view;
+  const { section, params, x, y, h0, found, truth, state: { theta, index, delta, direction } } = view;
+  if (direction === "forward") return; // the table is for gradients
   const right = complexStep(params, x, y, h0, theta, index);
   const ways = { sum: found.gradient[theta][index], centred: centredDifference(params, x, y, h0, theta, index, 10 ** delta), complex: right };
   for (const [name, value] of Object.entries(ways)) drawDigits(section.querySelector(`.${name}`), value, right);

@@ -65,7 +65,7 @@ class Sequence {
     const truth = backward(params, x, y, h, p);
     const backwardTo = (t) => (MISTAKES[mistake] ?? backward)(params, x, y, h, p, t);
     const found = { h, p, ...backwardTo(0), ...theirs };
-    if (this.m !== h0.length || this.characters.length !== characters.length) this.state.index = null; // other numbers
+    if (this.m !== h0.length || this.characters.length !== characters.length) this.state.index = null; // another network’s numbers
     Object.assign(this, { params, characters, x, y, h0, theirs, truth, backwardTo, found, T: x.length, m: h0.length });
     this.loss = crossEntropy(found.p, y);
     this.reach = ofLastLoss(params, h, truth.dO.at(-1)).map(norm);
