@@ -87,7 +87,7 @@ function drawPrediction({ p: share, bits, likely }, p, code, characters) {
 function gradients({ found, truth, reach, x, colours, state: { theta, index } }) {
   const dh = [found.gradient.h0, ...found.dh];
   const [terms, right] = [found, truth].map((source) => Array.from(x, (_, t) => term(source, x, theta, index, t)));
-  const [most, mostTerm] = [largestOf(found.dh.map(largestOf)), largestOf(terms)];
+  const [most, mostTerm, mostRight] = [largestOf(found.dh.map(largestOf)), largestOf(terms), largestOf(right)];
   const onLog = (size) => Math.max(0, (Math.log10(size || 1e-300) - SMALLEST) / (LARGEST - SMALLEST));
   return (parts, t) => {
     paintCells(parts.dh, dh[t], colours, most);
@@ -96,7 +96,7 @@ function gradients({ found, truth, reach, x, colours, state: { theta, index } })
     if (t === 0) return;
     paintCells(parts.slope, slopeOf(found.h[t]), { ...colours, above: colours.ink });
     bar(parts.term.firstChild, terms[t - 1] / mostTerm);
-    parts.term.classList.toggle("wrong", Math.abs(terms[t - 1] - right[t - 1]) > 1e-10 * mostTerm);
+    parts.term.classList.toggle("wrong", Math.abs(terms[t - 1] - right[t - 1]) > 1e-10 * mostRight);
   };
 }
 
