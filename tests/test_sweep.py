@@ -105,7 +105,7 @@ def listening(process):
 
 
 def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_and_nothing_listens(tmp_path, capfd):
-    config = SMALL.replace(epochs=300)
+    config = SMALL.replace(epochs=600)
     with pytest.raises(KeyboardInterrupt):
         train(TEXT, config, runs=tmp_path / "swept", watch=stop_after(1_000), show=False)
     folder = run_directory(TEXT, config, runs=tmp_path / "swept")
@@ -114,7 +114,7 @@ def test_the_run_of_a_killed_worker_goes_on_from_its_checkpoint_and_nothing_list
     ports = []
 
     def kill():
-        wait_for(lambda: (folder / "snapshots" / "5000").exists())
+        wait_for(lambda: (folder / "snapshots" / "10000").exists())
         (worker,) = workers_of()
         ports.extend(listening(psutil.Process()) + listening(worker))
         worker.kill()

@@ -185,7 +185,8 @@ class Sequence {
       this.draw();
     });
     addEventListener("hashchange", () => this.follow());
-    document.addEventListener("click", ({ target }) => target.closest("a")?.hash === location.hash && this.follow()); // again
+    // the same link again changes no address, so no hashchange tells of it
+    document.addEventListener("click", ({ target }) => target.closest("a")?.hash === location.hash && this.follow());
   }
 }
 

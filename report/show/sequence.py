@@ -51,23 +51,33 @@ def bugs():
     return {name: bug for name, bug in vars(mistakes).items() if isinstance(bug, Mistake) and bug in mistakes.BUGS}
 
 
-def problems(corpus, config=BASELINE):
-    """Return {name: Problem} of the weights before training, trained, and with a warm-up, as far as there are runs.
-
-    All of them read the same T + 1 characters, in double precision, from the state after the text before.
-    """
+def networks(corpus, config=BASELINE):
+    """Return {name: Params} of the weights before training, trained, and with a warm-up, as far as there are runs."""
     train = split(corpus).train
     runs = {"trained": config, "trained, with warm-up": config.replace(warmup=WARMUP)}
-    runs = {name: finished(train, setting) for name, setting in runs.items()}
     weights = {UNTRAINED: first_state(corpus.K, config).params}
-    weights |= {name: run.params() for name, run in runs.items() if run is not None}
+    for label, setting in runs.items():
+        run = finished(train, setting)
+        if run is not None:
+            weights[label] = run.params()
+    return weights
+
+
+def passage(corpus, T):
+    """Return the codes that make the state that is carried in, and those after them that the view reads (T + 1,)."""
     found = corpus.text.find(PASSAGE)
-    at = found if found >= 0 else max(0, min(CONTEXT, len(corpus.codes) - config.T - 1))
-    context, codes = corpus.codes[max(0, at - CONTEXT) : at], corpus.codes[at : at + config.T + 1]
-    doubles = {name: Params(*(theta.astype(float) for theta in params)) for name, params in weights.items()}
-    return {
-        name: Problem(params, codes[:-1], codes[1:], state_after(params, context)) for name, params in doubles.items()
-    }
+    at = found if found >= 0 else max(0, min(CONTEXT, len(corpus.codes) - T - 1))
+    return corpus.codes[max(0, at - CONTEXT) : at], corpus.codes[at : at + T + 1]
+
+
+def problems(corpus, config=BASELINE):
+    """Return {name: Problem} of the `networks` on the `passage`, in double precision."""
+    context, codes = passage(corpus, config.T)
+    found = {}
+    for name, params in networks(corpus, config).items():
+        doubles = Params(*(theta.astype(float) for theta in params))
+        found[name] = Problem(doubles, codes[:-1], codes[1:], state_after(doubles, context))
+    return found
 
 
 def _shown(names):
