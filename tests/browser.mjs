@@ -45,7 +45,7 @@ seen.shift.push(await tab.evaluate(() => globalThis.shifted));
 await look(tab, 1400);
 const sampler = tab.locator(".sampler");
 const text = () => sampler.locator(".drawn").textContent();
-const bars = () => sampler.locator(".bars").evaluate((element) => Array.from(element.children, (bar) => +bar.style.getPropertyValue("--p")));
+const bars = () => sampler.locator(".bars").evaluate((element) => Array.from(element.children, (bar) => +bar.style.getPropertyValue("--share")));
 const done = async () => {
   await tab.waitForFunction((before) => document.querySelector(".sampler").dataset.draws !== before, before);
   before = await sampler.getAttribute("data-draws");

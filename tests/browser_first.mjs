@@ -40,7 +40,7 @@ const tab = await open();
 const reader = tab.locator(".reader");
 const read = async () => +(await reader.getAttribute("data-read"));
 const sentence = () => tab.locator(".subtitle").textContent();
-const bits = async () => +(await reader.locator("[data-number=bits]").textContent());
+const bits = async () => +(await reader.locator("[data-is=bits]").textContent());
 await tab.waitForFunction(() => document.querySelector(".sampler")?.dataset.draws);
 const [before, began] = [await read(), performance.now()];
 seen.task = await longestTask(browser, tab, () => tab.waitForTimeout(1000), 3);

@@ -26,7 +26,7 @@ seen.strange = [await look(".reader .text"), await look(".sampler .drawn"), awai
 
 // the report's run, again
 const trainer = tab.locator(".trainer");
-const loss = async () => +(await trainer.locator("[data-number=loss]").textContent());
+const loss = async () => +(await trainer.locator("[data-is=loss]").textContent());
 const reached = (step) => tab.waitForFunction((step) => +document.querySelector(".trainer").dataset.step >= step, step);
 await trainer.locator("[name=one]").click();
 await reached(1);

@@ -69,10 +69,10 @@ seen.took = await tab.evaluate(async (name) => {
   }
   return taken;
 }, section);
-await run(7, () => tab.locator(".jp-OutputArea .sequence .total", { hasText: "Loss" }).waitFor());
+await run(7, () => tab.locator(".jp-OutputArea .sequence .column").first().waitFor());
 const view = tab.locator(".jp-OutputArea .sequence");
 await view.locator("[value=backward]").click();
-seen.view = [await view.locator("[name=weights]").inputValue(), await view.locator(".column.wrong").count(), await view.locator(".reading").textContent()];
+seen.view = [await view.locator("[name=weights]").inputValue(), await view.locator(".column.wrong").count(), await view.locator(".reading").innerText()];
 const own = await run(8, (cell) => cell.getByText("words of my own").last().waitFor());
 const prose = await run(9, (cell) => cell.getByText("It is 2.").waitFor());
 await run(2, () => tab.locator(".jp-OutputArea .trainer .reading", { hasText: "Press" }).waitFor());
@@ -81,9 +81,9 @@ const trainer = tab.locator(".jp-OutputArea .trainer");
 await trainer.locator("[name=train]").click();
 await tab.waitForFunction(() => +document.querySelector(".trainer").dataset.step >= 500);
 await trainer.locator("[name=train]").click();
-await tab.waitForFunction(() => !document.querySelector(".trainer [data-number=bits]").textContent.includes("–"));
+await tab.waitForFunction(() => !document.querySelector(".trainer [data-is=bits]").textContent.includes("–"));
 seen.trained = +(await trainer.getAttribute("data-step"));
-seen.loss = +(await trainer.locator("[data-number=loss]").textContent());
+seen.loss = +(await trainer.locator("[data-is=loss]").textContent());
 if (process.env.PICTURE) await tab.screenshot({ path: process.env.PICTURE });
 await tab.keyboard.press("Control+s");
 await tab.waitForTimeout(2000);

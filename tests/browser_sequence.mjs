@@ -13,9 +13,9 @@ tab.setDefaultTimeout(0);
 tab.on("console", (message) => seen.complaints.push(message.text()));
 tab.on("pageerror", (error) => seen.complaints.push(error.message));
 await tab.goto(`${pathToFileURL(page).href}#lens=backward&column=1&mistake=H0_DROPPED&theta=W`);
-await tab.waitForFunction(() => document.querySelector(".sequence .total").textContent);
+await tab.waitForFunction(() => document.querySelector(".sequence .column"));
 const view = tab.locator(".sequence");
-const reading = () => view.locator(".reading").textContent();
+const reading = () => view.locator(".reading").innerText();
 seen.mistake = [await reading(), await view.locator(".column.wrong").count(), await view.locator(".tabs .wrong").count()];
 await view.locator("[name=start]").selectOption("zero");
 seen.atZero = await reading();
@@ -23,7 +23,7 @@ await view.locator("[name=mistake]").selectOption("");
 seen.none = await view.locator(".column.wrong").count();
 const weights = await view.locator("[name=weights]").inputValue();
 await view.locator("[name=weights]").selectOption("before training");
-seen.costs = [await view.locator(".bits").allTextContents(), await view.locator(".total").textContent()];
+seen.costs = [await view.locator(".bits").allTextContents(), await view.locator(".total").innerText()];
 await view.locator("[name=weights]").selectOption(weights);
 
 // by keyboard: columns, units, a number of U, delta
@@ -35,11 +35,11 @@ const press = async (part, ...keys) => {
 await press(strip, "End", "ArrowLeft", "ArrowLeft");
 seen.column = [+(await strip.getAttribute("aria-valuenow")), +(await strip.getAttribute("aria-valuemax")), await strip.getAttribute("aria-valuetext")];
 await press(view.locator(".blocks"), "Home", "ArrowDown", "ArrowRight");
-seen.unit = [await view.locator(".unit").textContent(), await view.locator(".blocks").getAttribute("aria-valuetext")];
+seen.unit = [await view.locator("[data-is=unit]").textContent(), await view.locator(".blocks").getAttribute("aria-valuetext")];
 await press(view.locator("[name=theta][value=U]"), "Enter");
-seen.which = [await view.locator(".which").textContent()];
+seen.which = [await view.locator(".weight caption b").textContent()];
 await press(view.locator(".map"), "Home", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowDown");
-seen.which.push(await view.locator(".which").textContent());
+seen.which.push(await view.locator(".weight caption b").textContent());
 await press(view.locator("[name=theta][value=W]"), "Enter");
 const centred = () => view.locator(".centred").textContent();
 seen.centred = [await centred()];
@@ -63,17 +63,20 @@ seen.print = await tab.evaluate(() => [".sequence", ".view figure svg", ".view .
 await tab.emulateMedia({ media: "screen" });
 
 // AdaGrad from the first weights, one step a press
-const total = () => view.locator(".total").textContent();
-for (let n = 0; n < 4; n++) await view.locator("[name=update]").press("Enter");
+const update = view.locator("[name=update]");
+const total = () => view.locator(".total").innerText();
+for (let n = 0; n < 4; n++) await update.press("Enter");
 seen.updated = await total();
+while (await update.isEnabled()) await update.click();
+seen.last = await total();
 await view.locator("[name=pace]").selectOption("warm");
-for (let n = 0; n < 4; n++) await view.locator("[name=update]").press("Enter");
+for (let n = 0; n < 4; n++) await update.press("Enter");
 seen.warm = await total();
 
 // a link may ask for too much
 await tab.evaluate(() => (location.hash = "#lens=backward&column=999&unit=-5&delta=-99&theta=Q&a]b=1"));
 await tab.waitForFunction(() => document.querySelector(".sequence").dataset.direction === "backward");
-seen.asked = [await strip.getAttribute("aria-valuenow"), await view.locator(".blocks").getAttribute("aria-valuenow"), await view.locator(".delta").textContent(), await view.locator("[name=theta][aria-pressed=true]").getAttribute("value")];
+seen.asked = [await strip.getAttribute("aria-valuenow"), await view.locator(".blocks").getAttribute("aria-valuenow"), await view.locator("[data-is=delta]").textContent(), await view.locator("[name=theta][aria-pressed=true]").getAttribute("value")];
 
 // the same link once more sets the same again
 const link = tab.locator("a[href*='lens='][href*='start=zero']").first();
@@ -84,7 +87,7 @@ await link.click();
 seen.again = [await view.locator("[name=mistake]").inputValue(), await view.locator("[name=theta][aria-pressed=true]").getAttribute("value")];
 
 // the pointer chooses a number, and a click keeps it
-const which = () => view.locator(".which").textContent();
+const which = () => view.locator(".weight caption b").textContent();
 const at = (x, y) => view.locator(".map").hover({ position: { x, y } });
 await at(40, 40);
 seen.pointed = [await which()];

@@ -22,13 +22,13 @@ async function open(script = () => {}) {
 
 const [tab, trainer] = await open();
 const field = (name) => trainer.locator(`[name=${name}]`);
-const number = async (name) => +(await trainer.locator(`[data-number=${name}]`).textContent()).replaceAll(",", "");
-const loss = () => trainer.locator("[data-number=loss]").textContent();
+const number = async (name) => +(await trainer.locator(`[data-is=${name}]`).textContent()).replaceAll(",", "");
+const loss = () => trainer.locator("[data-is=loss]").textContent();
 const reading = () => trainer.locator(".reading").textContent();
 const says = (text) => tab.waitForFunction((text) => document.querySelector(".trainer .reading").textContent.includes(text), text);
 const reached = (step) => tab.waitForFunction((step) => +document.querySelector(".trainer").dataset.step >= step, step);
 const heldOut = async () => {
-  await tab.waitForFunction(() => /^[\d.]+$/.test(document.querySelector(".trainer [data-number=bits]").textContent));
+  await tab.waitForFunction(() => /^[\d.]+$/.test(document.querySelector(".trainer [data-is=bits]").textContent));
   return number("bits");
 };
 const begun = async (name) => {
@@ -45,11 +45,11 @@ await reached(1);
 seen.first = await loss();
 seen.heldOutAtFirst = await heldOut();
 const view = tab.locator(".sequence");
-seen.view = view && (await view.count()) ? [await view.locator("[name=weights]").inputValue(), await view.locator(".total").textContent()] : null;
+seen.view = view && (await view.count()) ? [await view.locator("[name=weights]").inputValue(), await view.locator(".total").innerText()] : null;
 // what the page tells on the way; it stops by itself, however long a slow machine takes to look
 const stopped = tab.evaluate(() => new Promise((resolve) => {
   const section = document.querySelector(".trainer");
-  const [told, number] = [[], (name) => +section.querySelector(`[data-number=${name}]`).textContent.replaceAll(",", "")];
+  const [told, number] = [[], (name) => +section.querySelector(`[data-is=${name}]`).textContent.replaceAll(",", "")];
   const observer = new MutationObserver(() => {
     told.push([+section.dataset.step, number("loss")]);
     if (+section.dataset.step < 2000) return;
@@ -106,7 +106,7 @@ await tab.evaluate(() => delete document.hidden);
 
 // a text that cannot be leaves nothing of the run before
 for (const [name, wrong, right] of [["own", "too short", ""], ["own", "a".repeat(2000), ""], ["T", "1000", "10"]]) await refuse(name, wrong, right);
-seen.lost = [await trainer.locator("[data-number=step]").textContent(), await loss(), await trainer.locator(".drawn").textContent(), await field("train").isDisabled()];
+seen.lost = [await trainer.locator("[data-is=step]").textContent(), await loss(), await trainer.locator(".drawn").textContent(), await field("train").isDisabled()];
 await field("own").fill("the whale, the whale! ".repeat(100));
 
 // Adam with its own rate, and what diverges

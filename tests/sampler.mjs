@@ -1,6 +1,7 @@
 // What web/sampler.mjs computes, for tests/test_page_sampler.py: a question on standard input, the answer on standard output.
 import { readFileSync } from "node:fs";
-import { draw, generator, leaned, nextDistribution, read, unpack } from "../web/model.mjs";
+import { leaned } from "../web/gradients.mjs";
+import { draw, generator, nextDistribution, read, unpack } from "../web/model.mjs";
 
 const { packed, m, K, codes, temperature, topP, seed, length } = JSON.parse(readFileSync(0, "utf8"));
 const params = unpack(packed, m, K);

@@ -1,17 +1,16 @@
-// What web/model.mjs computes of one sequence, for tests/test_page_sequence.py: questions on standard input, the answers on standard output.
+// What web/gradients.mjs computes of one sequence, for tests/test_page_sequence.py: questions on standard input, the answers on standard output.
 import { readFileSync } from "node:fs";
-import { MISTAKES, adagrad, backward, centredDifference, complexStep, crossEntropy, forward, unpack, wrongColumns } from "../web/model.mjs";
+import { adagrad, backward, centredDifference, complexStep, examined } from "../web/gradients.mjs";
+import { forward, unpack } from "../web/model.mjs";
 
 const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
 const answers = JSON.parse(readFileSync(0, "utf8")).map(({ weights, m, K, x, y, h0, mistake, places, steps }) => {
   const params = unpack(weights, m, K);
   const start = Float64Array.from(h0);
-  const { h, p } = forward(params, x, start);
-  const truth = backward(params, x, y, h, p);
-  const found = mistake ? MISTAKES[mistake](params, x, y, h, p) : truth;
-  const answer = { h: h.map(plain), p: p.map(plain), loss: crossEntropy(p, y), columns: wrongColumns(found, truth) };
+  const { found, loss, wrong, differences, backwardTo } = examined({ params, x, y, h0: start }, mistake);
+  const answer = { h: found.h.map(plain), p: found.p.map(plain), loss, columns: wrong, differences };
   answer.gradient = Object.fromEntries(Object.entries(found.gradient).map(([name, d]) => [name, plain(d)]));
-  answer.half = Object.fromEntries(Object.entries(backward(params, x, y, h, p, Math.floor(x.length / 2)).gradient).map(([name, d]) => [name, plain(d)]));
+  answer.half = Object.fromEntries(Object.entries(backwardTo(Math.floor(x.length / 2)).gradient).map(([name, d]) => [name, plain(d)]));
   answer.numerical = places.map(([name, index]) => [complexStep(params, x, y, start, name, index), centredDifference(params, x, y, start, name, index, 1e-5)]);
   const squares = {};
   for (let n = 0; n < steps; n++) {

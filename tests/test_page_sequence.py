@@ -52,6 +52,12 @@ def assert_same(found, expected, what, size=None):
     np.testing.assert_allclose(found, np.asarray(expected), rtol=0, atol=1e-12 * size, err_msg=what)
 
 
+def differ(found, right):
+    size = max(np.linalg.norm(found), np.linalg.norm(right))
+    share = np.linalg.norm(found - right) / size if size else 0
+    return 0 if share < 1e-10 else share
+
+
 @pytest.mark.parametrize("mistake", [None, *BUGS])
 @pytest.mark.parametrize("h0_sigma", [0.5, 0.0])
 def test_the_views_numbers_are_those_of_numpy(mistake, h0_sigma):
@@ -62,15 +68,18 @@ def test_the_views_numbers_are_those_of_numpy(mistake, h0_sigma):
         assert_same(answer["p"], p, "p")
         assert answer["loss"] == pytest.approx(model.cross_entropy(p, y), rel=1e-13)
         gradient, dh0 = BUGS.get(mistake, model.backward)(params, x, y, h, p)
-        right, _ = model.backward(params, x, y, h, p)
+        right, right_dh0 = model.backward(params, x, y, h, p)
         assert_same(answer["gradient"]["h0"], dh0, "dh0")
         for name, d in flat(gradient).items():  # what is clipped has the rounding of what was clipped
             size = max(np.abs(d).max(), np.abs(getattr(right, name)).max())
             assert_same(answer["gradient"][name], d, name, size)
+        pairs = {"h0": (dh0, right_dh0)} | {name: (d, flat(right)[name]) for name, d in flat(gradient).items()}
+        apart = {name: differ(*pair) for name, pair in pairs.items()}
+        assert answer["differences"] == pytest.approx(apart, rel=1e-9), "how far each gradient is from the truth"
 
 
 def test_the_view_knows_every_mistake_of_chapter_1():
-    known = (ROOT / "web" / "model.mjs").read_text("utf-8").split("export const MISTAKES")[1]
+    known = (ROOT / "web" / "gradients.mjs").read_text("utf-8").split("const MISTAKES")[1]
     assert [name for name in BUGS if name not in known] == []
 
 

@@ -4,7 +4,7 @@
 const NAMES = ["paper", "ink", "above", "below", "wrong"];
 
 // the colours of an element's theme as {name: [red, green, blue]}
-export function coloursOf(element) {
+function coloursOf(element) {
   const style = getComputedStyle(element);
   const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
   const inNumbers = (name) => {
@@ -14,6 +14,12 @@ export function coloursOf(element) {
     return Array.from(context.getImageData(0, 0, 1, 1).data.subarray(0, 3));
   };
   return Object.fromEntries(NAMES.map((name) => [name, inNumbers(name)]));
+}
+
+// give an element's colours to `take`, now and whenever its theme is another one
+export function onColours(element, take) {
+  take(coloursOf(element));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => take(coloursOf(element)));
 }
 
 // the cells in a row of a block of m numbers
@@ -41,4 +47,10 @@ export function cellAt(canvas, event) {
   const placeOf = (share, n) => Math.max(0, Math.min(Math.floor(share * n), n - 1));
   const [column, row] = [placeOf((event.clientX - left) / width, canvas.width), placeOf((event.clientY - top) / height, canvas.height)];
   return row * canvas.width + column;
+}
+
+// a frame around one of `wide` times `high` cells
+export function frame(element, index, wide, high) {
+  const place = { x: (index % wide) / wide, y: Math.floor(index / wide) / high, w: 1 / wide, h: 1 / high };
+  for (const [name, share] of Object.entries(place)) element.style.setProperty(`--${name}`, share);
 }

@@ -41,5 +41,3 @@ export function spans(characters) {
   }
   return elements;
 }
-
-export const percent = (p) => (p >= 0.0995 || p === 0 ? `${(100 * p).toFixed(0)}%` : `${(100 * p).toPrecision(2)}%`);

@@ -1,4 +1,6 @@
 // The values of a figure's curves, under the pointer and by the arrow keys. report/show/outputs.py has left them in the SVG.
+import { inDigits } from "./digits.mjs";
+import { onKeys, tell, write } from "./elements.mjs";
 
 const KEY_STEPS = 100; // from one end of a panel to the other
 
@@ -10,11 +12,7 @@ const valueAt = (axis, share) => {
   return axis.log ? 10 ** value : value;
 };
 
-// a number as one writes it, with four digits that count
-export function inWords(x) {
-  if (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e9)) return x.toExponential(2);
-  return Number.isInteger(x) || Math.abs(x) >= 1e4 ? Math.round(x).toLocaleString("en") : x.toPrecision(4);
-}
+const inWords = (x) => inDigits(x, 4);
 
 // the value of each curve at x, {name: value}: that of the nearest point; none where the curve does not reach
 export function valuesAt({ x: axis, curves }, x) {
@@ -26,8 +24,6 @@ export function valuesAt({ x: axis, curves }, x) {
   }
   return values;
 }
-
-const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
 
 class Curves {
   place = 0; // in KEY_STEPS, through all panels
@@ -41,8 +37,8 @@ class Curves {
     this.mark = document.createElementNS("http://www.w3.org/2000/svg", "path");
     this.mark.setAttribute("class", "mark");
     svg.append(this.mark);
-    const about = { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": this.last, "aria-valuenow": 0, "aria-valuetext": this.hint };
-    for (const [name, value] of Object.entries(about)) svg.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ role: "slider", tabindex: 0 })) svg.setAttribute(name, value);
+    tell(svg, { min: 0, max: this.last, now: 0, text: this.hint });
   }
 
   // the values at a share of a panel's axis
@@ -54,9 +50,8 @@ class Curves {
     this.mark.setAttribute("d", `M${(left + share * (right - left)) * width},${top * height}V${bottom * height}`);
     const told = values.map(([name, { y }]) => `${name}: ${inWords(y)}`).join(" · ") || "no curve is here";
     const sentence = `${axis.name} ${inWords(values[0]?.[1].x ?? x)} · ${told}`;
-    this.reading.textContent = sentence;
-    this.svg.setAttribute("aria-valuetext", sentence);
-    this.svg.setAttribute("aria-valuenow", this.place);
+    write(this.reading, sentence);
+    tell(this.svg, { now: this.place, text: sentence });
   }
 
   hide() {
@@ -76,10 +71,8 @@ class Curves {
   }
 
   // keys go from one end of a panel's curves to the other, then to the next panel
-  press(event) {
-    if (!(event.key in KEYS) || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    this.place = Math.max(0, Math.min(this.place + KEYS[event.key], this.last));
+  move(by) {
+    this.place = Math.max(0, Math.min(this.place + by, this.last));
     const panel = this.panels[Math.floor(this.place / (KEY_STEPS + 1))];
     const ends = panel.curves.flatMap(({ x }) => [x[0], x.at(-1)]).map((x) => shareOf(panel.x, x));
     const [from, to] = [Math.max(0, Math.min(...ends)), Math.min(1, Math.max(...ends))];
@@ -90,7 +83,7 @@ class Curves {
     const { svg } = this;
     for (const kind of ["pointermove", "pointerdown"]) svg.addEventListener(kind, (event) => this.point(event));
     svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.hide());
-    svg.addEventListener("keydown", (event) => this.press(event));
+    onKeys(svg, (by) => this.move(by), () => -1); // up is to the right
     svg.addEventListener("blur", () => this.hide());
   }
 }

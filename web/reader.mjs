@@ -1,6 +1,8 @@
 // The first screen: the network reads a page that it has never seen, character by character, and what the reader types.
-import { joins, named, percent, span, tint } from "./characters.mjs";
-import { coloursOf, paintCells } from "./cells.mjs";
+import { onColours, paintCells } from "./cells.mjs";
+import { joins, named, span, tint } from "./characters.mjs";
+import { inBits, percent } from "./digits.mjs";
+import { bar, fillIn, onKeys, onPointed, tell, write } from "./elements.mjs";
 import { distribution, draw, generator, numbers, order, read, scores, unpack } from "./model.mjs";
 
 const PACE = 125; // milliseconds a character
@@ -25,15 +27,17 @@ class Reader {
     this.vocabulary = Array.from(reading.vocabulary);
     this.codes = new Map(this.vocabulary.map((character, code) => [character, code]));
     this.guess = Math.log2(this.vocabulary.length);
-    const parts = { text: ".text", canvas: ".cells", bars: ".expected", comes: ".comes", surprise: ".surprise", gram: ".gram", alert: "[role=alert]", output: "output", hint: ".hint" };
+    const parts = { text: ".text", canvas: ".cells", bars: ".expected", comes: ".comes", alert: "[role=alert]" };
     for (const [name, selector] of Object.entries(parts)) this[name] = section.querySelector(selector);
     for (const name of ["pause", "typed", "go", "back", "step"]) this[`${name}Field`] = section.querySelector(`[name=${name}]`);
     this.snapshots = new Map(reading.snapshots.map(({ step, weights }) => [step, weights]));
     this.steps = reading.states.map(({ step }) => step);
     this.reducesMotion = matchMedia("(prefers-reduced-motion: reduce)");
-    section.querySelector(".m").textContent = reading.m;
-    section.querySelector(".guess").textContent = `${this.guess.toFixed(1)}: uniform guess`;
-    this.takeColours();
+    fillIn(section, { m: reading.m, guess: `${this.guess.toFixed(1)}: uniform guess` });
+    onColours(section, (colours) => {
+      this.colours = colours;
+      if (this.elements) this.look(); // there is a picture already
+    });
     this.take(this.steps.at(-1));
     this.open(Array.from(reading.text));
     this.pauseField.hidden = false;
@@ -43,17 +47,16 @@ class Reader {
     this.wait();
   }
 
-  takeColours = () => (this.colours = coloursOf(this.section));
-
   // the weights and the state at one training step
   take(step) {
     const { m } = this.reading;
     this.step = step;
     this.params = unpack(this.snapshots.get(step), m, this.vocabulary.length);
     this.first = numbers(this.reading.states.find((state) => state.step === step).h, m);
-    this.output.textContent = `${step.toLocaleString("en")} steps`;
+    const trained = `${step.toLocaleString("en")} steps`;
+    fillIn(this.section, { trained });
     Object.assign(this.stepField, { max: this.steps.length - 1, value: this.steps.indexOf(step) });
-    this.stepField.setAttribute("aria-valuetext", `trained for ${step.toLocaleString("en")} steps`);
+    tell(this.stepField, { text: `trained for ${trained}` });
   }
 
   // begin to read a text; what is the same as before at its beginning stays read
@@ -136,7 +139,7 @@ class Reader {
     this.pauseField.textContent = !this.isPaused ? "Pause" : this.isStill ? "Let it read" : "Resume";
     this.pauseField.disabled = ["typed", "written"].includes(this.mode);
     [this.goField.disabled, this.backField.hidden] = [this.mode !== "typed", this.mode === "book"];
-    this.hint.textContent = this.mode === "book" ? "A passage that it was not trained on. Point at a letter to look back." : "Your text. Before it, the network read a part of the book.";
+    fillIn(this.section, { hint: this.mode === "book" ? "A passage that it was not trained on. Point at a letter to look back." : "Your text. Before it, the network read a part of the book." });
     this.section.dataset.mode = state;
   }
 
@@ -149,7 +152,7 @@ class Reader {
     Array.from(this.bars.children, (row, i) => this.showRow(row, top[i], p));
     const code = this.text_[n];
     this.showRow(this.comes, code, p);
-    this.surprise.textContent = code === undefined ? "\u00a0" : `↑ what comes: ${(-Math.log2(p[code])).toFixed(1)} bits of surprise`;
+    fillIn(this.section, { surprise: code === undefined ? "\u00a0" : `↑ what comes: ${inBits(p[code])} bits of surprise` });
     this.elements[this.marked ?? -1]?.classList.remove("cursor");
     this.elementOf(n)?.classList.add("cursor");
     this.marked = n;
@@ -160,10 +163,10 @@ class Reader {
   }
 
   showRow(row, code, p) {
-    const [letter, bar, share] = row.children;
-    letter.textContent = code === undefined ? "" : named(this.vocabulary[code]);
-    bar.style.setProperty("--p", code === undefined ? 0 : p[code]);
-    share.textContent = code === undefined ? "" : percent(p[code]);
+    const [letter, line, share] = row.children;
+    write(letter, code === undefined ? "" : named(this.vocabulary[code]));
+    bar(line, code === undefined ? 0 : p[code]);
+    write(share, code === undefined ? "" : percent(p[code]));
   }
 
   // the line of the cursor stays in sight, with the next one
@@ -180,8 +183,7 @@ class Reader {
     const bits = this.done.reduce((sum, one) => sum + one.bits, 0) / n;
     const { gram } = this.reading;
     const ofGram = this.mode === "book" && gram && n ? gram.bits.slice(0, n).reduce((sum, one) => sum + one, 0) / n : null;
-    this.section.querySelector("[data-number=bits]").textContent = n ? bits.toFixed(2) : "–";
-    this.gram.textContent = ofGram === null ? "\u00a0" : `a ${gram.n}-gram, by counting: ${ofGram.toFixed(2)}`;
+    fillIn(this.section, { bits: n ? bits.toFixed(2) : "–", gram: ofGram === null ? "\u00a0" : `a ${gram.n}-gram, by counting: ${ofGram.toFixed(2)}` });
     const [dot, gramDot] = [this.section.querySelector(".dot"), this.section.querySelector(".dot-gram")];
     const place = (value) => `${Math.min((50 * value) / this.guess, 100)}%`; // a uniform guess is in the middle
     dot.style.left = place(n ? bits : this.guess);
@@ -270,11 +272,8 @@ class Reader {
     this.look();
   }
 
-  lookBack(event) {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    const to = (this.pointed ?? this.done.length) + move;
+  lookBack(by) {
+    const to = (this.pointed ?? this.done.length) + by;
     this.pointed = to >= this.done.length ? null : Math.max(to, 0);
     this.look();
   }
@@ -286,12 +285,9 @@ class Reader {
     this.goField.addEventListener("click", () => this.goOn());
     this.backField.addEventListener("click", () => (this.backToBook(), this.typedField.focus()));
     this.stepField.addEventListener("input", () => this.setStep(this.steps[this.stepField.value]));
-    for (const kind of ["pointerover", "click"]) this.text.addEventListener(kind, ({ target }) => target !== this.text && this.pointAt(target));
-    this.text.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.pointAt(null));
-    this.text.addEventListener("blur", () => this.pointAt(null));
-    this.text.addEventListener("keydown", (event) => this.lookBack(event));
+    onPointed(this.text, (element) => this.pointAt(element));
+    onKeys(this.text, (by) => this.lookBack(by));
     new IntersectionObserver((entries) => (this.isSeen = entries.at(-1).isIntersecting)).observe(this.section);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (this.takeColours(), this.look()));
     addEventListener("beforeprint", () => this.done.length < STILL && this.mode === "book" && this.readTo(Math.min(STILL, this.text_.length)));
   }
 }

@@ -1,6 +1,9 @@
 // The sampler: text that a network writes, with all that decides it, in the page and in Jupyter.
-import { joins, named, percent, span, spans, tint } from "./characters.mjs";
-import { distribution, draw, generator, leaned, nextDistribution, numbers, order, read, scores, unpack } from "./model.mjs";
+import { joins, named, span, spans, tint } from "./characters.mjs";
+import { inBits, percent, withMinus } from "./digits.mjs";
+import { bar, onKeys, onPointed, tell, write } from "./elements.mjs";
+import { leaned } from "./gradients.mjs";
+import { distribution, draw, generator, nextDistribution, numbers, order, read, scores, unpack } from "./model.mjs";
 import { complaint, valueOf } from "./settings.mjs";
 
 const BARS = 14;
@@ -70,7 +73,7 @@ class Sampler {
     const number = packed.snapshots.findIndex(({ step }) => step === settings.step);
     const only = packed.snapshots.length < 2;
     Object.assign(fields.step, { max: packed.snapshots.length - 1, value: number, disabled: only });
-    fields.step.setAttribute("aria-valuetext", `after ${settings.step.toLocaleString("en")} steps`);
+    tell(fields.step, { text: `after ${settings.step.toLocaleString("en")} steps` });
     const shown = { step: settings.step.toLocaleString("en") + (only ? " (the only step here)" : ""), temperature: settings.temperature.toFixed(2), top_p: settings.top_p.toFixed(2), length: settings.length };
     for (const [name, value] of Object.entries(shown)) fields[name].parentElement.querySelector("output").textContent = value;
     for (const name of ["temperature", "top_p", "length", "prime", "seed"]) if (fields[name].value !== String(settings[name])) fields[name].value = settings[name];
@@ -129,9 +132,7 @@ class Sampler {
     return back;
   }
 
-  say(sentence) {
-    if (this.reading.textContent !== sentence) this.reading.textContent = sentence; // a screen reader reads what changes
-  }
+  say = (sentence) => write(this.reading, sentence);
 
   look() {
     const { chosen, drawn } = this;
@@ -148,18 +149,18 @@ class Sampler {
   saySurprise(p, code) {
     const best = order(p)[0];
     const other = best === code ? "" : ` The most probable character was “${this.shown(best)}”, with ${percent(p[best])}.`;
-    this.say(`“${this.shown(code)}” surprised the network by ${(-Math.log2(p[code])).toFixed(1)} bits: at temperature 1 its probability was ${percent(p[code])}.${other}`);
+    this.say(`“${this.shown(code)}” surprised the network by ${inBits(p[code])} bits: at temperature 1 its probability was ${percent(p[code])}.${other}`);
   }
 
   // the most probable characters; what is below half a per cent would be a hairline
   showBars(p, code) {
     const top = order(p).slice(0, BARS).filter((k, n) => p[k] > 0.005 || (n < 3 && p[k] > 0));
     this.bars.replaceChildren(...top.map((k) => {
-      const bar = document.createElement("span");
-      bar.style.setProperty("--p", p[k] / p[top[0]]);
-      bar.classList.toggle("this", k === code);
-      Object.assign(bar.dataset, { character: this.shown(k), share: percent(p[k]) });
-      return bar;
+      const element = document.createElement("span");
+      bar(element, p[k] / p[top[0]]);
+      element.classList.toggle("this", k === code);
+      Object.assign(element.dataset, { character: this.shown(k), share: percent(p[k]) });
+      return element;
     }));
     this.bars.setAttribute("aria-label", `The most probable next characters: ${top.slice(0, 5).map((k) => `${this.shown(k)} ${percent(p[k])}`).join(", ")}`);
   }
@@ -176,7 +177,7 @@ class Sampler {
     const unit = this.unitOf();
     const { n, share } = clockOf(drawn.slice(-400).map((one) => one.after[unit]));
     const clock = drawn.length > 50 && share > 0.5 ? ` It is a clock, as in chapter 8: a period of ${n} characters explains ${percent(share)} of its variance.` : "";
-    this.say(`Unit ${unit} after “${this.shown(code)}”: ${after[unit].toFixed(2).replace("-", "−")}. Orange is above zero, blue below.${clock}`);
+    this.say(`Unit ${unit} after “${this.shown(code)}”: ${withMinus(after[unit].toFixed(2))}. Orange is above zero, blue below.${clock}`);
   }
 
   choose(index) {
@@ -325,25 +326,19 @@ class Sampler {
       this.set({ seed: this.settings.seed + 1 });
       for (const kind of ["input", "change"]) this.fields.seed.dispatchEvent(new Event(kind, { bubbles: true })); // as if it was written there
     });
-    for (const kind of ["pointerover", "click"]) {
-      text.addEventListener(kind, (event) => {
-        const index = this.drawn.findLastIndex(({ element }) => element === event.target);
-        if (index >= 0) this.choose(index);
-      });
-    }
-    text.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.drawn.length && this.choose(null));
-    text.addEventListener("blur", () => this.drawn.length && this.choose(null));
-    text.addEventListener("keydown", (event) => this.step(event));
+    onPointed(text, (pointed) => {
+      const index = this.drawn.findLastIndex(({ element }) => element === pointed);
+      if (index >= 0) this.choose(index);
+      else if (!pointed && this.drawn.length) this.choose(null);
+    });
+    onKeys(text, (by) => this.step(by));
   }
 
-  step(event) {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  step(by) {
     const { drawn } = this;
-    if (!move || !drawn.length || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    event.stopPropagation(); // a notebook has its own use for them
-    const from = this.chosen ?? (move > 0 ? -1 : drawn.length);
-    this.choose(Math.min(Math.max(from + move, 0), drawn.length - 1));
+    if (!drawn.length) return;
+    const from = this.chosen ?? (by > 0 ? -1 : drawn.length);
+    this.choose(Math.min(Math.max(from + by, 0), drawn.length - 1));
     drawn[this.chosen].element.scrollIntoView({ block: "nearest" });
   }
 }

@@ -1,5 +1,6 @@
 // The trainer, in the page and in Jupyter: what the reader sees and presses. The training is in a worker, web/worker.mjs.
 import { spans, tint } from "./characters.mjs";
+import { fillIn, write } from "./elements.mjs";
 import { drawLosses } from "./loss.mjs";
 import { chosenKernel } from "./network.mjs";
 import { complaint, valueOf } from "./settings.mjs";
@@ -31,11 +32,8 @@ class Trainer {
   }
 
   find = (name) => this.section.querySelector(`[name=${name}]`);
-  number = (name) => this.section.querySelector(`[data-number=${name}]`);
 
-  say(sentence) {
-    if (this.reading.textContent !== sentence) this.reading.textContent = sentence;
-  }
+  say = (sentence) => write(this.reading, sentence);
 
   draw() {
     const curves = [{ kind: "report", name: "the report’s run", points: this.report }, { kind: "live", name: "yours", points: this.live }];
@@ -68,10 +66,9 @@ class Trainer {
     if (step < this.step) this.live = [];
     for (const point of points) this.live.push(point);
     this.step = step;
-    this.number("step").textContent = step.toLocaleString("en");
-    this.number("loss").textContent = smoothed?.toFixed(2) ?? "–";
+    fillIn(this.section, { step: step.toLocaleString("en"), loss: smoothed?.toFixed(2) ?? "–" });
     this.showState(running);
-    if (running && rate > 0) this.number("rate").textContent = rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en");
+    if (running && rate > 0) fillIn(this.section, { rate: rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en") });
     this.section.dataset.step = step;
     this.draw();
     const isLarge = smoothed > TOO_LARGE * this.guess;
@@ -87,9 +84,10 @@ class Trainer {
 
   see_bits({ bits, share }) {
     if (this.running) return;
-    this.number("bits").textContent = share < 1 ? `(${Math.floor(100 * share)}% read)` : bits.toFixed(3);
+    fillIn(this.section, { bits: share < 1 ? `(${Math.floor(100 * share)}% read)` : bits.toFixed(3) });
     if (share < 1) return;
-    this.svg.setAttribute("aria-label", `The smoothed loss: ${this.number("loss").textContent} nats per sequence after ${this.number("step").textContent} steps; that of a uniform guess is ${this.guess.toFixed(1)}`);
+    const [step, loss] = ["step", "loss"].map((name) => this.section.querySelector(`[data-is=${name}]`).textContent);
+    this.svg.setAttribute("aria-label", `The smoothed loss: ${loss} nats per sequence after ${step} steps; that of a uniform guess is ${this.guess.toFixed(1)}`);
   }
 
   see_diverged({ step, loss }) {
@@ -125,7 +123,7 @@ class Trainer {
     this.say(sentence); // the form may be folded
     if (!isLost) return;
     Object.assign(this, { live: [], report: [], step: 0 });
-    for (const name of ["step", "loss", "bits"]) this.number(name).textContent = "–";
+    fillIn(this.section, { step: "–", loss: "–", bits: "–" });
     this.text.replaceChildren();
     this.showState(false);
     this.enable(false);
@@ -141,7 +139,7 @@ class Trainer {
   showState(running) {
     this.running = running;
     this.find("train").textContent = running ? "Pause" : "Train";
-    this.number(running ? "bits" : "rate").textContent = "–";
+    fillIn(this.section, { [running ? "bits" : "rate"]: "–" });
   }
 
   // the settings of the form; throws a sentence

@@ -14,8 +14,8 @@ from rnn.sampling import state_after
 WEB, BUILT = ROOT / "web", ROOT / "build" / "web"
 SETTINGS = json.loads((WEB / "settings.json").read_text("utf-8"))  # what each setting may be, as in web/settings.mjs
 # what imports comes later
-SHARED = ("settings", "network", "characters", "cells", "model", "text", "ngrams", "file", "worker", "loss")
-MOVING = ("trainer", "sampler", "lens", "sequence", "workers")
+SHARED = ("settings", "network", "characters", "digits", "elements", "cells", "model", "gradients", "text", "ngrams")
+MOVING = ("file", "worker", "loss", "trainer", "sampler", "lens", "sequence", "workers")
 MODULES_OF = {"page": (*SHARED, *MOVING, "curves", "reader", "page"), "jupyter": (*SHARED, *MOVING, "jupyter")}
 STYLES_OF = {"page": ("widgets", "reader", "sequence"), "jupyter": ("jupyter", "widgets", "sequence")}
 PAGE_BYTES = 3_000_000  # of weights in the page, in base64
