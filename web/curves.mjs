@@ -15,7 +15,7 @@ const valueAt = (axis, share) => {
 const inWords = (x) => inDigits(x, 4);
 
 // the value of each curve at x, {name: value}: that of the nearest point; none where the curve does not reach
-export function valuesAt({ x: axis, curves }, x) {
+function valuesAt({ x: axis, curves }, x) {
   const values = {};
   for (const { name, x: xs, y: ys } of curves) {
     const apart = xs.map((point) => Math.abs(shareOf(axis, point) - shareOf(axis, x)));

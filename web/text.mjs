@@ -3,7 +3,7 @@ import { bytes } from "./network.mjs";
 import { Refusal } from "./settings.mjs";
 
 export const LONGEST = 3_000_000; // characters of a text; what is behind them is left out
-export const SHORTEST = 1_000; // as in rnn/corpus.py
+const SHORTEST = 1_000; // as in rnn/corpus.py
 const MOST_DISTINCT = 65_535; // a code has sixteen bits
 
 // a text, its sorted characters and its codes; the first 90% are for training, the next 5% are held out

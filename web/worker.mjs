@@ -9,7 +9,7 @@ const TURN = 20; // milliseconds of training, before the page is listened to
 const DRAWN = 300; // characters that the network writes
 
 // W, U, V from N(0, sigma^2), or scaled to their sizes for null, b and c zero: as rnn.model.init_params, from other random numbers
-export function firstWeights({ m, seed, sigma }, K) {
+function firstWeights({ m, seed, sigma }, K) {
   const uniform = generator(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
   const weights = new Float32Array(m * m + 2 * K * m + m + K);
