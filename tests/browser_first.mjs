@@ -75,6 +75,8 @@ await reader.locator(".text").focus();
 await tab.keyboard.press("ArrowLeft");
 await tab.keyboard.press("ArrowLeft");
 seen.back = cursorBefore - (await cursor());
+await tab.keyboard.press("Home");
+seen.first = await cursor();
 const letters = [...new Set((await reader.locator(".text").textContent()).slice(0, 20))].join("");
 await reader.locator("[name=typed]").fill(letters);
 await tab.waitForFunction((n) => +document.querySelector(".reader").dataset.read === n, letters.length);

@@ -48,6 +48,15 @@ seen.centred.push(await centred(), await view.locator(".sum").textContent(), awa
 await view.locator("[value=forward]").press("Enter");
 seen.forward = await reading();
 
+// what a screen reader says is there at once
+await tab.evaluate(() => {
+  globalThis.said = [];
+  const status = document.querySelector(".sequence [role=status]");
+  new MutationObserver(() => said.push(status.textContent)).observe(status, { childList: true, characterData: true, subtree: true });
+});
+await press(strip, "Home");
+seen.said = [await tab.evaluate(() => globalThis.said), await reading()];
+
 // it plays in short tasks, and moves to other parameters
 seen.task = await longestTask(browser, tab, async () => {
   await press(strip, "End", ...Array(8).fill("ArrowLeft"));
@@ -67,8 +76,6 @@ const update = view.locator("[name=update]");
 const total = () => view.locator(".total").innerText();
 for (let n = 0; n < 4; n++) await update.press("Enter");
 seen.updated = await total();
-while (await update.isEnabled()) await update.click();
-seen.last = await total();
 await view.locator("[name=pace]").selectOption("warm");
 for (let n = 0; n < 4; n++) await update.press("Enter");
 seen.warm = await total();
@@ -96,5 +103,11 @@ seen.pointed.push(await which());
 await view.locator(".map").click({ position: { x: 90, y: 90 } });
 await at(40, 40);
 seen.pointed.push(await which());
+
+// until the sequences are used up, and not further
+for (let n = 0; n < 40; n++) await update.press("Enter");
+await view.locator("[name=weights]").selectOption(weights);
+await update.press("Enter");
+seen.last = await total();
 process.stdout.write(JSON.stringify(seen));
 await browser.close();

@@ -123,6 +123,7 @@ def test_the_first_screen_in_a_browser(report):
     assert seen["isPaused"]
     assert len(set(seen["bits"].values())) > 1, "the slider reads all of it anew"
     assert seen["back"] == 2, "an arrow key looks back by one character"
+    assert seen["first"] == 0, "and a key goes to the beginning"
     shown, typed = seen["typed"]
     assert shown.split() == typed.split(), "what is typed is read, a line's end as a space"
     assert "has never seen" in seen["unknown"]
@@ -154,6 +155,8 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
     assert first != smallest, "the slider moves delta"
     assert total[:10] == exact[:10], "the complex step agrees with the sum of the terms"
     assert seen["forward"].startswith("Character")
+    (said,), shown = seen["said"]
+    assert said.startswith(shown), "a screen reader says once what is shown"
     assert seen["played"] == str(seen["column"][1])
     assert seen["task"] < SHORT
     assert seen["print"] == [False, True, True, False, False]

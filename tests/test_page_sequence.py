@@ -1,4 +1,3 @@
-import base64
 import json
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from report.show import sequence
-from report.show.web import pack
+from report.show.web import as_json
 from rnn import gradcheck, mistakes, model
 from rnn.gradcheck import Problem
 from tests.conftest import ROOT
@@ -23,23 +22,19 @@ def problem(m, K, T, sigma=0.3, h0_sigma=0.5):
     return gradcheck.make_problem(rng.integers(0, K, T + 1), K, rng, m, T, sigma, h0_sigma)
 
 
-def in_javascript(problems, mistake=None, places=(), steps=0):
+def in_javascript(problems, mistake=None, places=(), steps=0, backward=None):
     questions = [
         {
-            "weights": base64.b64encode(pack(params, "<f8")).decode(),
-            "m": len(h0),
-            "K": len(params.c),
-            "x": x.tolist(),
-            "y": y.tolist(),
-            "h0": h0.tolist(),
+            **sequence.packed_problem("", whole, "".join(map(chr, range(256, 512))), "<f8"),
+            "theirs": backward and sequence.packed_returned(whole, model.forward, backward),
             "mistake": mistake,
             "places": places,
             "steps": steps,
         }
-        for params, x, y, h0 in problems
+        for whole in problems
     ]
     command = [NODE, ROOT / "tests" / "sequence.mjs"]
-    run = subprocess.run(command, input=json.dumps(questions), capture_output=True, text=True, check=True)
+    run = subprocess.run(command, input=as_json(questions), capture_output=True, text=True, check=True)
     return json.loads(run.stdout)
 
 
@@ -141,3 +136,26 @@ def test_a_gradient_of_U_that_is_overwritten_is_marked_at_letters_that_come_twic
 
     wrong = sequence.wrong_columns(whole, model.forward, overwriting)
     assert set(np.flatnonzero(wrong)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("name", model.Params._fields)
+def test_a_gradient_with_a_number_that_is_not_finite_is_wrong(name, number):
+    def backward(*given):
+        gradient, dh0 = model.backward(*given)
+        getattr(gradient, name).flat[0] = number
+        return gradient, dh0
+
+    (answer,) = in_javascript([problem(5, 3, 2)], backward=backward)
+    assert [theta for theta, share in answer["differences"].items() if share != 0] == [name]
+
+
+def test_a_state_that_is_not_a_number_is_wrong_from_its_column_on():
+    def forward(params, x, h0):
+        h, p = model.forward(params, x, h0)
+        h[4:], p[3:] = np.nan, np.nan
+        return h, p
+
+    assert set(np.flatnonzero(sequence.wrong_columns(problem(20, 40, 10), forward, model.backward))) == set(
+        range(3, 10)
+    )

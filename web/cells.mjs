@@ -25,7 +25,7 @@ export function onColours(element, take) {
 // the cells in a row of a block of m numbers
 export const wideOf = (m) => Math.ceil(Math.sqrt(m));
 
-// paint one cell for each number, `wide` in a row; `scale` and more have the strongest colour
+// paint one cell for each number, `wide` in a row; `scale`, more, and NaN have the strongest colour
 export function paintCells(canvas, values, { paper, above, below }, scale = 1, wide = wideOf(values.length)) {
   const high = Math.ceil(values.length / wide);
   if (canvas.width !== wide) canvas.width = wide;
@@ -33,7 +33,8 @@ export function paintCells(canvas, values, { paper, above, below }, scale = 1, w
   const context = canvas.getContext("2d");
   const image = context.createImageData(wide, high);
   for (let i = 0; i < values.length; i++) {
-    const strength = Math.min(Math.abs(values[i] / scale), 1) ** 0.75;
+    const size = Math.abs(values[i] / scale);
+    const strength = size < 1 ? size ** 0.75 : 1;
     const colour = values[i] < 0 ? below : above;
     for (let part = 0; part < 3; part++) image.data[4 * i + part] = paper[part] + strength * (colour[part] - paper[part]);
     image.data[4 * i + 3] = 255;
@@ -49,8 +50,8 @@ export function cellAt(canvas, event) {
   return row * canvas.width + column;
 }
 
-// a frame around one of `wide` times `high` cells
-export function frame(element, index, wide, high) {
-  const place = { x: (index % wide) / wide, y: Math.floor(index / wide) / high, w: 1 / wide, h: 1 / high };
+// a frame around one of the cells of a canvas
+export function frame(element, index, { width, height }) {
+  const place = { x: (index % width) / width, y: Math.floor(index / width) / height, w: 1 / width, h: 1 / height };
   for (const [name, share] of Object.entries(place)) element.style.setProperty(`--${name}`, share);
 }

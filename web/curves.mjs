@@ -12,8 +12,6 @@ const valueAt = (axis, share) => {
   return axis.log ? 10 ** value : value;
 };
 
-const inWords = (x) => inDigits(x, 4);
-
 // the value of each curve at x, {name: value}: that of the nearest point; none where the curve does not reach
 function valuesAt({ x: axis, curves }, x) {
   const values = {};
@@ -37,7 +35,8 @@ class Curves {
     this.mark = document.createElementNS("http://www.w3.org/2000/svg", "path");
     this.mark.setAttribute("class", "mark");
     svg.append(this.mark);
-    for (const [name, value] of Object.entries({ role: "slider", tabindex: 0 })) svg.setAttribute(name, value);
+    svg.setAttribute("role", "slider");
+    svg.setAttribute("tabindex", 0);
     tell(svg, { min: 0, max: this.last, now: 0, text: this.hint });
   }
 
@@ -48,8 +47,8 @@ class Curves {
     const values = Object.entries(valuesAt(panel, x));
     const { width, height } = this.svg.viewBox.baseVal;
     this.mark.setAttribute("d", `M${(left + share * (right - left)) * width},${top * height}V${bottom * height}`);
-    const told = values.map(([name, { y }]) => `${name}: ${inWords(y)}`).join(" · ") || "no curve is here";
-    const sentence = `${axis.name} ${inWords(values[0]?.[1].x ?? x)} · ${told}`;
+    const told = values.map(([name, { y }]) => `${name}: ${inDigits(y, 4)}`).join(" · ") || "no curve is here";
+    const sentence = `${axis.name} ${inDigits(values[0]?.[1].x ?? x, 4)} · ${told}`;
     write(this.reading, sentence);
     tell(this.svg, { now: this.place, text: sentence });
   }

@@ -56,10 +56,10 @@ function transposed(matrix, m) {
 
 export const norm = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
 
-// how far two gradients are apart, as a share of the larger one: 0 where they differ by rounding alone
+// how far two gradients are apart, as a share of the larger one: 0 where they differ by rounding alone, NaN where one is not finite
 function apart(found, truth) {
   const size = Math.max(norm(found), norm(truth));
-  const share = size ? norm(found.map((g, i) => g - truth[i])) / size : 0;
+  const share = size === 0 ? 0 : norm(found.map((g, i) => g - truth[i])) / size;
   return share < 1e-10 ? 0 : share;
 }
 
@@ -173,8 +173,8 @@ export function leaned(params, states, p, y) {
   return dh.map((dh_t, t) => norm(product(params.U, dh_t.map((d, i) => d * derivative(states[t][i])), p.length)));
 }
 
-// A sequence, weights, and in `theirs` what a notebook's own functions have returned, or null, as report/show/sequence.py packs
-// them.
+// A sequence, weights, and in `theirs` what a notebook's own functions have returned, if there are any, as
+// report/show/sequence.py packs them.
 export function problemOf({ m, weights, vocabulary, x, y, h0, theirs }) {
   const characters = Array.from(vocabulary);
   const K = characters.length;
@@ -184,7 +184,7 @@ export function problemOf({ m, weights, vocabulary, x, y, h0, theirs }) {
     gradient: { ...unpack(theirs.gradient, m, K), h0: numbers(theirs.dh0, m) },
     wrong: theirs.wrong,
   };
-  return { characters, x, y, h0: numbers(h0, m), params: unpack(weights, m, K), theirs: returned ?? null };
+  return { characters, x, y, h0: numbers(h0, m), params: unpack(weights, m, K), theirs: returned };
 }
 
 // What there is to see of a problem: what `forward` and `backward` find, backward with a mistake or both as a notebook's own,

@@ -1,5 +1,6 @@
-// In Jupyter, VS Code, Colab: the page's sampler and trainer as an anywidget. Settings are traits of the model; weights and
-// texts come once, as bytes in a message that is no part of the model, so that no notebook is saved with them.
+// In Jupyter, VS Code, Colab: the page's sampler, trainer and view of one sequence as an anywidget. Settings are traits of the
+// model; weights and texts come once, as bytes in a message that is no part of the model, so that no notebook is saved with
+// them.
 import { bytes } from "./network.mjs";
 import { countsOf } from "./ngrams.mjs";
 import { mountSampler } from "./sampler.mjs";

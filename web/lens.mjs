@@ -17,12 +17,16 @@ const nameOf = (theta) => (theta === "h0" ? "h₀" : theta);
 // all numbers but a share of them are larger than this one, whatever their sign
 const quantile = (values, share) => Float64Array.from(values, Math.abs).sort()[Math.floor(share * (values.length - 1))];
 
+// whether a number differs from the right one by more than rounding, or is none
+const isOff = (value, right, scale) => !(Math.abs(value - right) <= 1e-10 * scale);
+
 const partsOf = (element) => Object.fromEntries(Array.from(element.children, (part) => [part.classList[0], part]));
 
 // make a list n elements long, from the template behind it
 function fill(list, n) {
   while (list.children.length > n) list.lastElementChild.remove();
   while (list.children.length < n) list.append(list.nextElementSibling.content.cloneNode(true));
+  return Array.from(list.children);
 }
 
 // ---- the strip: h_0, and a column for each character
@@ -30,10 +34,10 @@ function fill(list, n) {
 export function drawStrip(view) {
   const { strip, columns, T, x, y, found, wrong, characters, colours, state: { column, direction } } = view;
   const isForward = direction === "forward";
-  fill(columns, T + 2); // with the labels
+  const [labels, ...elements] = fill(columns, T + 2);
   columns.style.setProperty("--columns", T + 1);
   const drawGradient = isForward ? null : gradients(view);
-  Array.from(columns.children).slice(1).forEach((element, t) => {
+  elements.forEach((element, t) => {
     const parts = partsOf(element);
     write(parts.x, t ? named(characters[x[t - 1]]) : "h₀");
     write(parts.y, t ? named(characters[y[t - 1]]) : "");
@@ -44,7 +48,7 @@ export function drawStrip(view) {
     element.classList.toggle("chosen", t === column);
     element.classList.toggle("wrong", Boolean(wrong[t - 1]));
   });
-  const [labels, { offsetLeft, offsetWidth }] = [columns.children[0], columns.children[column + 1]];
+  const { offsetLeft, offsetWidth } = elements[column];
   const [left, right] = [strip.scrollLeft + labels.offsetWidth, strip.scrollLeft + strip.clientWidth]; // in sight
   if (offsetLeft < left || offsetLeft + offsetWidth > right) strip.scrollLeft = offsetLeft - (strip.clientWidth - offsetWidth) / 2;
 }
@@ -68,7 +72,7 @@ function gradients({ found, truth, reach, x, colours, state: { theta, index } })
   const dh = [found.gradient.h0, ...found.dh];
   const [terms, right] = [found, truth].map((source) => Array.from(x, (_, t) => term(source, x, theta, index, t)));
   const [most, mostTerm, mostRight] = [largestOf(found.dh.map(largestOf)), largestOf(terms), largestOf(right)];
-  const onLog = (size) => Math.max(0, (Math.log10(size || 1e-300) - SMALLEST) / (LARGEST - SMALLEST));
+  const onLog = (size) => Math.max(0, (Math.log10(size) - SMALLEST) / (LARGEST - SMALLEST));
   return (parts, t) => {
     paintCells(parts.dh, dh[t], colours, most);
     bar(parts.size.firstChild, onLog(norm(dh[t])));
@@ -76,14 +80,15 @@ function gradients({ found, truth, reach, x, colours, state: { theta, index } })
     if (t === 0) return;
     paintCells(parts.slope, slopes(found.h[t]), { ...colours, above: colours.ink });
     bar(parts.term.firstChild, terms[t - 1] / mostTerm);
-    parts.term.classList.toggle("wrong", Math.abs(terms[t - 1] - right[t - 1]) > 1e-10 * mostRight);
+    parts.term.classList.toggle("wrong", isOff(terms[t - 1], right[t - 1], mostRight));
   };
 }
 
 // ---- the inside of a column
 
-// the numbers in the blocks of column t, in the order of web/sequence.html
-function blocksOf({ params, x, found: { h, own, later, dh, da, states }, state: { direction } }, t) {
+// the numbers in the blocks of the chosen column, in the order of web/sequence.html
+function blocksOf({ params, x, found: { h, own, later, dh, da, states }, state: { direction, column } }) {
+  const t = column - 1;
   if (direction === "backward") return [own[t], later[t], dh[t], slopes(h[t + 1]), da[t], states[t]];
   const { U, W, b } = params;
   const Ux = U.subarray(x[t] * b.length, (x[t] + 1) * b.length);
@@ -91,8 +96,8 @@ function blocksOf({ params, x, found: { h, own, later, dh, da, states }, state: 
 }
 
 export function drawBlocks(view) {
-  const { section, blocks, colours, m, state: { unit, direction, column } } = view;
-  const values = blocksOf(view, column - 1);
+  const { section, blocks, colours, m, state: { unit, direction } } = view;
+  const values = blocksOf(view);
   const most = largestOf(values[direction === "forward" ? 4 : 2]); // of the sum
   const words = Array.from(blocks.querySelectorAll(`.${direction} > .block`), (block, n) => {
     const { cells, number, meaning } = partsOf(block);
@@ -101,7 +106,7 @@ export function drawBlocks(view) {
     write(number, inDigits(values[n][unit]));
     return `${meaning.textContent} ${number.textContent}`;
   });
-  frame(blocks, unit, wideOf(m), Math.ceil(m / wideOf(m)));
+  frame(blocks, unit, blocks.querySelector(`.${direction} canvas`));
   tell(blocks, { max: m - 1, now: unit, text: `unit ${unit}: ${words.join(", ")}` });
   fillIn(section, { unit });
 }
@@ -112,13 +117,13 @@ export function drawLetters({ letters, characters, params, y, found, state: { co
   const [o, p] = [direction === "forward" ? scores(params, found.h[column]) : found.dO[t], found.p[t]];
   const [mostO, mostP] = [o, p].map(largestOf);
   const shown = order(p).slice(0, LETTERS).sort((a, b) => a - b);
-  fill(letters, shown.length);
-  shown.forEach((k, n) => {
-    const { above, below, letter } = partsOf(letters.children[n]);
+  fill(letters, shown.length).forEach((element, n) => {
+    const k = shown[n];
+    const { above, below, letter } = partsOf(element);
     bar(above, o[k] / mostO);
     bar(below, p[k] / mostP);
     write(letter, Array.from(named(characters[k]))[0]);
-    letters.children[n].classList.toggle("right", k === y[t]);
+    element.classList.toggle("right", k === y[t]);
   });
 }
 
@@ -144,26 +149,25 @@ export function drawWeight({ section, params, x, y, h0, found, truth, state: { t
   const [sum, right] = [found.gradient[theta][index], complexStep(params, x, y, h0, theta, index)];
   const ways = { sum, centred: centredDifference(params, x, y, h0, theta, index, 10 ** delta), complex: right };
   for (const [name, value] of Object.entries(ways)) drawDigits(section.querySelector(`.${name}`), value, right);
-  section.querySelector(".sum").classList.toggle("wrong", Math.abs(sum - truth.gradient[theta][index]) > 1e-10 * largestOf(truth.gradient[theta]));
+  section.querySelector(".sum").classList.toggle("wrong", isOff(sum, truth.gradient[theta][index], largestOf(truth.gradient[theta])));
   fillIn(section, { delta: powerOfTen(delta) });
 }
 
 export function drawMap(view) {
   const { section, map, m, T, params, h0, colours, differences, found, truth, theirs, state: { theta, direction, column, index } } = view;
   const [isForward, isWhole] = [direction === "forward", theirs || column === 1];
-  const isWrong = !isForward && isWhole && differences[theta] > 0;
-  const soFar = () => (isWhole ? found : view.backwardTo(column - 1)).gradient; // of the columns that backward has come to
-  const values = (isForward ? { ...params, h0 } : soFar())[theta];
+  const isWrong = !isForward && isWhole && differences[theta] !== 0;
+  const values = isForward ? { ...params, h0 }[theta] : (isWhole ? found : view.backwardTo(column - 1)).gradient[theta];
   const right = truth.gradient[theta];
   const wide = ["W", "U", "V"].includes(theta) ? m : wideOf(values.length);
   if (isWrong) paintCells(map, values.map((g, i) => Math.abs(g - right[i]) / (Math.abs(g) + Math.abs(right[i]) || 1)), { ...colours, above: colours.wrong }, 1, wide);
   else paintCells(map, values, colours, isForward ? quantile(values, 0.99) || 1 : largestOf(right) / 3, wide);
   section.classList.toggle("red", isWrong);
-  for (const button of section.querySelectorAll("[name=theta]")) button.classList.toggle("wrong", !isForward && differences[button.value] > 0);
-  frame(map.parentElement, index, wide, map.height);
+  for (const button of section.querySelectorAll("[name=theta]")) button.classList.toggle("wrong", !isForward && differences[button.value] !== 0);
+  frame(map.parentElement, index, map);
   const [which, value] = [nameOfNumber(view), inDigits(values[index])];
   tell(map, { max: values.length - 1, now: index, text: `${isForward ? "" : "∂L/∂"}${which} = ${value}` });
-  fillIn(section, { which, value, theta: nameOf(theta), columns: isWhole ? "all columns" : `columns ${column} to ${T}` });
+  fillIn(section, { which, value, columns: isWhole ? "all columns" : `columns ${column} to ${T}` });
   if (isForward) fillIn(section, { count: values.length.toLocaleString("en"), half: inDigits(quantile(values, 0.5)) });
 }
 
@@ -176,21 +180,24 @@ export function drawWords(view) {
   fillIn(section, { column, T, read, next, share: percent(p), bits: inBits(p) });
   fillIn(section, { size: inDigits(norm(found.dh[column - 1])), reach: inDigits(reach[column]), mistake: ofMistake(view) });
   fillIn(section, { loss: loss.toFixed(1), mean: (loss / T / Math.LN2).toFixed(2), guess: (T * Math.log(characters.length)).toFixed(1) });
-  if (section.matches(".updating")) fillIn(section, ofUpdates(view));
-  tell(strip, { max: T, now: column, text: section.querySelector(`.reading .${direction}`).textContent });
+  const isUpdating = section.matches(".updating");
+  if (isUpdating) fillIn(section, wordsOfUpdates(view));
+  const said = [`.reading .${direction}`, ".reading .mistake", isUpdating ? ".of-updates" : ".of-loss"].map((part) => section.querySelector(part).textContent);
+  tell(strip, { max: T, now: column, text: said[0] });
+  write(section.querySelector("[role=status]"), said.join(" ")); // at once, for screen readers
 }
 
 function ofMistake({ theirs, differences, state: { mistake } }) {
   if (!mistake && !theirs) return "";
   const subject = mistake ? "With this mistake, backward" : "The notebook’s backward";
-  const wrong = Object.entries(differences).filter(([, share]) => share).map(([theta, share]) => `${nameOf(theta)} by ${percent(share)}`);
+  const wrong = Object.entries(differences).filter(([, share]) => share !== 0).map(([theta, share]) => `${nameOf(theta)} by ${percent(share)}`);
   if (wrong.length) return `${subject} is off in ${wrong.join(", ")}.`;
   return `${subject} gives the true gradient here${mistake ? ", so no number shows the mistake" : ""}.`;
 }
 
 // of the sequences that were trained on
-function ofUpdates({ updates, most, loss, T, found, m }) {
-  const means = [...updates.losses, loss].slice(-6).map((nats) => (nats / T / Math.LN2).toFixed(1));
+function wordsOfUpdates({ updates: { losses }, packed, loss, T, found, m }) {
+  const means = [...losses, loss].slice(-6).map((nats) => (nats / T / Math.LN2).toFixed(1));
   const saturated = found.h.slice(1).reduce((sum, h_t) => sum + slopes(h_t).filter((slope) => slope < SATURATED).length, 0);
-  return { updates: updates.n, most, means: means.join(", "), saturated: percent(saturated / (T * m)) };
+  return { updates: losses.length, most: packed.training.updates, means: means.join(", "), saturated: percent(saturated / (T * m)) };
 }

@@ -5,7 +5,6 @@ import { adagrad, examined, problemOf } from "./gradients.mjs";
 import { drawBlocks, drawLetters, drawMap, drawStrip, drawWeight, drawWords, largestOf } from "./lens.mjs";
 
 const PLAY = 180; // milliseconds a column
-const CLIP = 5;
 const UPDATED = "updated step by step";
 
 // the nearest whole number that can be chosen
@@ -16,11 +15,11 @@ class Sequence {
   updates = null; // what training has come to, from the first weights on
 
   constructor(section, packed) {
-    Object.assign(this, { section, packed, most: Math.floor((packed.training.codes.length - 1) / packed.training.T) - 1 });
+    Object.assign(this, { section, packed });
     for (const name of ["strip", "columns", "blocks", "letters", "map"]) this[name] = section.querySelector(`.${name}`);
     this.problems = new Map(packed.problems.map((problem) => [problem.name, problem]));
-    this.beginning = { weights: packed.first, start: "carried", mistake: "", pace: "full", direction: "forward", unit: 22, theta: "W", index: null, delta: -5 };
-    this.state = { ...this.beginning, column: Infinity };
+    this.beginning = { weights: packed.first, start: "carried", mistake: "", pace: "full", direction: "forward", column: null, unit: 22, theta: "W", index: null, delta: -5 };
+    this.state = { ...this.beginning };
     this.find("mistake").append(...packed.mistakes.map(({ name, label }) => new Option(label, name)));
     this.listWeights();
     this.take();
@@ -41,8 +40,8 @@ class Sequence {
   // the next sequence of training, and the weights that the steps before have made
   ofUpdates() {
     const { problems: [untrained], training: { codes, T } } = this.packed;
-    this.updates ??= { problem: { ...problemOf(untrained), h0: new Float64Array(untrained.m) }, n: 0, losses: [], squares: {} };
-    const { problem, n } = this.updates;
+    this.updates ??= { problem: { ...problemOf(untrained), h0: new Float64Array(untrained.m) }, losses: [], squares: {} };
+    const { problem, losses: { length: n } } = this.updates;
     return { ...problem, x: codes.slice(n * T, (n + 1) * T), y: codes.slice(n * T + 1, (n + 1) * T + 1) };
   }
 
@@ -59,15 +58,14 @@ class Sequence {
 
   // one step of AdaGrad from the first weights on; the trainer takes its own
   update() {
-    const { trainer, packed: { training } } = this;
-    if (trainer && this.state.weights === trainer.name) return trainer.next();
+    if (this.state.weights === this.trainer?.name) return this.trainer.next();
     if (this.state.weights !== UPDATED) this.set({ weights: UPDATED, start: "carried" });
-    const { updates, loss, found, state } = this;
-    const n = updates.n + 1;
-    const share = state.pace === "warm" ? Math.min(n / training.warmup, 1) : 1;
-    adagrad(updates.problem.params, updates.squares, found.gradient, share * training.rate, CLIP);
-    updates.problem.h0 = found.h.at(-1);
-    Object.assign(updates, { n, losses: [...updates.losses, loss] });
+    const { updates: { problem, losses, squares }, loss, found, state, packed: { training } } = this;
+    if (losses.length >= training.updates) return; // the view has no more sequences
+    losses.push(loss);
+    const share = state.pace === "warm" ? Math.min(losses.length / training.warmup, 1) : 1;
+    adagrad(problem.params, squares, found.gradient, share * training.rate, training.clip);
+    problem.h0 = found.h.at(-1);
     this.take();
     this.draw();
   }
@@ -76,7 +74,7 @@ class Sequence {
     const { section, state, T, m, truth } = this;
     const sizes = truth.gradient[state.theta].map(Math.abs);
     state.index ??= sizes.indexOf(largestOf(sizes));
-    state.column = within(state.column, 1, T);
+    state.column = within(state.column ?? this.ends[1], 1, T);
     state.unit = within(state.unit, 0, m - 1);
     state.index = within(state.index, 0, sizes.length - 1);
     for (const field of section.querySelectorAll("select, input")) field.value = state[field.name];
@@ -84,7 +82,6 @@ class Sequence {
     for (const button of section.querySelectorAll("button[value]")) button.setAttribute("aria-pressed", state[button.name] === button.value);
     Object.assign(section.dataset, { direction: state.direction, theta: state.theta });
     section.classList.toggle("updating", state.weights === UPDATED);
-    this.find("update").disabled = state.weights === UPDATED && this.updates.n >= this.most;
     write(this.find("update"), `Update the ${[UPDATED, this.trainer?.name].includes(state.weights) ? "" : "first "}weights`);
     for (const drawPart of [drawStrip, drawBlocks, drawLetters, drawWeight, drawMap, drawWords]) drawPart(this);
   }
@@ -94,10 +91,11 @@ class Sequence {
     const before = this.state;
     const isNew = (name) => name in changes && changes[name] !== before[name];
     this.state = { ...before, ...changes };
-    if (isNew("direction")) this.state.column = changes.column ?? this.ends[1];
-    if (isNew("theta")) this.state.index = changes.index ?? null;
+    if (isNew("direction")) this.state.column = changes.column ?? null;
+    if (isNew("theta")) this.state.index = null;
     if (isNew("pace")) this.updates = null;
     if (["weights", "start", "mistake", "pace"].some(isNew)) this.take();
+    if ("index" in changes) this.state.index = changes.index;
     this.draw();
   }
 

@@ -31,8 +31,8 @@ def packed(corpus, problem, forward=model.forward, backward=model.backward, conf
     known = problems(corpus, config)
     # the first weights in full, as the trainer has them: the page has them once
     kinds = {name: "<f4" if name == UNTRAINED else "<f2" for name in known}
-    networks = [_packed(name, known[name], corpus.vocabulary, kind) for name, kind in kinds.items()]
-    notebooks = _packed("this notebook’s", problem, corpus.vocabulary, "<f8")
+    networks = [packed_problem(name, known[name], corpus.vocabulary, kind) for name, kind in kinds.items()]
+    notebooks = packed_problem("this notebook’s", problem, corpus.vocabulary, "<f8")
     return {
         "problems": [*networks, notebooks | {"theirs": packed_returned(problem, forward, backward)}],
         "first": _shown(known),
@@ -41,6 +41,9 @@ def packed(corpus, problem, forward=model.forward, backward=model.backward, conf
             "T": config.T,
             "rate": config.learning_rate,
             "warmup": WARMUP,
+            "clip": config.clip,
+            "updates": min(UPDATES * config.T, len(corpus.codes) - 1) // config.T
+            - 1,  # the one after the last is shown
         },
         "mistakes": [{"name": name, "label": bug.what} for name, bug in bugs().items()],
     }
@@ -85,7 +88,8 @@ def _shown(names):
     return list(names)[:2][-1]
 
 
-def _packed(name, problem, vocabulary, dtype):
+def packed_problem(name, problem, vocabulary, dtype):
+    """Return a `Problem` with a name for a browser, its weights as numbers of a type ("<f2", "<f4" or "<f8")."""
     params, x, y, h0 = problem
     return {
         "name": name,
@@ -145,7 +149,7 @@ def wrong_columns(problem, forward, backward):
 def _differ(a, b):
     """Return which rows of two arrays (T, n) differ by more than rounding."""
     size = np.abs(b).max(initial=1e-300)
-    return (np.abs(np.asarray(a) - b) > SAME * size).any(axis=1)
+    return ~(np.abs(np.asarray(a) - b) <= SAME * size).all(axis=1)  # NaN differs too
 
 
 def state_gradients(backward, params, x, y, h, p):

@@ -68,7 +68,7 @@ def style(target):
 
 
 def markup(name):
-    """Return the HTML of the "sampler" or the "trainer"."""
+    """Return the HTML of the "sampler", the "trainer" or the "sequence"."""
     return (WEB / f"{name}.html").read_text("utf-8")
 
 
@@ -97,7 +97,8 @@ def as_message(packed):
 def pack(params, dtype="<f4"):
     """Return weights as bytes, one array after the other, U transposed; float16 ("<f2") where they all fit in it."""
     flat = np.concatenate([theta.ravel() for theta in params._replace(U=params.U.T)])
-    return (flat.astype(dtype) if np.abs(flat).max(initial=0) < np.finfo(dtype).max else flat.astype("<f4")).tobytes()
+    fits = dtype != "<f2" or np.abs(flat).max(initial=0) < np.finfo(dtype).max
+    return flat.astype(dtype if fits else "<f4").tobytes()
 
 
 def packed_text(corpus):
