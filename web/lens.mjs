@@ -190,7 +190,7 @@ export function drawWords(view) {
 function ofMistake({ theirs, differences, state: { mistake } }) {
   if (!mistake && !theirs) return "";
   const subject = mistake ? "With this mistake, backward" : "The notebook’s backward";
-  const wrong = Object.entries(differences).filter(([, share]) => share !== 0).map(([theta, share]) => `${nameOf(theta)} by ${percent(share)}`);
+  const wrong = Object.entries(differences).filter(([, share]) => share !== 0).map(([theta, share]) => `${nameOf(theta)} ${Number.isNaN(share) ? "(not finite)" : `by ${percent(share)}`}`);
   if (wrong.length) return `${subject} is off in ${wrong.join(", ")}.`;
   return `${subject} gives the true gradient here${mistake ? ", so no number shows the mistake" : ""}.`;
 }
