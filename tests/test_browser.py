@@ -168,7 +168,9 @@ def test_one_sequence_forward_and_back_in_a_browser(report):
     assert first != pointed == kept, "the pointer chooses a number, and a click keeps it"
     bits = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["updated"])]
     assert max(bits) > bits[0] + 2, "AdaGrad's first steps make the loss worse"
-    assert seen["last"].startswith("Update 39 of 39."), "until the sequences are used up"
+    last, again = seen["last"]
+    assert last.startswith("Update 39 of 39."), "until the sequences are used up"
+    assert again.startswith("Update 0 of 39. Bits per character of the last sequences: 6.4."), "then it begins again"
     warm = [float(word) for word in re.findall(r"\d+\.\d(?=[,.])", seen["warm"])]
     assert max(warm) < warm[0] + 0.2, "with warm-up nothing of the kind happens"
 

@@ -133,6 +133,21 @@ def test_the_points_of_a_curve_are_its_own_and_few():
     np.testing.assert_allclose(curve["y"], np.sqrt(curve["x"]), rtol=1e-4)
 
 
+def test_a_curve_without_a_label_has_the_name_of_its_colour_in_another_panel_or_of_its_panel():
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 3)
+    x = np.arange(20)
+    axes[0].errorbar(x, x, x, color="C1", label="ours")
+    axes[0].plot(x, x + 1, color="C2")
+    axes[1].plot(x, x, color="C1")
+    axes[2].plot(x, x, color="C3")
+    axes[2].set_title("the loss")
+    panels = web.packed_curves(fig)
+    plt.close(fig)
+    assert [[curve["name"] for curve in panel["curves"]] for panel in panels] == [["ours"], ["ours"], ["the loss"]]
+
+
 NOTEBOOK = [
     """from rnn.corpus import read_corpus, split
 from rnn.engine.runs import Config

@@ -3,6 +3,8 @@ import { inDigits } from "./digits.mjs";
 import { onKeys, tell, write } from "./elements.mjs";
 
 const KEY_STEPS = 100; // from one end of a panel to the other
+const MARGIN = 0.03; // of a panel, beside the end of a curve
+const NEAR = 0.005; // of a panel: points nearer than that are at one place
 
 // where a number lies between the ends of an axis, from 0 to 1, and the number at a place
 const scaled = ({ log }, x) => (log ? Math.log10(x) : x);
@@ -12,15 +14,16 @@ const valueAt = (axis, share) => {
   return axis.log ? 10 ** value : value;
 };
 
-// the value of each curve at x, {name: value}: that of the nearest point; none where the curve does not reach
-function valuesAt({ x: axis, curves }, x) {
-  const values = {};
-  for (const { name, x: xs, y: ys } of curves) {
-    const apart = xs.map((point) => Math.abs(shareOf(axis, point) - shareOf(axis, x)));
-    const nearest = apart.indexOf(Math.min(...apart));
-    if (apart[nearest] <= 0.03) values[name] = { x: xs[nearest], y: ys[nearest] };
-  }
-  return values;
+// the point of each curve that is nearest to x: [{name, x, y}]; none where the curve does not reach
+function nearestTo(x, { x: axis, curves }) {
+  const place = shareOf(axis, x);
+  return curves.flatMap(({ name, x: xs, y: ys }) => {
+    const shares = xs.map((point) => shareOf(axis, point));
+    if (place < Math.min(...shares) - MARGIN || place > Math.max(...shares) + MARGIN) return [];
+    const apart = shares.map((share) => Math.abs(share - place));
+    const n = apart.indexOf(Math.min(...apart));
+    return [{ name, x: xs[n], y: ys[n] }];
+  });
 }
 
 class Curves {
@@ -44,11 +47,13 @@ class Curves {
   show(panel, share) {
     const { box: [left, top, right, bottom], x: axis } = panel;
     const x = valueAt(axis, share);
-    const values = Object.entries(valuesAt(panel, x));
+    const points = nearestTo(x, panel);
+    const at = points[0]?.x ?? x;
+    const isFar = (point) => Math.abs(shareOf(axis, point.x) - shareOf(axis, at)) > NEAR;
     const { width, height } = this.svg.viewBox.baseVal;
     this.mark.setAttribute("d", `M${(left + share * (right - left)) * width},${top * height}V${bottom * height}`);
-    const told = values.map(([name, { y }]) => `${name}: ${inDigits(y, 4)}`).join(" · ") || "no curve is here";
-    const sentence = `${axis.name} ${inDigits(values[0]?.[1].x ?? x, 4)} · ${told}`;
+    const told = points.map((point) => `${point.name}${isFar(point) ? ` at ${inDigits(point.x, 4)}` : ""}: ${inDigits(point.y, 4)}`);
+    const sentence = `${axis.name} ${inDigits(at, 4)} · ${told.join(" · ") || "no curve is here"}`;
     write(this.reading, sentence);
     tell(this.svg, { now: this.place, text: sentence });
   }
@@ -69,9 +74,16 @@ class Curves {
     this.show(this.panels[n], share);
   }
 
-  // keys go from one end of a panel's curves to the other, then to the next panel
+  // an arrow key goes to the next place that has other values
   move(by) {
-    this.place = Math.max(0, Math.min(this.place + by, this.last));
+    const before = this.reading.textContent;
+    do this.goTo(Math.max(0, Math.min(this.place + by, this.last)));
+    while (Math.abs(by) === 1 && this.reading.textContent === before && this.place > 0 && this.place < this.last);
+  }
+
+  // places go from one end of a panel's curves to the other, then to the next panel
+  goTo(place) {
+    this.place = place;
     const panel = this.panels[Math.floor(this.place / (KEY_STEPS + 1))];
     const ends = panel.curves.flatMap(({ x }) => [x[0], x.at(-1)]).map((x) => shareOf(panel.x, x));
     const [from, to] = [Math.max(0, Math.min(...ends)), Math.min(1, Math.max(...ends))];

@@ -2,7 +2,7 @@
 
 export function percent(p) {
   if (p >= 0.0995 || p === 0) return `${(100 * p).toFixed(0)}%`;
-  return `${p < 1e-5 ? inDigits(100 * p) : (100 * p).toPrecision(2)}%`;
+  return p < 1e-6 ? "<0.0001%" : `${(100 * p).toPrecision(2)}%`;
 }
 
 export const inBits = (p) => (-Math.log2(p)).toFixed(1);

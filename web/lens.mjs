@@ -167,7 +167,7 @@ export function drawMap(view) {
   frame(map.parentElement, index, map);
   const [which, value] = [nameOfNumber(view), inDigits(values[index])];
   tell(map, { max: values.length - 1, now: index, text: `${isForward ? "" : "∂L/∂"}${which} = ${value}` });
-  fillIn(section, { which, value, columns: isWhole ? "all columns" : `columns ${column} to ${T}` });
+  fillIn(section, { which, value, columns: isWhole ? "all columns" : column === T ? `column ${T}` : `columns ${column} to ${T}` });
   if (isForward) fillIn(section, { count: values.length.toLocaleString("en"), half: inDigits(quantile(values, 0.5)) });
 }
 
@@ -184,13 +184,14 @@ export function drawWords(view) {
   if (isUpdating) fillIn(section, wordsOfUpdates(view));
   const said = [`.reading .${direction}`, ".reading .mistake", isUpdating ? ".of-updates" : ".of-loss"].map((part) => section.querySelector(part).textContent);
   tell(strip, { max: T, now: column, text: said[0] });
-  write(section.querySelector("[role=status]"), said.join(" ")); // at once, for screen readers
+  if (document.activeElement !== strip) write(section.querySelector("[role=status]"), said.join(" ")); // the strip says it itself
 }
 
 function ofMistake({ theirs, differences, state: { mistake } }) {
   if (!mistake && !theirs) return "";
   const subject = mistake ? "With this mistake, backward" : "The notebook’s backward";
-  const wrong = Object.entries(differences).filter(([, share]) => share !== 0).map(([theta, share]) => `${nameOf(theta)} ${Number.isNaN(share) ? "(not finite)" : `by ${percent(share)}`}`);
+  const by = (share) => (Number.isNaN(share) ? "(not finite)" : `by ${percent(share)}`);
+  const wrong = Object.entries(differences).filter(([, share]) => share !== 0).map(([theta, share]) => `${nameOf(theta)} ${by(share)}`);
   if (wrong.length) return `${subject} is off in ${wrong.join(", ")}.`;
   return `${subject} gives the true gradient here${mistake ? ", so no number shows the mistake" : ""}.`;
 }

@@ -29,7 +29,7 @@ export function drawLosses(svg, curves, guess) {
   add("path", { d: `M${left},${top}V${bottom}H${right}` });
   add("text", { x: 0, y: 12 }, "smoothed loss, nats per sequence");
   const between = distanceOf(most / 1.12);
-  for (let n = 0; n * between <= most / 1.12; n++) add("text", { x: left - 6, y: y(n * between) + 4, "text-anchor": "end" }, +(n * between).toPrecision(3));
+  for (let n = 0; n * between <= most / 1.12; n++) add("text", { x: left - 6, y: y(n * between) + 4, "text-anchor": "end" }, (+(n * between).toPrecision(3)).toLocaleString("en"));
   for (let step = 1; step <= last; step *= 10) {
     const anchor = step === 1 ? "start" : x(step) > right - 20 ? "end" : "middle";
     add("text", { x: x(step), y: bottom + 16, "text-anchor": anchor }, step.toLocaleString("en"));

@@ -189,7 +189,8 @@ class Reader {
     dot.style.left = place(n ? bits : this.guess);
     gramDot.hidden = ofGram === null;
     gramDot.style.left = place(ofGram ?? 0);
-    if (n % 50 === 0) this.section.querySelector(".meter").setAttribute("aria-label", `${bits.toFixed(2)} bits per character so far; a uniform guess needs ${this.guess.toFixed(1)}`);
+    const soFar = n ? `${bits.toFixed(2)} bits per character so far` : "Nothing is read yet";
+    this.section.querySelector(".meter").setAttribute("aria-label", `${soFar}; a uniform guess needs ${this.guess.toFixed(1)} bits`);
   }
 
   // the finished picture, where nothing may move
@@ -229,7 +230,7 @@ class Reader {
     clearTimeout(this.patience);
     const characters = Array.from(this.typedField.value);
     const unknown = characters.find((character) => !this.codes.has(character));
-    this.alert.textContent = unknown === undefined ? "" : `The network has never seen “${named(unknown)}”: it is not in its text.`;
+    this.alert.textContent = unknown === undefined ? "" : `The network has never seen “${named(unknown)}”: it is not in its text. Without it, the network reads on.`;
     if (unknown !== undefined) return;
     if (!characters.length) return this.backToBook();
     const before = this.mode === "book" ? [] : this.text_.slice(0, this.typedLength);

@@ -176,7 +176,8 @@ class Sampler {
     const { code, after } = drawn[chosen ?? drawn.length - 1];
     const unit = this.unitOf();
     const { n, share } = clockOf(drawn.slice(-400).map((one) => one.after[unit]));
-    const clock = drawn.length > 50 && share > 0.5 ? ` It is a clock, as in chapter 8: a period of ${n} characters explains ${percent(share)} of its variance.` : "";
+    const repeats = drawn.filter((one, t) => one.code === drawn[t - n]?.code).length; // then every unit has the text's period
+    const clock = drawn.length > 50 && share > 0.5 && repeats < drawn.length / 2 ? ` It is a clock, as in chapter 8: a period of ${n} characters explains ${percent(share)} of its variance.` : "";
     this.say(`Unit ${unit} after “${this.shown(code)}”: ${withMinus(after[unit].toFixed(2))}. Orange is above zero, blue below.${clock}`);
   }
 

@@ -61,11 +61,12 @@ class Sequence {
     if (this.state.weights === this.trainer?.name) return this.trainer.next();
     if (this.state.weights !== UPDATED) this.set({ weights: UPDATED, start: "carried" });
     const { updates: { problem, losses, squares }, loss, found, state, packed: { training } } = this;
-    if (losses.length >= training.updates) return; // the view has no more sequences
-    losses.push(loss);
-    const share = state.pace === "warm" ? Math.min(losses.length / training.warmup, 1) : 1;
-    adagrad(problem.params, squares, found.gradient, share * training.rate, training.clip);
-    problem.h0 = found.h.at(-1);
+    if (losses.length < training.updates) {
+      losses.push(loss);
+      const share = state.pace === "warm" ? Math.min(losses.length / training.warmup, 1) : 1;
+      adagrad(problem.params, squares, found.gradient, share * training.rate, training.clip);
+      problem.h0 = found.h.at(-1);
+    } else this.updates = null; // begin again
     this.take();
     this.draw();
   }
@@ -82,7 +83,8 @@ class Sequence {
     for (const button of section.querySelectorAll("button[value]")) button.setAttribute("aria-pressed", state[button.name] === button.value);
     Object.assign(section.dataset, { direction: state.direction, theta: state.theta });
     section.classList.toggle("updating", state.weights === UPDATED);
-    write(this.find("update"), `Update the ${[UPDATED, this.trainer?.name].includes(state.weights) ? "" : "first "}weights`);
+    const isLast = state.weights === UPDATED && this.updates.losses.length === this.packed.training.updates;
+    write(this.find("update"), isLast ? "Begin again" : `Update the ${[UPDATED, this.trainer?.name].includes(state.weights) ? "" : "first "}weights`);
     for (const drawPart of [drawStrip, drawBlocks, drawLetters, drawWeight, drawMap, drawWords]) drawPart(this);
   }
 

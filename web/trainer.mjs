@@ -1,5 +1,6 @@
 // The trainer, in the page and in Jupyter: what the reader sees and presses. The training is in a worker, web/worker.mjs.
 import { spans, tint } from "./characters.mjs";
+import { inDigits } from "./digits.mjs";
 import { fillIn, write } from "./elements.mjs";
 import { drawLosses } from "./loss.mjs";
 import { chosenKernel } from "./network.mjs";
@@ -87,11 +88,11 @@ class Trainer {
     fillIn(this.section, { bits: share < 1 ? `(${Math.floor(100 * share)}% read)` : bits.toFixed(3) });
     if (share < 1) return;
     const [step, loss] = ["step", "loss"].map((name) => this.section.querySelector(`[data-is=${name}]`).textContent);
-    this.svg.setAttribute("aria-label", `The smoothed loss: ${loss} nats per sequence after ${step} steps; that of a uniform guess is ${this.guess.toFixed(1)}`);
+    this.svg.setAttribute("aria-label", `The smoothed loss: ${loss} nats per sequence at step ${step}; that of a uniform guess is ${this.guess.toFixed(1)}`);
   }
 
   see_diverged({ step, loss }) {
-    this.say(`The loss of step ${(step + 1).toLocaleString("en")} is ${loss.toPrecision(3)}: training has diverged, and stops. Try a smaller learning rate.`);
+    this.say(`The loss of step ${(step + 1).toLocaleString("en")} is ${inDigits(loss)}: training has diverged, and stops. Try a smaller learning rate.`);
   }
 
   see_network(handed) {

@@ -349,15 +349,21 @@ def memory(norms, T, context, ngrams, floor=1e-15):
     for (network, when), place_norms in norms.items():
         low, median, high = np.maximum(np.quantile(place_norms, (0.25, 0.5, 0.75), axis=1), floor / 10)
         left.fill_between(np.arange(len(median)), low, high, color=colors[network], alpha=0.25, linewidth=0)
-        left.semilogy(median, color=colors[network], linestyle=":" if when == "first weights" else "-")
+        left.semilogy(
+            median, color=colors[network], linestyle=":" if when == "first weights" else "-", label=f"{network}, {when}"
+        )
     left.axvline(T, color=GREY, linewidth=0.8, linestyle="--")
     left.set(xlabel="characters back, k", title="norm of gradient", ylim=(floor, None))
     for network, frame in context.items():
         color = colors[network]
         shuffled = frame["shuffled"].dropna()
         middle.plot(frame.index, frame["bits"], color=color, marker="o", markersize=3, label=network)
-        _estimates(right, frame.index, frame["cost"], color=color, marker="o", linestyle="-")
-        _estimates(right, shuffled.index, shuffled, color=color, marker="x", linestyle=":")
+        _estimates(
+            right, frame.index, frame["cost"], color=color, marker="o", linestyle="-", label=f"{network}, in order"
+        )
+        _estimates(
+            right, shuffled.index, shuffled, color=color, marker="x", linestyle=":", label=f"{network}, shuffled"
+        )
     middle.plot(list(ngrams), list(ngrams.values()), color=GREY, marker="o", markersize=3, label="n-gram, n = k + 1")
     middle.set_ylim(0, None)
     right.axhline(0, color=INK, linewidth=0.6)

@@ -216,14 +216,17 @@ LEAST_POINTS = 8  # of a line that is a curve
 def packed_curves(fig):
     """Return the panels of a figure that has been drawn: where they are, in shares of its size, their axes, and curves.
 
-    A curve is a line of some points; its name is its label, or else the panel's title or what its y axis is.
+    A curve is a line of some points; its name is its label. In a panel without labels it is that of a line of the same
+    colour in another panel, or else the panel's title or what its y axis is.
     """
+    labels = {ax: _labels(ax) for ax in fig.axes}
+    colours = {line.get_color(): label for ax in fig.axes for line, label in labels[ax].items()}
     panels = []
     for ax in fig.axes:
         name = ax.get_title() or ax.get_ylabel().partition(" (")[0]
         curves = []
         for line in ax.get_lines():
-            label = name if line.get_label().startswith("_") else line.get_label()
+            label = labels[ax].get(line) if labels[ax] else colours.get(line.get_color(), name)
             points = np.array(line.get_data(orig=False), float)
             points = points[:, np.isfinite(points).all(axis=0)]
             if label and points.shape[1] >= LEAST_POINTS:
@@ -233,10 +236,19 @@ def packed_curves(fig):
                 curves.append({"name": label, "x": _rounded(x, 7), "y": _rounded(y, 5)})
         if curves:
             (left, bottom), (right, top) = ax.get_position().get_points()
-            axis = {"name": ax.get_xlabel().removesuffix(" (thousands)"), "log": ax.get_xscale() == "log"}
+            shared = (panel.get_xlabel() for panel in [ax, *ax.get_shared_x_axes().get_siblings(ax)])
+            xlabel = next(filter(None, shared), "")  # the lowest of panels with one axis has it
+            axis = {"name": xlabel.removesuffix(" (thousands)"), "log": ax.get_xscale() == "log"}
             axis |= dict(zip(("from", "to"), map(float, ax.get_xlim()), strict=True))
             panels.append({"box": _rounded((left, 1 - top, right, 1 - bottom), 4), "x": axis, "curves": curves})
     return panels
+
+
+def _labels(ax):
+    """Return what the legend of a panel calls its lines, those with error bars too, {line: label}."""
+    handles, labels = ax.get_legend_handles_labels()
+    lines = [getattr(handle, "lines", [handle])[0] for handle in handles]
+    return {line: label for line, label in zip(lines, labels, strict=True) if line in ax.get_lines()}
 
 
 def _rounded(values, digits):
