@@ -118,6 +118,7 @@ await begun("begin");
 await field("train").click();
 await says("diverged");
 seen.diverged = await reading();
+seen.heldOutDiverged = await heldOut();
 
 await begun("restore");
 await field("one").click();

@@ -223,6 +223,7 @@ def test_the_trainer_in_a_browser(report, tmp_path):
     assert "the page was hidden" in seen["hidden"][1]
     assert seen["usualRate"] == "0.001"
     assert "diverged" in seen["diverged"]
+    assert seen["heldOutDiverged"] > 10 * seen["heldOutAtFirst"], "the network that diverged is measured too"
     assert all("no WebAssembly" in sentence and disabled for sentence, disabled, _ in seen["without"])
     assert [can_count for *_, can_count in seen["without"]] == [True, False], "without workers nothing counts"
     for sentence, step, is_lost in seen["impossible"]:

@@ -59,8 +59,7 @@ class Server {
       if (place > Math.floor(100 * Math.log(step - 1))) this.points.push([step, this.smoothed]);
     }
     if (diverged === null) return true;
-    this.running = false;
-    this.tell();
+    this.rest();
     this.tellPage("diverged", { step: this.net.step, loss: diverged });
     return false;
   }
