@@ -31,19 +31,19 @@ def packed(corpus, problem, forward=model.forward, backward=model.backward, conf
     known = problems(corpus, config)
     # the first weights in full, as the trainer has them: the page has them once
     kinds = {name: "<f4" if name == UNTRAINED else "<f2" for name in known}
+    sequences = min(UPDATES, (len(corpus.codes) - 1) // config.T)
     networks = [packed_problem(name, known[name], corpus.vocabulary, kind) for name, kind in kinds.items()]
     notebooks = packed_problem("this notebook’s", problem, corpus.vocabulary, "<f8")
     return {
         "problems": [*networks, notebooks | {"theirs": packed_returned(problem, forward, backward)}],
         "first": _shown(known),
         "training": {
-            "codes": corpus.codes[: UPDATES * config.T + 1].tolist(),
+            "codes": corpus.codes[: sequences * config.T + 1].tolist(),
             "T": config.T,
             "rate": config.learning_rate,
             "warmup": WARMUP,
             "clip": config.clip,
-            "updates": min(UPDATES * config.T, len(corpus.codes) - 1) // config.T
-            - 1,  # the one after the last is shown
+            "updates": sequences - 1,  # after the last of them one more sequence is shown
         },
         "mistakes": [{"name": name, "label": bug.what} for name, bug in bugs().items()],
     }
