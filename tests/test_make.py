@@ -41,6 +41,14 @@ def test_the_report_says_what_each_stage_took(report):
         assert re.search(rf"^{name}: \d+ s$", report.output, re.MULTILINE)
 
 
+def test_a_stage_makes_the_folder_for_results_before_its_command_writes_there(tmp_path):
+    build = tmp_path / "build"  # compiling may be the first to write: npm may still be fetching
+    stage = ["bash", ROOT / "tools" / "stage.sh", build / "stages", "Compiling"]
+    subprocess.run([*stage, "touch", build / "compiled"], check=True)
+    assert re.fullmatch(r"Compiling: \d+ s\n", (build / "stages").read_text())
+    assert (build / "compiled").exists()
+
+
 def test_the_report_says_how_long_the_paper_is(report):
     pages = len(PdfReader(report.folder / "report.pdf").pages)
     assert f"report.pdf has {pages} pages." in report.output.splitlines()
@@ -129,6 +137,13 @@ process.start(); process.join()"""
     result = executed(notebook(tmp_path, asked), target, TMPDIR=str(long))
     assert result.returncode == 0, result.stderr
     assert "".join(printed(target)) == "[]\nfrom a forked process\n"
+
+
+def test_what_a_cell_prints_slowly_is_one_output_up_to_the_next_figure(tmp_path):
+    target = tmp_path / "out" / "01_small.ipynb"
+    cell = "print(1, flush=True)\nprint(2, flush=True)\ndisplay('a figure')\nprint(3)"
+    executed(notebook(tmp_path, cell), target)
+    assert printed(target) == ["1\n2\n", "3\n"]
 
 
 def without_ids(path):
