@@ -19,6 +19,7 @@ import nbformat
 from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat.v4 import new_code_cell
 
 from report import notebooks
@@ -147,6 +148,7 @@ def run(notebook, source, failed, manager):
         )
     except DeadKernelError:
         sys.exit(f"{source.name} stopped: its kernel died. The memory may be full.")
+    CoalesceStreamsPreprocessor().preprocess(notebook, {})  # what a cell prints slowly is one output
     notebook.metadata.pop("widgets", None)
 
 

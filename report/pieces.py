@@ -10,6 +10,7 @@ import sys
 from urllib.parse import quote
 
 from report.mathematics import for_pandoc
+from report.show.characters import named
 from report.show.prose import RESULTS
 
 LEFT_OUT = re.compile(r"<(script|iframe|video|audio|canvas|object|embed|form|input|button)\b", re.IGNORECASE)
@@ -83,7 +84,7 @@ def _output_pieces(cell, place, prefix, media):
     pieces = []
     for number, output in enumerate(cell.get("outputs", [])):
         if output.output_type == "stream" and output.name == "stdout":
-            pieces.append({"format": "text", "text": _without_colours(output.text)})
+            pieces.append({"format": "text", "text": _printable(output.text)})
         elif output.output_type in ("display_data", "execute_result"):
             pieces += _displayed(output.data, place, f"{prefix}-{number}", media)
     return pieces
@@ -94,7 +95,7 @@ def _displayed(data, place, prefix, media):
     if RESULTS in data:  # the targets of the abstract's links
         return [{"format": "markdown", "text": "".join(f"[]{{#result-{name} .result}}" for name in data[RESULTS])}]
     if "text/markdown" in data:
-        return [{"format": "markdown", "text": _with_figure(data, media)}]
+        return [{"format": "markdown", "text": named(_with_figure(data, media))}]
     for kind, suffix in PICTURES.items():
         if kind in data:
             content = data[kind].encode() if suffix == "svg" else base64.b64decode(data[kind])
@@ -122,9 +123,9 @@ def _as_html(data, place):
         html = data["text/html"]
         if found := LEFT_OUT.search(html):
             say(f"{place}: this <{found[1].lower()}> cannot run in the report and is left out.")
-        return [{"format": "html", "text": _with_style(html)}]
+        return [{"format": "html", "text": named(_with_style(html))}]
     text = data.get("text/plain", "")
-    return [{"format": "text", "text": _without_colours(text)}] if text else []
+    return [{"format": "text", "text": _printable(text)}] if text else []
 
 
 def _with_style(html):
@@ -140,8 +141,9 @@ def _with_style(html):
     return re.sub(r'(?<=<td )id="([\w-]+)"', styled, html)
 
 
-def _without_colours(text):
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).rstrip("\n")
+def _printable(text):
+    """Return a text without the codes for colours; other control characters become pictures."""
+    return named(re.sub(r"\x1b\[[0-9;]*m", "", text)).rstrip("\n")
 
 
 def say(sentence):
