@@ -8,6 +8,7 @@ filled with the kept values. After a cell has failed, no further notebook is sta
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ from report.show import prose
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ("rnn", "report/measure", "report/show")  # what a notebook imports
+OVERWRITES = re.compile(r"\r(?!\n)")  # what a command prints with "!" has "\r\n" at the end of its lines
 LONGEST_SOCKET = 90  # characters of a socket's path; the system's limit is 103 or 107
 
 
@@ -37,7 +39,7 @@ class Client(NotebookClient):
     def process_message(self, msg, cell, cell_index):
         """Print progress (standard error, and lines that overwrite themselves) to the terminal; the rest is output."""
         content = msg["content"]
-        if msg["msg_type"] == "stream" and (content["name"] == "stderr" or "\r" in content["text"]):
+        if msg["msg_type"] == "stream" and (content["name"] == "stderr" or OVERWRITES.search(content["text"])):
             sys.stderr.write(content["text"])
             sys.stderr.flush()
             return None

@@ -9,6 +9,8 @@ import re
 import sys
 from urllib.parse import quote
 
+from nbconvert.filters import strip_ansi
+
 from report.mathematics import for_pandoc
 from report.show.characters import named
 from report.show.prose import RESULTS
@@ -84,10 +86,11 @@ def _output_pieces(cell, place, prefix, media):
     pieces = []
     for number, output in enumerate(cell.get("outputs", [])):
         if output.output_type == "stream" and output.name == "stdout":
-            pieces.append({"format": "text", "text": _printable(output.text)})
+            pieces.append(_as_text(output.text))
         elif output.output_type in ("display_data", "execute_result"):
             pieces += _displayed(output.data, place, f"{prefix}-{number}", media)
-    return pieces
+    # HTML has no place for control characters, and a text may be made of any
+    return [piece | {"text": named(piece["text"].replace("\r\n", "\n"))} for piece in pieces]
 
 
 def _displayed(data, place, prefix, media):
@@ -95,7 +98,7 @@ def _displayed(data, place, prefix, media):
     if RESULTS in data:  # the targets of the abstract's links
         return [{"format": "markdown", "text": "".join(f"[]{{#result-{name} .result}}" for name in data[RESULTS])}]
     if "text/markdown" in data:
-        return [{"format": "markdown", "text": named(_with_figure(data, media))}]
+        return [{"format": "markdown", "text": _with_figure(data, media)}]
     for kind, suffix in PICTURES.items():
         if kind in data:
             content = data[kind].encode() if suffix == "svg" else base64.b64decode(data[kind])
@@ -123,9 +126,9 @@ def _as_html(data, place):
         html = data["text/html"]
         if found := LEFT_OUT.search(html):
             say(f"{place}: this <{found[1].lower()}> cannot run in the report and is left out.")
-        return [{"format": "html", "text": named(_with_style(html))}]
+        return [{"format": "html", "text": _with_style(html)}]
     text = data.get("text/plain", "")
-    return [{"format": "text", "text": _printable(text)}] if text else []
+    return [_as_text(text)] if text else []
 
 
 def _with_style(html):
@@ -141,9 +144,9 @@ def _with_style(html):
     return re.sub(r'(?<=<td )id="([\w-]+)"', styled, html)
 
 
-def _printable(text):
-    """Return a text without the codes for colours; other control characters become pictures."""
-    return named(re.sub(r"\x1b\[[0-9;]*m", "", text)).rstrip("\n")
+def _as_text(text):
+    """Return the piece of a text as it is printed, without the codes for colours."""
+    return {"format": "text", "text": strip_ansi(text).rstrip("\r\n")}
 
 
 def say(sentence):

@@ -146,6 +146,13 @@ def test_what_a_cell_prints_slowly_is_one_output_up_to_the_next_figure(tmp_path)
     assert printed(target) == ["1\n2\n", "3\n"]
 
 
+def test_what_a_command_prints_is_output_and_what_overwrites_itself_is_not(tmp_path):
+    target = tmp_path / "out" / "01_small.ipynb"
+    result = executed(notebook(tmp_path, "!echo a command", "print('5%\\r6%')"), target)
+    assert [text.split() for text in printed(target)] == [["a", "command"]]
+    assert "5%" in result.stderr
+
+
 def without_ids(path):
     saved = json.loads(path.read_text("utf-8"))
     for cell in saved["cells"]:

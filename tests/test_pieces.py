@@ -116,14 +116,14 @@ def test_html_in_markdown_is_letters_and_tables_and_an_open_tag_ends_with_its_ce
     assert parser.errors == []
 
 
-def test_no_output_brings_a_control_character_into_the_page(media):
-    text = "\x1b[31mred\x1b[0m, then \x1b and \x0c\x85\uffff\n"
+def test_no_output_brings_a_control_character_into_the_page_or_the_paper(media):
+    text = "\x1b[31mred\x1b[0m, then\r\n\x1b and \x0c\x85\uffff\n"
     printed = new_code_cell("x", outputs=[new_output("stream", name="stdout", text=text)])
     marked = [{"text/html": "<b>a\x1bb</b>"}, {"text/markdown": "**a\x1bb**"}]
     page, _, paper, _ = both(media, printed, shown({"text/plain": text}), *map(shown, marked))
-    assert page.count("<code>red, then ␛ and ␌\\x85\\xffff</code>") == 2
+    assert page.count("<code>red, then\n␛ and ␌\\x85\\xffff</code>") == 2
     assert page.count("<strong>a␛b</strong>") == 2
-    assert paper.count("then") == 2
+    assert paper.count("then\n␛ and ␌") == 2
     parser = html5lib.HTMLParser()
     parser.parse(page)
     assert parser.errors == []
