@@ -73,11 +73,6 @@ def test_the_views_numbers_are_those_of_numpy(mistake, h0_sigma):
         assert answer["differences"] == pytest.approx(apart, rel=1e-9), "how far each gradient is from the truth"
 
 
-def test_the_view_knows_every_mistake_of_chapter_1():
-    known = (ROOT / "web" / "gradients.mjs").read_text("utf-8").split("const MISTAKES")[1]
-    assert [name for name in BUGS if name not in known] == []
-
-
 def test_the_terms_of_some_columns_are_the_gradient_of_the_rest_of_the_sequence():
     params, x, y, h0 = whole = problem(20, 40, 10)
     (answer,) = in_javascript([whole])

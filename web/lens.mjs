@@ -154,13 +154,15 @@ export function drawWeight({ section, params, x, y, h0, found, truth, state: { t
 }
 
 export function drawMap(view) {
-  const { section, map, m, T, params, h0, colours, differences, found, truth, theirs, state: { theta, direction, column, index } } = view;
+  const { section, map, m, T, params, h0, colours, differences, found, truth, theirs, state } = view;
+  const { theta, direction, column, index } = state;
   const [isForward, isWhole] = [direction === "forward", theirs || column === 1];
   const isWrong = !isForward && isWhole && differences[theta] !== 0;
   const values = isForward ? { ...params, h0 }[theta] : (isWhole ? found : view.backwardTo(column - 1)).gradient[theta];
   const right = truth.gradient[theta];
   const wide = ["W", "U", "V"].includes(theta) ? m : wideOf(values.length);
-  if (isWrong) paintCells(map, values.map((g, i) => Math.abs(g - right[i]) / (Math.abs(g) + Math.abs(right[i]) || 1)), { ...colours, above: colours.wrong }, 1, wide);
+  const off = (g, i) => Math.abs(g - right[i]) / (Math.abs(g) + Math.abs(right[i]) || 1);
+  if (isWrong) paintCells(map, values.map(off), { ...colours, above: colours.wrong }, 1, wide);
   else paintCells(map, values, colours, isForward ? quantile(values, 0.99) || 1 : largestOf(right) / 3, wide);
   section.classList.toggle("red", isWrong);
   for (const button of section.querySelectorAll("[name=theta]")) button.classList.toggle("wrong", !isForward && differences[button.value] !== 0);
@@ -182,7 +184,8 @@ export function drawWords(view) {
   fillIn(section, { loss: loss.toFixed(1), mean: (loss / T / Math.LN2).toFixed(2), guess: (T * Math.log(characters.length)).toFixed(1) });
   const isUpdating = section.matches(".updating");
   if (isUpdating) fillIn(section, wordsOfUpdates(view));
-  const said = [`.reading .${direction}`, ".reading .mistake", isUpdating ? ".of-updates" : ".of-loss"].map((part) => section.querySelector(part).textContent);
+  const parts = [`.reading .${direction}`, ".reading .mistake", isUpdating ? ".of-updates" : ".of-loss"];
+  const said = parts.map((part) => section.querySelector(part).textContent);
   tell(strip, { max: T, now: column, text: said[0] });
   if (document.activeElement !== strip) write(section.querySelector("[role=status]"), said.join(" ")); // the strip says it itself
 }

@@ -18,7 +18,8 @@ class Sequence {
     Object.assign(this, { section, packed });
     for (const name of ["strip", "columns", "blocks", "letters", "map"]) this[name] = section.querySelector(`.${name}`);
     this.problems = new Map(packed.problems.map((problem) => [problem.name, problem]));
-    this.beginning = { weights: packed.first, start: "carried", mistake: "", pace: "full", direction: "forward", column: null, unit: 22, theta: "W", index: null, delta: -5 };
+    const chosen = { weights: packed.first, start: "carried", mistake: "", pace: "full", direction: "forward" };
+    this.beginning = { ...chosen, column: null, unit: 22, theta: "W", index: null, delta: -5 };
     this.state = { ...this.beginning };
     this.find("mistake").append(...packed.mistakes.map(({ name, label }) => new Option(label, name)));
     this.listWeights();
@@ -39,7 +40,8 @@ class Sequence {
 
   // the next sequence of training, and the weights that the steps before have made
   ofUpdates() {
-    const { problems: [untrained], training: { codes, T } } = this.packed;
+    const { codes, T, from } = this.packed.training;
+    const untrained = this.problems.get(from);
     this.updates ??= { problem: { ...problemOf(untrained), h0: new Float64Array(untrained.m) }, losses: [], squares: {} };
     const { problem, losses: { length: n } } = this.updates;
     return { ...problem, x: codes.slice(n * T, (n + 1) * T), y: codes.slice(n * T + 1, (n + 1) * T + 1) };

@@ -19,7 +19,7 @@ PASSAGE = "Moby Dick moved on, still "  # the characters that are read, if the t
 CONTEXT = 400  # characters before them, which make the state that is carried in
 UPDATES = 40  # sequences at the beginning of training
 WARMUP = 2_000  # steps in which the learning rate rises, in the run with warm-up
-UNTRAINED = "before training"
+UNTRAINED, TRAINED, NOTEBOOKS = "before training", "trained", "this notebook’s"
 SAME = 1e-10  # how far apart numbers are that differ by rounding alone, of the larger one
 
 
@@ -32,12 +32,13 @@ def packed(corpus, problem, forward=model.forward, backward=model.backward, conf
     # the first weights in full, as the trainer has them: the page has them once
     kinds = {name: "<f4" if name == UNTRAINED else "<f2" for name in known}
     sequences = min(UPDATES, (len(corpus.codes) - 1) // config.T)
-    networks = [packed_problem(name, known[name], corpus.vocabulary, kind) for name, kind in kinds.items()]
-    notebooks = packed_problem("this notebook’s", problem, corpus.vocabulary, "<f8")
+    ours = [packed_problem(name, known[name], corpus.vocabulary, kind) for name, kind in kinds.items()]
+    notebooks = packed_problem(NOTEBOOKS, problem, corpus.vocabulary, "<f8")
     return {
-        "problems": [*networks, notebooks | {"theirs": packed_returned(problem, forward, backward)}],
+        "problems": [*ours, notebooks | {"theirs": packed_returned(problem, forward, backward)}],
         "first": _shown(known),
         "training": {
+            "from": UNTRAINED,
             "codes": corpus.codes[: sequences * config.T + 1].tolist(),
             "T": config.T,
             "rate": config.learning_rate,
@@ -57,7 +58,7 @@ def bugs():
 def networks(corpus, config=BASELINE):
     """Return {name: Params} of the weights before training, trained, and with a warm-up, as far as there are runs."""
     train = split(corpus).train
-    runs = {"trained": config, "trained, with warm-up": config.replace(warmup=WARMUP)}
+    runs = {TRAINED: config, "trained, with warm-up": config.replace(warmup=WARMUP)}
     weights = {UNTRAINED: first_state(corpus.K, config).params}
     for label, setting in runs.items():
         run = finished(train, setting)
@@ -84,8 +85,8 @@ def problems(corpus, config=BASELINE):
 
 
 def _shown(names):
-    """Return which of the `problems` is shown first: the trained network, or the untrained one if there is no other."""
-    return list(names)[:2][-1]
+    """Return which of the `problems` is shown first: the trained network, if there is one."""
+    return TRAINED if TRAINED in names else UNTRAINED
 
 
 def packed_problem(name, problem, vocabulary, dtype):

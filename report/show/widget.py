@@ -163,8 +163,10 @@ def sequence(problem, forward, backward, corpus):
     fig = sequences.still(corpus)
     still = _kept(corpus, "sequence", "svg", shortened(svg_of(fig, "none")).encode())
     plt.close(fig)
-    first = packed["problems"][-1]["name"]  # in the notebook; in the page a network of the report
-    return Sequence("sequence", packed | {"first": first}, [_file(corpus, "sequence", packed)], still=still)
+    # the notebook shows its own weights first, the page a network of the report
+    return Sequence(
+        "sequence", packed | {"first": sequences.NOTEBOOKS}, [_file(corpus, "sequence", packed)], still=still
+    )
 
 
 def _relative(path):
