@@ -109,6 +109,18 @@ for (const [name, wrong, right] of [["own", "too short", ""], ["own", "a".repeat
 seen.lost = [await trainer.locator("[data-is=step]").textContent(), await loss(), await trainer.locator(".drawn").textContent(), await field("train").isDisabled()];
 await field("own").fill("the whale, the whale! ".repeat(100));
 
+// a loss that is large for a while: what is said of it goes when it is no longer true
+for (const [name, value] of [["m", 200], ["rate", 1]]) await field(name).fill(String(value));
+await begun("begin");
+const sentences = tab.evaluate(() => new Promise((resolve) => {
+  const [told, reading] = [[], document.querySelector(".trainer .reading")];
+  new MutationObserver(() => told.push(reading.textContent) && !reading.textContent && resolve(told)).observe(reading, { childList: true });
+}));
+await field("train").click();
+seen.large = await sentences;
+await field("train").click();
+for (const [name, value] of [["m", 20], ["rate", 0.1]]) await field(name).fill(String(value));
+
 // Adam with its own rate, and what diverges
 await field("optimizer").selectOption("adam");
 seen.usualRate = await field("rate").inputValue();
@@ -116,7 +128,7 @@ await field("optimizer").selectOption("adagrad");
 await field("rate").fill("1e6");
 await begun("begin");
 await field("train").click();
-await says("diverged");
+await says("and stops");
 seen.diverged = await reading();
 seen.heldOutDiverged = await heldOut();
 

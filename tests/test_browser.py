@@ -222,7 +222,9 @@ def test_the_trainer_in_a_browser(report, tmp_path):
     assert seen["hidden"][0] == "Train"
     assert "the page was hidden" in seen["hidden"][1]
     assert seen["usualRate"] == "0.001"
-    assert "diverged" in seen["diverged"]
+    assert seen["large"][0].startswith("The loss is more than 1.5 times that of a uniform guess.")
+    assert seen["large"][1:] == [""], "and no longer than it is"
+    assert "training has diverged" in seen["diverged"]
     assert seen["heldOutDiverged"] > 10 * seen["heldOutAtFirst"], "the network that diverged is measured too"
     assert all("no WebAssembly" in sentence and disabled for sentence, disabled, _ in seen["without"])
     assert [can_count for *_, can_count in seen["without"]] == [True, False], "without workers nothing counts"

@@ -37,9 +37,11 @@ export function drawLosses(svg, curves, guess) {
   add("text", { x: (left + right) / 2, y: bottom + 33, "text-anchor": "middle" }, "training step");
   add("path", { class: "guess", d: `M${left},${y(guess)}H${right}` });
   add("text", { x: right, y: y(guess) - 5, "text-anchor": "end" }, `uniform guess: T ln K = ${guess.toFixed(1)}`);
+  // the curves begin at a uniform guess: where that is low, the upper corner is free
+  const legend = guess < most / 2 ? top + 8 : bottom + 2 - 18 * shown.length;
   shown.forEach(({ kind, name, points }, n) => {
     add("path", { class: kind, d: `M${points.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join("L")}` });
-    add("path", { class: kind, d: `M${left + 12},${bottom - 16 - 18 * n}h22` });
-    add("text", { x: left + 40, y: bottom - 12 - 18 * n }, name);
+    add("path", { class: kind, d: `M${left + 12},${legend + 18 * n}h22` });
+    add("text", { x: left + 40, y: legend + 4 + 18 * n }, name);
   });
 }

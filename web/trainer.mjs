@@ -8,7 +8,8 @@ import { complaint, valueOf } from "./settings.mjs";
 import { LONGEST } from "./text.mjs";
 
 const USUAL = { adagrad: "0.1", adam: "0.001" }; // learning rates, as in report/measure/choices.py
-const TOO_LARGE = 1.5; // times the loss of a uniform guess: a smoothed loss above that falls no more
+const LARGE = 1.5; // times the loss of a uniform guess: where the smoothed loss is above that, the reader is told
+const TWO_DIGITS = { minimumFractionDigits: 2, maximumFractionDigits: 2 }; // after the point
 const SHOWN = 100; // characters of a step, in the view of one sequence
 const guessOf = ({ T }, K) => T * Math.log(K);
 
@@ -17,6 +18,7 @@ class Trainer {
   running = false;
   opened = null; // the text of a file
   step = 0;
+  isLarge = false;
   live = []; // [[step, smoothed loss]]
 
   constructor(section, packed, kernel, begin) {
@@ -67,13 +69,13 @@ class Trainer {
     if (step < this.step) this.live = [];
     for (const point of points) this.live.push(point);
     this.step = step;
-    fillIn(this.section, { step: step.toLocaleString("en"), loss: smoothed?.toFixed(2) ?? "–" });
+    fillIn(this.section, { step: step.toLocaleString("en"), loss: smoothed?.toLocaleString("en", TWO_DIGITS) ?? "–" });
     this.showState(running);
     if (running && rate > 0) fillIn(this.section, { rate: rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en") });
     this.section.dataset.step = step;
     this.draw();
-    const isLarge = smoothed > TOO_LARGE * this.guess;
-    if (isLarge && !this.isLarge) this.say(`The loss is ${(smoothed / this.guess).toFixed(1)} times that of a uniform guess: training has diverged. Try a smaller learning rate.`);
+    const isLarge = smoothed > LARGE * this.guess;
+    if (isLarge !== this.isLarge) this.say(isLarge ? `The loss is more than ${LARGE} times that of a uniform guess. If it does not fall, training has diverged: try a smaller learning rate.` : "");
     this.isLarge = isLarge;
   }
 
