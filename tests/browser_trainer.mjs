@@ -113,8 +113,10 @@ await field("own").fill("the whale, the whale! ".repeat(100));
 for (const [name, value] of [["m", 200], ["rate", 1]]) await field(name).fill(String(value));
 await begun("begin");
 const sentences = tab.evaluate(() => new Promise((resolve) => {
-  const [told, reading] = [[], document.querySelector(".trainer .reading")];
-  new MutationObserver(() => told.push(reading.textContent) && !reading.textContent && resolve(told)).observe(reading, { childList: true });
+  const [section, reading, told] = [document.querySelector(".trainer"), document.querySelector(".trainer .reading"), []];
+  new MutationObserver(() => told.push(reading.textContent)).observe(reading, { childList: true });
+  const isOver = () => told.at(-1) === "" || +section.dataset.step > 20_000; // it is gone after some 3,500 steps
+  new MutationObserver(() => isOver() && resolve(told)).observe(section, { attributeFilter: ["data-step"] });
 }));
 await field("train").click();
 seen.large = await sentences;
